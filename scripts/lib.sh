@@ -1,0 +1,123 @@
+# What the scripts share. Sourced, never run.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$top/build
+
+say() { printf '%s\n' "$*"; }
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# quietly LOG COMMAND...: keeps the output in LOG and shows its end only when the command fails.
+quietly() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 40 "$log" >&2
+    printf 'failed: %s (all of it: %s)\n' "$*" "$log" >&2
+    return 1
+  fi
+}
+
+# configure DIR COMPILER OPTION...: a meson build directory with COMPILER (clang or gcc). In a directory that exists,
+# options are changed only where they differ: every change costs a new look at the whole project.
+configure() {
+  local dir=$1 compiler=$2 cc cxx cache= linker=() changed=() option
+  shift 2
+  case $compiler in
+    clang) cc=clang-16 cxx=clang++-16 linker=(CC_LD=lld CXX_LD=lld) ;;
+    gcc) cc=gcc-12 cxx=g++-12 ;;
+    *) die "no such compiler: $compiler" ;;
+  esac
+  if command -v ccache >/dev/null; then cache='ccache '; fi
+  if [ ! -f "$dir/build.ninja" ]; then
+    quietly "$dir/configure.log" env CC="$cache$cc" CXX="$cache$cxx" "${linker[@]}" \
+      meson setup "$dir" "$top" "$@" || return 1
+    printf '%s\n' "$@" >"$dir/configured"
+    return 0
+  fi
+  for option in "$@"; do
+    if ! grep -qxF -e "$option" "$dir/configured" 2>/dev/null; then changed+=("$option"); fi
+  done
+  if [ ${#changed[@]} = 0 ]; then return 0; fi
+  quietly "$dir/configure.log" meson configure "$dir" "${changed[@]}" || return 1
+  for option in "${changed[@]}"; do
+    sed -i "/^${option%%=*}=/d" "$dir/configured"
+    printf '%s\n' "$option" >>"$dir/configured"
+  done
+}
+
+# compile DIR [TARGET...]: ninja, with its one line of progress on a terminal and none elsewhere.
+compile() {
+  local dir=$1
+  shift
+  if [ -t 1 ]; then
+    ninja -C "$dir" "$@"
+  else
+    quietly "$dir/compile.log" ninja -C "$dir" "$@"
+  fi
+}
+
+# ---- Counting: what scripts/test, scripts/test-more and .ci/run end with.
+
+passed=0
+failed=0
+
+# count_log FILE: prints "PASSED FAILED" of a program that ended well or badly ($2 = its exit status): the cases of
+# doctest or unittest, or our own last line, or 1 for the program as a whole.
+count_log() {
+  python3 - "$1" "$2" <<'PYTHON'
+import re, sys
+text, status = open(sys.argv[1], errors="replace").read(), int(sys.argv[2])
+passed = failed = 0
+for good, bad in re.findall(r"test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed", text):
+    passed, failed = passed + int(good), failed + int(bad)
+for good, bad in re.findall(r"^(\d+) passed, (\d+) failed$", text, re.M)[-1:]:
+    passed, failed = passed + int(good), failed + int(bad)
+for ran in re.findall(r"^Ran (\d+) tests? in .*\n\nOK", text, re.M):
+    passed += int(ran)
+if status == 0 and passed + failed == 0:
+    passed = 1
+if status != 0 and failed == 0:
+    failed = 1
+print(passed, failed)
+PYTHON
+}
+
+# step NAME SECONDS COMMAND...: runs it with a bound of time, says how it went, and counts it. The log is kept under
+# build/test-logs.
+step() {
+  local name=$1 seconds=$2
+  shift 2
+  local log=$build/test-logs/${name// /-}.log status=0 start=$SECONDS counts
+  mkdir -p "$build/test-logs"
+  timeout --kill-after=10 "$seconds" "$@" >"$log" 2>&1 || status=$?
+  counts=$(count_log "$log" "$status")
+  passed=$((passed + ${counts% *}))
+  failed=$((failed + ${counts#* }))
+  if [ "$status" = 0 ] && [ "${counts#* }" = 0 ]; then
+    printf 'ok      %-44s %4d passed %5d s\n' "$name" "${counts% *}" $((SECONDS - start))
+  else
+    printf 'FAILED  %-44s %s%d s, all of it: %s\n' "$name" "$([ "$status" = 124 ] && printf 'out of time after ')" \
+      $((SECONDS - start)) "$log"
+    tail -n 40 "$log" | sed 's/^/        /'
+  fi
+}
+
+# finish: the last line, and the exit status.
+finish() {
+  say "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+# unit_tests PREFIX DIR: a step for each test that meson knows in DIR.
+unit_tests() {
+  local prefix=$1 dir=$2 name
+  while read -r name; do
+    step "$prefix$name" 300 meson test -C "$dir" --no-rebuild --num-processes 1 --verbose --timeout-multiplier 0 "$name"
+  done < <(meson introspect --tests "$dir" | python3 -c 'import json, sys
+for test in json.load(sys.stdin): print(test["name"])')
+}

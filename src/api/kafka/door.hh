@@ -1,0 +1,112 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/kafka/exchange_pool.hh"
+#include "api/kafka/request_context.hh"
+#include "base/intrusive_list.hh"
+#include "base/result.hh"
+#include "broker/catalog/catalog.hh"
+#include "broker/catalog/controller.hh"
+#include "broker/partition/broker_core.hh"
+#include "reactor/core.hh"
+#include "reactor/listener.hh"
+#include "reactor/memory.hh"
+#include "reactor/scope.hh"
+#include "record/decompressor.hh"
+
+/// The Kafka door of one core: its listeners, its connections, and what their requests need.
+
+namespace millrace::api::kafka {
+
+class connection;
+class fetch_exchange;
+class produce_exchange;
+
+/// Settings of the door; Kafka's names.
+struct door_options {
+  int32_t node_id = 1;
+  uint32_t request_bytes_max = 104857600;       ///< socket.request.max.bytes
+  base::duration idle_max = base::seconds(600); ///< connections.max.idle.ms
+  uint32_t fetch_bytes_max = 57671680;          ///< fetch.max.bytes
+  bool validate_compressed = true;              ///< validate.compressed.batches
+  bool auto_create_topics = true;               ///< auto.create.topics.enable
+  uint32_t connections_max = 20000;             ///< per core
+};
+
+/// What a listener of ours is bound to, and what it tells clients.
+struct door_listener {
+  reactor::listen_address bind;
+  listener_address advertised;
+};
+
+struct door_counters {
+  uint64_t accepted = 0;
+  uint64_t closed = 0;
+  uint64_t requests = 0;
+  uint64_t refused = 0;  ///< connections closed for what they sent
+};
+
+class door {
+ public:
+  door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
+       door_options options);
+  ~door();
+  door(const door&) = delete;
+  door& operator=(const door&) = delete;
+
+  /// Listens; errors of the backend's listen. Fills in the ports that the kernel chose.
+  base::result<void> open(std::vector<door_listener>& listeners);
+  /// No new connections; answers what is in flight and parked, closes all.
+  reactor::task<void> close();
+  /// Forgets all: the world's crash.
+  void abandon() noexcept;
+
+  reactor::core& on() noexcept { return core_; }
+  broker::broker_core& broker() noexcept { return broker_; }
+  /// The topics as of now; not kept across a wait.
+  const broker::snapshot& topics() const noexcept { return catalog_.now(); }
+  /// Administration, on core 0: its calls go there and come back.
+  broker::controller& controller() noexcept { return controller_; }
+  const door_options& options() const noexcept { return options_; }
+  const std::vector<door_listener>& listeners() const noexcept { return listeners_; }
+  reactor::scope& background() noexcept { return *scope_; }
+  door_counters& counters() noexcept { return counters_; }
+  /// Memory of frames that are still arriving: a quarter of the core's.
+  reactor::budget& frame_budget() noexcept { return frame_budget_; }
+  exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
+  exchange_pool<fetch_exchange>& fetches() noexcept { return fetches_; }
+  /// For batches opened within one turn.
+  record::decompressor& unpacker() noexcept { return unpacker_; }
+  /// Counts record bytes that an answer refers to while it leaves.
+  void pin(size_t bytes);
+  void unpin(size_t bytes) noexcept { pinned_ -= bytes; }
+
+ private:
+  friend class connection;
+  class acceptor;
+  void accepted(int handle, const listener_address& advertised);
+  reactor::task<void> serve(connection* c);
+
+  reactor::core& core_;
+  broker::broker_core& broker_;
+  broker::catalog& catalog_;
+  broker::controller& controller_;
+  const door_options options_;
+  std::vector<door_listener> listeners_;
+  std::vector<std::unique_ptr<acceptor>> acceptors_;
+  base::intrusive_list<connection, struct connection_tag> connections_;
+  size_t connection_count_ = 0;
+  bool closing_ = false;
+  door_counters counters_;
+  reactor::budget frame_budget_;
+  size_t pinned_ = 0;
+  record::decompressor unpacker_;
+  exchange_pool<produce_exchange> produces_;
+  exchange_pool<fetch_exchange> fetches_;
+  std::unique_ptr<reactor::scope> scope_;
+};
+
+}  // namespace millrace::api::kafka

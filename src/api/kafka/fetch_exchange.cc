@@ -1,0 +1,294 @@
+#include "api/kafka/fetch_exchange.hh"
+
+#include <algorithm>
+
+#include "api/kafka/connection.hh"
+#include "api/kafka/door.hh"
+#include "api/kafka/errors.hh"
+#include "api/kafka/reply_buffer.hh"
+#include "wire/kafka/fetch_response_writer.hh"
+
+namespace millrace::api::kafka {
+
+namespace {
+namespace wk = wire::kafka;
+}  // namespace
+
+fetch_exchange::fetch_exchange(door& d) : door_(d) {}
+fetch_exchange::~fetch_exchange() = default;
+
+fetch_exchange& fetch_exchange::take(door& d, connection& c) {
+  fetch_exchange& e = d.fetches().take();
+  e.open(c);
+  e.topic_count_ = 0;
+  e.entries_.clear();
+  e.work_count_ = 0;
+  e.left_ = 0;
+  e.top_error_ = 0;
+  e.hurried_ = false;
+  e.pinned_ = 0;
+  e.stage_ = stage::reading;
+  return e;
+}
+
+base::result<void> fetch_exchange::begin(const wk::request_header& header, const wk::reader& body) {
+  version_ = header.request_api_version;
+  correlation_id_ = header.correlation_id;
+  auto request = wk::fetch_reader::open(body, version_);
+  if (!request) {
+    set_ready();
+    return request.failure();
+  }
+  const wk::fetch_request& asked = request->settings();
+  isolation_ = asked.isolation_level;
+  bytes_max_ = static_cast<uint32_t>(std::clamp<int64_t>(asked.max_bytes, 0, door_.options().fetch_bytes_max));
+  bytes_min_ = static_cast<uint64_t>(std::max(asked.min_bytes, 0));
+  deadline_ = door_.on().now() + base::milliseconds(std::max(asked.max_wait_ms, 0));
+  if (asked.session_id != 0) {
+    // No sessions are kept: the client goes on with full fetches.
+    top_error_ = fetch_session_id_not_found;
+    stage_ = stage::answered;
+    set_ready();
+    return {};
+  }
+  read_request(*request);
+  const bool refused = std::any_of(entries_.begin(), entries_.end(), [](const entry& e) { return e.error != 0; });
+  if (refused || entries_.empty()) bytes_min_ = 0;
+  if (entries_.empty() && asked.max_wait_ms > 0) {
+    // A fetch of nothing has nothing to wait for.
+    bytes_min_ = 0;
+  }
+  stage_ = work_count_ <= 1 ? stage::waiting : stage::reading;
+  send_all(work_count_ <= 1);
+  return {};
+}
+
+void fetch_exchange::read_request(wk::fetch_reader& in) {
+  wk::fetch_topic topic;
+  wk::fetch_request_partition partition;
+  entries_.reserve(in.partition_count());
+  while (in.next_topic(topic)) {
+    if (topic_count_ == topics_.size()) topics_.emplace_back();
+    topic_entry& t = topics_[topic_count_++];
+    t.name.assign(topic.topic);
+    t.id = topic.topic_id;
+    t.partitions = topic.partition_count;
+    while (in.next_partition(partition)) add(partition, t);
+  }
+}
+
+void fetch_exchange::add(const wk::fetch_request_partition& asked, const topic_entry& topic) {
+  entry e{.index = asked.partition};
+  const broker::topic_info* info =
+      version_ >= 13 ? door_.topics().find(topic.id) : door_.topics().find(std::string_view(topic.name));
+  if (info == nullptr || asked.partition < 0 || static_cast<size_t>(asked.partition) >= info->partitions.size()) {
+    const bool by_id = version_ >= 13 && info == nullptr;
+    const base::errc why = by_id ? base::errc::unknown_topic_id : base::errc::unknown_topic_or_partition;
+    e.error = error_code(base::error{why, 0, 0});
+    entries_.push_back(e);
+    return;
+  }
+  const broker::partition_info& where = info->partitions[static_cast<size_t>(asked.partition)];
+  owner_work& w = work_for(where.owner, &e.work);
+  e.part = w.count;
+  broker::read_part& part = w.memory[w.count++];
+  part.id = where.id;
+  part.from = base::offset(asked.fetch_offset);
+  part.bytes_max = static_cast<uint32_t>(std::max(asked.partition_max_bytes, 0));
+  part.current_epoch = base::leader_epoch(asked.current_leader_epoch);
+  part.last_fetched_epoch = base::leader_epoch(asked.last_fetched_epoch);
+  entries_.push_back(e);
+}
+
+fetch_exchange::owner_work& fetch_exchange::work_for(base::core_id owner, size_t* index) {
+  size_t i = 0;
+  while (i < work_count_ && works_[i]->to != owner) ++i;
+  *index = i;
+  if (i == works_.size()) {
+    works_.push_back(std::make_unique<owner_work>());
+    works_.back()->of = this;
+  }
+  owner_work& w = *works_[i];
+  if (i == work_count_) {
+    ++work_count_;
+    w.to = owner;
+    w.count = 0;
+    if (w.capacity < entries_.capacity()) {
+      w.capacity = entries_.capacity();
+      w.memory = std::make_unique<broker::read_part[]>(w.capacity);
+    }
+  }
+  return w;
+}
+
+// ---- reading and waiting
+
+void fetch_exchange::send_all(bool wait) {
+  const uint64_t have = bytes();
+  left_ = work_count_ + 1;
+  for (size_t i = 0; i < work_count_; ++i) {
+    owner_work& w = *works_[i];
+    w.parts = {w.memory.get(), w.count};
+    w.bytes_max = bytes_max_ / static_cast<uint32_t>(work_count_);
+    w.one_at_least = true;
+    w.bytes_min = wait && !hurried_ ? std::max<uint64_t>(bytes_min_ > have ? bytes_min_ - have : 0, bytes_min_ > 0) : 0;
+    w.wait = std::max(deadline_ - door_.on().now(), base::duration{0});
+    w.out = true;
+    door_.broker().send(w, w.to);
+  }
+  if (--left_ == 0) all_settled();
+}
+
+void fetch_exchange::work_settled(owner_work& w) {
+  w.out = false;
+  if (stage_ == stage::waiting && work_count_ > 1) {
+    // News at one owner ends the wait at the others.
+    for (size_t i = 0; i < work_count_; ++i) {
+      if (works_[i]->out) door_.broker().end_wait(*works_[i]);
+    }
+  }
+  if (--left_ == 0) all_settled();
+}
+
+void fetch_exchange::all_settled() {
+  switch (stage_) {
+    case stage::reading:
+    case stage::waiting: {
+      const bool over = hurried_ || door_.on().now() >= deadline_;
+      if (work_count_ <= 1 || over || any_error() || bytes() >= bytes_min_) {
+        stage_ = stage::answered;
+        set_ready();
+      } else {
+        read_again();
+      }
+      return;
+    }
+    case stage::again:
+      stage_ = stage::waiting;
+      send_all(true);
+      return;
+    case stage::answered: return;
+    case stage::leaving: door_.fetches().give_back(*this); return;
+  }
+}
+
+/// Lets go what was read, to wait for more.
+void fetch_exchange::read_again() {
+  stage_ = stage::again;
+  left_ = work_count_ + 1;
+  for (size_t i = 0; i < work_count_; ++i) {
+    works_[i]->out = true;
+    door_.broker().release(*works_[i]);
+  }
+  if (--left_ == 0) all_settled();
+}
+
+void fetch_exchange::hurry() {
+  hurried_ = true;
+  for (size_t i = 0; i < work_count_; ++i) {
+    if (works_[i]->out) door_.broker().end_wait(*works_[i]);
+  }
+}
+
+uint64_t fetch_exchange::bytes() const {
+  if (stage_ == stage::reading && left_ == 0) return 0;
+  uint64_t sum = 0;
+  for (size_t i = 0; i < work_count_; ++i) sum += works_[i]->bytes;
+  return sum;
+}
+
+bool fetch_exchange::any_error() const {
+  for (const entry& e : entries_) {
+    if (e.error != 0) return true;
+    const broker::read_part& part = works_[e.work]->memory[e.part];
+    if (part.failed || part.diverged) return true;
+  }
+  return false;
+}
+
+// ---- the answer
+
+template <class Sink, class Between>
+void fetch_exchange::write_body(Sink& sink, Between&& between) const {
+  wk::fetch_response head;
+  head.error_code = top_error_;
+  wk::basic_fetch_response_writer<Sink> w(sink, version_, head);
+  const size_t count = top_error_ == 0 ? topic_count_ : 0;
+  w.begin(count);
+  size_t at = 0;
+  for (size_t t = 0; t < count; ++t) {
+    wk::fetch_response_fetchable_topic topic;
+    topic.topic = topics_[t].name;
+    topic.topic_id = topics_[t].id;
+    w.topic(topic, topics_[t].partitions);
+    for (size_t p = 0; p < topics_[t].partitions; ++p) {
+      const entry& e = entries_[at++];
+      write_entry(w, e);
+      between(e);
+    }
+  }
+  w.end();
+}
+
+template <class Writer>
+void fetch_exchange::write_entry(Writer& w, const entry& e) const {
+  wk::fetch_response_partition_data answer;
+  answer.partition_index = e.index;
+  answer.error_code = e.error;
+  answer.high_watermark = answer.last_stable_offset = answer.log_start_offset = -1;
+  answer.records = base::bytes();
+  // Without transactions none is aborted: an empty list for who asked, null for who did not.
+  if (isolation_ == 1) answer.aborted_transactions.emplace();
+  if (e.work != nowhere) {
+    const broker::read_part& part = works_[e.work]->memory[e.part];
+    if (part.failed) {
+      answer.error_code = error_code(part.why);
+    } else {
+      answer.high_watermark = answer.last_stable_offset = part.high_watermark.value();
+      answer.log_start_offset = part.log_start.value();
+      if (part.bytes > 0) answer.records = base::bytes(part.slices.front().data, part.bytes);  // its size counts
+      if (part.diverged) {
+        answer.diverging_epoch.epoch = part.diverging_epoch.value();
+        answer.diverging_epoch.end_offset = part.diverging_end.value();
+      }
+    }
+  }
+  w.partition(answer);
+}
+
+void fetch_exchange::write(reply_buffer& out) {
+  wk::byte_counter counter;
+  write_body(counter, [](const entry&) {});
+  const size_t body = counter.written();
+  const size_t whole = wk::response_frame_size(wk::fetch_request::api_key, version_, body);
+  const base::mutable_bytes memory = out.reserve(whole - counter.record_bytes());
+  const size_t frame_head = whole - body;
+  wk::writer frame(memory.first(frame_head));
+  wk::begin_response_frame(frame, wk::fetch_request::api_key, version_, correlation_id_, body);
+
+  const base::bytes encoded = memory;
+  wk::gather_writer sink(memory.subspan(frame_head));
+  size_t referred = 0;
+  write_body(sink, [&](const entry& e) {
+    if (e.work == nowhere) return;
+    const broker::read_part& part = works_[e.work]->memory[e.part];
+    if (part.failed || part.bytes == 0) return;
+    const size_t cut = frame_head + sink.cut();
+    out.refer(encoded.subspan(referred, cut - referred));
+    referred = cut;
+    for (const storage::slice& s : part.slices) out.refer({s.data, s.size});
+  });
+  out.refer(encoded.subspan(referred));
+  pinned_ = counter.record_bytes();
+  door_.pin(pinned_);
+}
+
+void fetch_exchange::let_go() {
+  door_.unpin(pinned_);
+  stage_ = stage::leaving;
+  left_ = work_count_ + 1;
+  for (size_t i = 0; i < work_count_; ++i) door_.broker().release(*works_[i]);
+  if (--left_ == 0) all_settled();
+}
+
+}  // namespace millrace::api::kafka

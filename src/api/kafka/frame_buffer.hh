@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.hh"
+#include "base/result.hh"
+#include "reactor/core.hh"
+#include "reactor/memory.hh"
+
+/// A frame that arrives in pieces, gathered into one contiguous range. It costs memory as its bytes arrive, whatever its
+/// length field announces: small ones a pooled block that grows, large ones (over 4 MiB) address space of their own, which
+/// the kernel backs page by page.
+
+namespace millrace::api::kafka {
+
+class frame_buffer {
+ public:
+  explicit frame_buffer(reactor::memory& pool, reactor::budget& budget) : pool_(&pool), budget_(&budget) {}
+  frame_buffer(frame_buffer&& other) noexcept;
+  frame_buffer& operator=(frame_buffer&&) = delete;
+  ~frame_buffer() { reset(); }
+
+  /// Begins a frame of `bytes` (without its length field).
+  void begin(size_t bytes) noexcept;
+  bool active() const noexcept { return wanted_ > 0; }
+  bool complete() const noexcept { return wanted_ > 0 && have_ == wanted_; }
+  size_t missing() const noexcept { return wanted_ - have_; }
+  /// Takes what belongs to the frame from the front of `data` and returns how much; no_memory where the budget for frames
+  /// has nothing left (what fitted was taken: try again with the rest).
+  base::result<size_t> take(base::bytes data);
+  base::bytes frame() const noexcept { return {data_, have_}; }
+  base::mutable_bytes mutable_frame() noexcept { return {data_, have_}; }
+  /// Bytes of memory that it holds.
+  size_t held() const noexcept { return charged_; }
+  void reset() noexcept;
+
+ private:
+  bool grow(size_t bytes);
+  reactor::memory* pool_;
+  reactor::budget* budget_;
+  uint8_t* data_ = nullptr;
+  size_t capacity_ = 0;
+  size_t wanted_ = 0;
+  size_t have_ = 0;
+  size_t charged_ = 0;
+  reactor::chunk block_;
+  size_t mapped_ = 0;  // bytes of address space, where there is no block
+};
+
+}  // namespace millrace::api::kafka

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/kafka/exchange.hh"
+#include "api/kafka/frame_buffer.hh"
+#include "broker/catalog/snapshot.hh"
+#include "broker/partition/work.hh"
+#include "reactor/task.hh"
+#include "record/batch_walk.hh"
+#include "wire/kafka/header.hh"
+#include "wire/kafka/produce_reader.hh"
+
+/// A Produce request: its batches are checked and handed to the cores that own their partitions before begin() returns
+/// (the admission half; it cannot suspend), and its answer is written when the last of them is settled. From a pool of the
+/// door; a steady state allocates nothing.
+
+namespace millrace::api::kafka {
+
+class door;
+
+class produce_exchange final : public exchange {
+ public:
+  explicit produce_exchange(door& d);
+  ~produce_exchange() override;
+  /// From the door's pool.
+  static produce_exchange& take(door& d, connection& c);
+
+  enum class admission : uint8_t { done, slow };
+  /// Decodes, checks and sends the batches on their way. What must outlive the turn is copied out of `frame`, or kept with
+  /// `owner` where the frame is in memory of its own. `slow`: a large batch must be opened first; the connection handles
+  /// nothing else before admit_slowly() has ended. Errors (of decoding): the connection closes.
+  base::result<admission> begin(base::mutable_bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
+                                const wire::kafka::reader& body);
+  reactor::task<void> admit_slowly();
+
+  void write(reply_buffer& out) override;
+  void let_go() override;
+
+ private:
+  class owner_work final : public broker::append_work {
+   public:
+    void on_settled() override { of->work_settled(); }
+    produce_exchange* of = nullptr;
+    base::core_id to{0};
+    std::unique_ptr<broker::append_part[]> memory;
+    size_t capacity = 0;
+    size_t count = 0;
+    std::vector<size_t> entry_of;  ///< by part
+    /// Whether some part's bytes are still to be copied by the partition.
+    bool waits_with_bytes() const;
+  };
+  struct topic_entry {
+    std::string name;
+    base::uuid id;
+    size_t partitions = 0;
+  };
+  static constexpr size_t nowhere = SIZE_MAX;
+  static constexpr size_t faults_answered_max = 16;
+  /// One partition of the request, in its order.
+  struct entry {
+    size_t topic = 0;
+    int32_t index = 0;
+    base::mutable_bytes records;  ///< in the frame, or rebuilt; until it is handed over
+    int16_t error = 0;
+    const char* message = nullptr;
+    base::unix_ms append_time = -1;
+    base::offset log_start{-1};   ///< answered beside errors in records
+    size_t work = nowhere;        ///< of works_; nowhere: it was refused
+    size_t part = 0;
+    size_t fault_begin = 0;
+    size_t fault_count = 0;
+  };
+
+  void read_request(wire::kafka::produce_reader& in);
+  /// Checks entries from next_ on; false where the next one is slow.
+  bool admit_rest();
+  const broker::topic_info* topic_of(const entry& e) const;
+  void admit(entry& e);
+  bool look_at(entry& e);
+  bool is_slow(const entry& e) const;
+  bool conclude(entry& e, const base::result<record::walk_summary>& walked, bool opened);
+  record::walk_rules rules_for(const entry& e, const broker::topic_info& topic);
+  void route(entry& e);
+  void refuse(entry& e, int16_t error, const char* message = nullptr);
+  reactor::task<void> admit_large(entry* e);
+  reactor::task<bool> repack_large(entry* e, record::codec codec, uint64_t bytes_max);
+  void send_works();
+  void keep_frame();
+  void work_settled();
+  owner_work& work_for(base::core_id owner, size_t* index);
+  void settle_entry(entry& e);
+  template <class Sink>
+  void write_body(Sink& sink);
+  template <class Writer>
+  void write_entry(Writer& w, entry& e);
+
+  door& door_;
+  int16_t version_ = 0;
+  int32_t correlation_id_ = 0;
+  int16_t acks_ = -1;
+  base::mutable_bytes frame_;  ///< while batches name it
+  frame_buffer* frame_owner_ = nullptr;
+  std::vector<topic_entry> topics_;
+  size_t topic_count_ = 0;
+  std::vector<entry> entries_;
+  size_t next_ = 0;
+  std::vector<record::record_fault> faults_;
+  std::vector<std::unique_ptr<owner_work>> works_;
+  size_t work_count_ = 0;
+  size_t works_left_ = 0;
+  std::vector<uint8_t> kept_;                  ///< the frame's bytes, where they outlive the turn
+  std::unique_ptr<frame_buffer> kept_owner_;   ///< likewise, where they had memory of their own
+  std::vector<std::vector<uint8_t>> rebuilt_;  ///< batches in another codec
+};
+
+}  // namespace millrace::api::kafka

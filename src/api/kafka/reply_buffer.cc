@@ -1,0 +1,79 @@
+#include "api/kafka/reply_buffer.hh"
+
+#include <algorithm>
+
+namespace millrace::api::kafka {
+
+namespace {
+constexpr size_t small_block = 4 << 10;
+constexpr size_t large_block = 64 << 10;
+}  // namespace
+
+base::mutable_bytes reply_buffer::reserve(size_t bytes) {
+  if (blocks_.empty() || blocks_.back().size() - block_used_ < bytes) {
+    // A connection with few answers in flight keeps one small block.
+    const size_t wanted = std::max(bytes, blocks_.empty() ? small_block : large_block);
+    reactor::chunk block = wanted <= reactor::memory::block_bytes_max ? pool_->allocate(wanted) : reactor::chunk();
+    if (!block) {
+      overflow_.emplace_back(bytes);
+      return overflow_.back();
+    }
+    blocks_.push_back(std::move(block));
+    block_used_ = 0;
+  }
+  uint8_t* at = blocks_.back().data() + block_used_;
+  block_used_ += bytes;
+  return {at, bytes};
+}
+
+base::mutable_bytes reply_buffer::append(size_t bytes) {
+  const base::mutable_bytes memory = reserve(bytes);
+  // Neighbours become one piece.
+  if (!pieces_.empty()) {
+    iovec& last = pieces_.back();
+    if (static_cast<uint8_t*>(last.iov_base) + last.iov_len == memory.data()) {
+      last.iov_len += bytes;
+      bytes_ += bytes;
+      return memory;
+    }
+  }
+  refer(memory);
+  return memory;
+}
+
+void reply_buffer::refer(base::bytes data) {
+  if (data.empty()) return;
+  pieces_.push_back({const_cast<uint8_t*>(data.data()), data.size()});
+  bytes_ += data.size();
+}
+
+std::span<const iovec> reply_buffer::next(size_t bytes_max, size_t count_max) {
+  sending_.clear();
+  size_t taken = 0;
+  while (first_ < pieces_.size() && sending_.size() < count_max && taken < bytes_max) {
+    iovec& piece = pieces_[first_];
+    const size_t size = std::min(piece.iov_len, bytes_max - taken);
+    sending_.push_back({piece.iov_base, size});
+    taken += size;
+    if (size == piece.iov_len) {
+      ++first_;
+    } else {
+      piece.iov_base = static_cast<uint8_t*>(piece.iov_base) + size;
+      piece.iov_len -= size;
+    }
+  }
+  bytes_ -= taken;
+  return sending_;
+}
+
+void reply_buffer::clear_sent() {
+  ASSERT(empty());
+  pieces_.clear();
+  sending_.clear();
+  overflow_.clear();
+  first_ = bytes_ = block_used_ = 0;
+  if (blocks_.size() > 1) blocks_.resize(1);
+  if (!blocks_.empty() && blocks_.front().size() > small_block) blocks_.clear();
+}
+
+}  // namespace millrace::api::kafka

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/hash.hh"
+#include "base/tagged.hh"
+#include "base/uuid.hh"
+#include "broker/catalog/topic_config.hh"
+#include "storage/types.hh"
+
+/// What topics there are, as one immutable value. The controller makes it; every core has a pointer to the same one
+/// (catalog.hh). Never kept across a wait.
+
+namespace millrace::broker {
+
+struct partition_info {
+  storage::log_id id;
+  base::core_id owner{0};  ///< by placement.hh, for the cores of this start
+};
+
+struct topic_info {
+  base::uuid id;
+  std::string name;         ///< the full Kafka name: "topic" in the default stream, or "stream.topic"
+  bool internal = false;
+  std::vector<partition_info> partitions;  ///< by index
+  topic_config config;
+};
+
+struct snapshot {
+  std::string cluster_id;  ///< 22 characters, as Kafka's
+  std::vector<std::unique_ptr<const topic_info>> topics;  ///< by name, ascending
+  std::unordered_map<std::string_view, const topic_info*, base::string_hash, std::equal_to<>> by_name;
+  std::unordered_map<base::uuid, const topic_info*> by_id;
+
+  const topic_info* find(std::string_view name) const {
+    const auto found = by_name.find(name);
+    return found == by_name.end() ? nullptr : found->second;
+  }
+  const topic_info* find(const base::uuid& id) const {
+    const auto found = by_id.find(id);
+    return found == by_id.end() ? nullptr : found->second;
+  }
+};
+
+}  // namespace millrace::broker

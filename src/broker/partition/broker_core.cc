@@ -1,0 +1,262 @@
+#include "broker/partition/broker_core.hh"
+
+#include "base/hash.hh"
+
+namespace millrace::broker {
+
+broker_core::broker_core(reactor::core& on, storage::storage_options options)
+    : core_(on), logs_(on, std::move(options)), scope_(std::make_unique<reactor::scope>(on)) {}
+
+broker_core::~broker_core() = default;
+
+// ---- life
+
+reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_manager::taken> logs,
+                                                     base::leader_epoch epoch, bool clean) {
+  epoch_ = epoch;
+  std::vector<storage::log_id> ids;
+  for (const auto& one : logs) ids.push_back(one.state.id);
+  CO_TRY_CHECK(co_await logs_.start(std::move(logs), epoch, clean));
+  for (const storage::log_id& id : ids) {
+    partitions_[id] = std::make_unique<partition>(*this, *logs_.find(id), epoch_);
+  }
+  co_return base::result<void>();
+}
+
+reactor::task<base::result<void>> broker_core::stop() {
+  stopping_ = true;
+  logs_.room().wake_all();
+  for (auto& [id, p] : partitions_) p->end_waits();
+  co_await scope_->close();
+  auto stopped = co_await logs_.stop();
+  for (auto& [id, p] : partitions_) p->close(base::errc::closed);
+  partitions_.clear();
+  co_return stopped;
+}
+
+void broker_core::abandon() noexcept {
+  scope_->abandon();
+  for (auto& [id, p] : partitions_) p->abandon();
+  partitions_.clear();
+  logs_.abandon();
+}
+
+reactor::task<base::result<void>> broker_core::create(std::vector<storage::new_log> logs) {
+  std::vector<storage::log_id> ids;
+  for (const auto& one : logs) ids.push_back(one.id);
+  CO_TRY_CHECK(co_await logs_.create(std::move(logs)));
+  for (const storage::log_id& id : ids) {
+    partitions_[id] = std::make_unique<partition>(*this, *logs_.find(id), epoch_);
+  }
+  co_return base::result<void>();
+}
+
+reactor::task<base::result<void>> broker_core::remove(std::vector<storage::log_id> ids) {
+  for (const storage::log_id& id : ids) {
+    const auto found = partitions_.find(id);
+    if (found == partitions_.end()) continue;
+    const std::unique_ptr<partition> gone = std::move(found->second);
+    partitions_.erase(found);
+    gone->close(base::errc::unknown_topic_or_partition);
+  }
+  auto removed = co_await logs_.remove(std::move(ids));
+  co_return removed;
+}
+
+size_t broker_core::id_hash::operator()(const storage::log_id& id) const noexcept {
+  return base::mix64(std::hash<base::uuid>()(id.topic) + static_cast<uint32_t>(id.partition));
+}
+
+partition* broker_core::find(const storage::log_id& id) noexcept {
+  const auto found = partitions_.find(id);
+  return found == partitions_.end() ? nullptr : found->second.get();
+}
+
+// ---- works, going and returning
+
+void broker_core::send(work& w, base::core_id owner) {
+  ASSERT(owner.value() < all_.size());
+  w.home_ = this;
+  w.owner_ = all_[owner.value()];
+  w.returning_ = false;
+  if (w.owner_ == this) {
+    w.execute(*this);
+  } else {
+    core_.post(owner, w);
+  }
+}
+
+void broker_core::settled(work& w) {
+  if (w.home_ == this) {
+    w.on_settled();
+    return;
+  }
+  w.returning_ = true;
+  core_.post(w.home_->core_.id(), w);
+}
+
+void broker_core::release(read_work& w) {
+  w.stage_ = read_work::stage::releasing;
+  send(w, w.owner_->core_.id());
+}
+
+void broker_core::end_wait(read_work& w) {
+  if (w.owner_ == this) {
+    if (w.stage_ == read_work::stage::parked) answer(w);
+    return;
+  }
+  if (w.nudge_.out) return;
+  w.nudge_.out = true;
+  core_.post(w.owner_->core_.id(), w.nudge_);
+}
+
+// ---- appends
+
+void broker_core::append(append_work& w) {
+  // One more than the parts: the work is not settled while they are still being handed out.
+  w.left_ = static_cast<unsigned>(w.parts.size()) + 1;
+  for (append_part& part : w.parts) {
+    part.of = &w;
+    part.failed = false;
+    partition* p = find(part.id);
+    if (p != nullptr && !stopping_) {
+      p->append(part);
+      continue;
+    }
+    part.failed = true;
+    part.why = base::error{stopping_ ? base::errc::not_leader : base::errc::unknown_topic_or_partition, 0, 0};
+    w.part_settled();
+  }
+  w.part_settled();
+}
+
+void broker_core::wait_for_room() {
+  if (retrying_) return;
+  retrying_ = true;
+  scope_->spawn(retry_appends());
+}
+
+reactor::task<void> broker_core::retry_appends() {
+  bool all_done = false;
+  while (!all_done && !stopping_) {
+    co_await logs_.room().wait();
+    all_done = true;
+    for (auto& [id, p] : partitions_) all_done = p->retry() && all_done;
+  }
+  retrying_ = false;
+}
+
+// ---- reads
+
+void broker_core::read(read_work& w) {
+  w.bytes = 0;
+  bool settled_by_looks = false;
+  for (read_part& part : w.parts) {
+    part.of = &w;
+    part.failed = false;
+    part.diverged = false;
+    part.bytes = 0;
+    const partition* p = find_for(part);
+    if (p != nullptr && p->admit(part)) continue;
+    settled_by_looks = true;  // an error or a divergence answers the fetch at once
+  }
+  if (settled_by_looks || w.bytes_min == 0 || w.wait.ns <= 0 || stopping_ || enough(w)) return answer(w);
+  w.stage_ = read_work::stage::parked;
+  for (read_part& part : w.parts) find(part.id)->park(part);
+  core_.timers().arm(w.end_, core_.now() + w.wait);
+}
+
+/// The partition of a part; where there is none, that is the part's answer.
+partition* broker_core::find_for(read_part& part) {
+  partition* p = find(part.id);
+  if (p == nullptr) refuse(part, base::error{base::errc::unknown_topic_or_partition, 0, 0});
+  return p;
+}
+
+void broker_core::refuse(read_part& part, base::error why) {
+  part.failed = true;
+  part.why = why;
+  part.high_watermark = part.log_start = base::offset{-1};
+}
+
+bool broker_core::enough(read_work& w) {
+  uint64_t sum = 0;
+  for (const read_part& part : w.parts) {
+    partition* p = find(part.id);
+    if (p == nullptr) return true;
+    sum += p->log().bytes_available(part.from, part.bytes_max);
+    if (sum >= w.bytes_min) return true;
+  }
+  return false;
+}
+
+void broker_core::answer(read_work& w) {
+  unpark(w);
+  w.stage_ = read_work::stage::reading;
+  read_parts(w);
+}
+
+void broker_core::unpark(read_work& w) {
+  core_.timers().disarm(w.end_);
+  for (read_part& part : w.parts) static_cast<base::list_hook<read_tag>&>(part).unlink();
+}
+
+/// Reads the parts in request order; from the first that needs a file on, a task goes on.
+void broker_core::read_parts(read_work& w) {
+  uint32_t left = w.bytes_max;
+  bool one = w.one_at_least;
+  for (size_t i = 0; i < w.parts.size(); ++i) {
+    read_part& part = w.parts[i];
+    if (part.failed || part.diverged) continue;
+    partition* p = find_for(part);
+    if (p == nullptr || !p->admit(part)) continue;
+    const auto plan = p->log().plan_read(part.from, std::min(left, part.bytes_max), one);
+    if (!plan) {
+      refuse(part, plan.error());
+      continue;
+    }
+    if (plan->empty() || (left == 0 && !one)) continue;
+    const bool in_memory = p->log().collect(*plan, [&](storage::slice s) {
+      part.bytes += s.size;
+      part.slices.push_back(std::move(s));
+    });
+    if (!in_memory) {
+      scope_->spawn(read_rest(&w, i, left, one));
+      return;
+    }
+    w.bytes += part.bytes;
+    left -= std::min(left, part.bytes);
+    if (part.bytes > 0) one = false;
+  }
+  settled(w);
+}
+
+reactor::task<void> broker_core::read_rest(read_work* w, size_t from, uint32_t left, bool one) {
+  for (size_t i = from; i < w->parts.size(); ++i) {
+    read_part& part = w->parts[i];
+    if (part.failed || part.diverged) continue;
+    partition* p = find_for(part);
+    if (p == nullptr || !p->admit(part)) continue;
+    const auto plan = p->log().plan_read(part.from, std::min(left, part.bytes_max), one);
+    base::result<storage::read_result> got = storage::read_result{};
+    if (!plan) {
+      got = plan.failure();
+    } else if (!plan->empty() && (left > 0 || one)) {
+      const storage::read_plan steps = *plan;
+      const storage::log_id id = part.id;
+      got = co_await logs_.reader().read(id, steps);
+    }
+    if (!got) {
+      refuse(part, got.error());
+      continue;
+    }
+    part.slices = std::move(got->slices);
+    part.bytes = static_cast<uint32_t>(got->bytes);
+    w->bytes += part.bytes;
+    left -= std::min(left, part.bytes);
+    if (part.bytes > 0) one = false;
+  }
+  settled(*w);
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/partition/partition.hh"
+#include "broker/partition/work.hh"
+#include "reactor/core.hh"
+#include "reactor/scope.hh"
+#include "storage/log_manager.hh"
+
+/// A core's share of the broker: its partitions, and the works of all cores that concern them.
+
+namespace millrace::broker {
+
+class broker_core {
+ public:
+  broker_core(reactor::core& on, storage::storage_options options);
+  ~broker_core();
+  broker_core(const broker_core&) = delete;
+  broker_core& operator=(const broker_core&) = delete;
+
+  reactor::core& on() noexcept { return core_; }
+  storage::log_manager& logs() noexcept { return logs_; }
+  reactor::scope& background() noexcept { return *scope_; }
+  base::leader_epoch epoch() const noexcept { return epoch_; }
+
+  /// Told once, before serving: every core's broker_core, by core id. Fixed from then on.
+  void meet(std::vector<broker_core*> all) { all_ = std::move(all); }
+
+  reactor::task<base::result<void>> start(std::vector<storage::log_manager::taken> logs, base::leader_epoch epoch,
+                                          bool clean);
+  /// Ends waiting fetches and works, then stops the logs.
+  reactor::task<base::result<void>> stop();
+  void abandon() noexcept;
+
+  reactor::task<base::result<void>> create(std::vector<storage::new_log> logs);
+  reactor::task<base::result<void>> remove(std::vector<storage::log_id> ids);
+  /// Null where this core has no such partition.
+  partition* find(const storage::log_id& id) noexcept;
+
+  /// On the home core: sends a work to the core that owns its partitions; here, it is executed at once.
+  void send(work& w, base::core_id owner);
+  /// On the home core, after a read_work settled and its slices were sent: lets them go on their core; on_settled() is
+  /// called once more, then the work may be used again.
+  void release(read_work& w);
+  /// On the home core: answers all parked reads of this core at once (a connection closes, a stop).
+  void end_wait(read_work& w);
+
+ private:
+  friend class work;
+  friend class append_work;
+  friend class read_work;
+  friend class partition;
+
+  void settled(work& w);
+  void append(append_work& w);
+  void read(read_work& w);
+  partition* find_for(read_part& part);
+  static void refuse(read_part& part, base::error why);
+  bool enough(read_work& w);
+  void answer(read_work& w);
+  void read_parts(read_work& w);
+  reactor::task<void> read_rest(read_work* w, size_t from, uint32_t left, bool one);
+  void unpark(read_work& w);
+  void wait_for_room();
+  reactor::task<void> retry_appends();
+
+  reactor::core& core_;
+  storage::log_manager logs_;
+  base::leader_epoch epoch_{0};
+  std::vector<broker_core*> all_;
+  struct id_hash {
+    size_t operator()(const storage::log_id& id) const noexcept;
+  };
+  std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
+  bool retrying_ = false;
+  bool stopping_ = false;
+  std::unique_ptr<reactor::scope> scope_;
+};
+
+}  // namespace millrace::broker

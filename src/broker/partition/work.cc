@@ -1,0 +1,68 @@
+#include "broker/partition/work.hh"
+
+#include "broker/partition/broker_core.hh"
+
+namespace millrace::broker {
+
+void work::run(reactor::core&) {
+  if (returning_) {
+    on_settled();
+  } else {
+    execute(*owner_);
+  }
+}
+
+base::core_id work::home_id() const noexcept { return home_->on().id(); }
+
+void append_work::execute(broker_core& there) {
+  there_ = &there;
+  there.append(*this);
+}
+
+void append_work::part_settled() {
+  ASSERT(left_ > 0);
+  if (--left_ == 0) there_->settled(*this);
+}
+
+read_work::read_work() : end_(*this), nudge_(*this) {}
+
+read_work::~read_work() { ASSERT(!nudge_.out); }
+
+void read_work::execute(broker_core& there) {
+  there_ = &there;
+  if (stage_ == stage::releasing) {
+    for (read_part& part : parts) part.slices.clear();
+    stage_ = stage::fresh;
+    there.settled(*this);
+    return;
+  }
+  there.read(*this);
+}
+
+void read_work::run(reactor::core& on) {
+  // Back home while the nudge is still out: settled only when that is back, too.
+  if (returning() && nudge_.out) {
+    nudge_.settle_after = true;
+    return;
+  }
+  work::run(on);
+}
+
+void read_work::wait_end::run(reactor::core&) { of_.there_->answer(of_); }
+
+void read_work::nudge::run(reactor::core& on) {
+  if (!returning) {
+    if (of.stage_ == stage::parked) of.there_->answer(of);
+    returning = true;
+    on.post(of.home_id(), *this);
+    return;
+  }
+  out = false;
+  returning = false;
+  if (settle_after) {
+    settle_after = false;
+    of.on_settled();
+  }
+}
+
+}  // namespace millrace::broker

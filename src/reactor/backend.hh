@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hh"
+#include "base/tagged.hh"
+#include "base/time.hh"
+#include "reactor/op.hh"
+
+/// The seam: everything that can differ between two runs of one core comes through here (disk, network, clocks,
+/// entropy, mail between cores). Two implementations: uring_backend (the kernel) and sim::node's backend (a world).
+/// One backend object per core; only that core's thread calls it.
+
+namespace millrace::reactor {
+
+/// Sent from one core to another. The sender owns the memory; it may be touched there only until the receiver
+/// has posted it back (or answered otherwise). Mail from one core to one other arrives in order.
+class mail : public ready_item {
+ public:
+  const char* what() const noexcept override { return "mail"; }
+};
+
+struct directory_entry {
+  std::string name;
+  bool is_directory = false;
+  uint64_t size = 0;  ///< bytes; 0 for directories
+};
+
+struct listen_address {
+  std::string host;  ///< numeric IPv4 or IPv6
+  uint16_t port = 0; ///< 0: the kernel chooses
+  bool shared = true;  ///< SO_REUSEPORT: each core has its own listener on the same port
+};
+struct listening {
+  int handle = -1;
+  uint16_t port = 0;
+};
+
+class backend {
+ public:
+  virtual ~backend() = default;
+
+  /// Starts `o` (at the latest in the next poll). Sets o.in_flight.
+  virtual void submit(op& o) = 0;
+  /// Asks `o` to end early; it still completes through poll, with -ECANCELED or as if never asked. Writes are
+  /// never cancelled. No effect on an op that is not in flight.
+  virtual void cancel(op& o) = 0;
+  /// Hands what was submitted to the kernel and appends to `ready` what completed, arrived or was mailed. Waits
+  /// for the first such thing until `until` at most; does not wait where `until` has passed.
+  virtual void poll(ready_list& ready, base::instant until) = 0;
+  /// How many ready items a core runs before it polls again: all of them in production, one in the world, so that
+  /// the world decides the order across cores.
+  virtual size_t turn_limit() const noexcept { return SIZE_MAX; }
+  /// Which of `count` ready items runs next: the first in production, a seeded choice in the world.
+  virtual size_t choose(size_t count) {
+    (void)count;
+    return 0;
+  }
+
+  /// Monotonic.
+  virtual base::instant clock() = 0;
+  virtual base::unix_ms wall_clock() = 0;
+  virtual uint64_t entropy() = 0;
+
+  /// Sends `m` to another core, where it becomes ready. False where the ring to it is full: the caller bounds
+  /// what it has outstanding (mailbox credit), so this is a broken invariant for replies.
+  [[nodiscard]] virtual bool post(base::core_id target, mail& m) = 0;
+
+  /// Returns a lent receive buffer.
+  virtual void give_back(lent_buffer& b) = 0;
+
+  // Plain calls that answer at once. Quick ones, and ones for start-up and administration where waiting is fine.
+  virtual base::result<listening> listen(const listen_address& where) = 0;
+  virtual base::result<std::vector<directory_entry>> list(const std::string& directory) = 0;  ///< sorted by name
+  virtual base::result<uint64_t> size_of(const std::string& path) = 0;
+  virtual base::result<uint64_t> free_space(const std::string& path) = 0;  ///< bytes
+  /// Takes an exclusive lock on a file, made where missing, for the life of the process: errc::locked where another has it.
+  virtual base::result<void> lock(const std::string& path) = 0;
+  /// "address:port" of the other end of a socket, for logs.
+  virtual std::string peer_name(int handle) = 0;
+};
+
+}  // namespace millrace::reactor

@@ -1,0 +1,79 @@
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "reactor/uring_backend/uring_backend.hh"
+
+namespace millrace::reactor {
+
+base::result<std::unique_ptr<uring_backend>> uring_backend::make(uring_options options,
+                                                                 memory& from,
+                                                                 mail_exchange& exchange) {
+  ASSERT(options.id.value() < exchange.cores());
+  std::unique_ptr<uring_backend> made(new uring_backend(std::move(options), exchange));
+  TRY_CHECK(made->set_up(from));
+  return made;
+}
+
+uring_backend::uring_backend(uring_options options, mail_exchange& exchange)
+    : options_(std::move(options)),
+      exchange_(exchange),
+      mailed_flags_(exchange.cores()),
+      spin_(options_.spin_max) {
+  mailed_.reserve(exchange.cores());
+}
+
+base::result<void> uring_backend::set_up(memory& from) {
+  io_uring_params params{};
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
+                 IORING_SETUP_CLAMP;
+  params.cq_entries = options_.completions;
+  if (const int answer = io_uring_queue_init_params(options_.submissions, &ring_, &params);
+      answer < 0) {
+    const bool memory_short = answer == -ENOMEM || answer == -EMFILE || answer == -ENFILE;
+    return base::fail(memory_short ? base::errc::no_memory : base::errc::unsupported, -answer);
+  }
+  ring_made_ = true;
+  constexpr unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG |
+                              IORING_FEAT_CQE_SKIP | IORING_FEAT_FAST_POLL;
+  if ((ring_.features & needed) != needed) return base::fail(base::errc::unsupported, ENOSYS);
+  (void)io_uring_register_ring_fd(&ring_);  // saves a lookup per call; works without
+  // Room for what takes completions beside the ops: the bell, failed cancels and wakes.
+  in_kernel_max_ = params.cq_entries - std::min(64u, params.cq_entries / 4);
+  headers_ = std::make_unique<msghdr[]>(params.sq_entries);
+
+  if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_); probe != nullptr) {
+    has_ftruncate_ = io_uring_opcode_supported(probe, uring::op_ftruncate) != 0;
+    io_uring_free_probe(probe);
+  }
+  unsigned workers[2] = {options_.workers_max, options_.workers_max};
+  (void)io_uring_register_iowq_max_workers(&ring_, workers);
+  if (options_.worker_cpus) {
+    (void)io_uring_register_iowq_aff(&ring_, sizeof(cpu_set_t), &*options_.worker_cpus);
+  }
+
+  TRY(buffers_, uring::receive_buffers::make(ring_, from, options_.receive_buffers,
+                                             options_.receive_buffer_bytes));
+  event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_ < 0) return base::fail_errno(errno);
+  arm_bell();
+  exchange_.connect(options_.id, ring_.ring_fd, event_);
+  return {};
+}
+
+uring_backend::~uring_backend() {
+  if (event_ >= 0) {
+    exchange_.connect(options_.id, -1, -1);
+    close(event_);
+  }
+  for (const held_accept& held : held_) {
+    if (held.result >= 0) close(held.result);
+  }
+  if (ring_made_) io_uring_queue_exit(&ring_);
+  for (const int lock : locks_) close(lock);
+}
+
+}  // namespace millrace::reactor

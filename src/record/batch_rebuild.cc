@@ -1,0 +1,85 @@
+#include "record/batch_rebuild.hh"
+
+#include <algorithm>
+
+#include "base/limits.hh"
+#include "record/check.hh"
+#include "record/verify.hh"
+
+namespace millrace::record {
+namespace {
+
+using base::errc;
+
+constexpr size_t piece_cost_min = 16 * 1024;
+
+}  // namespace
+
+batch_rebuild::batch_rebuild(const batch_view& batch, const options& how, decompressor& unpack,
+                             compressor& pack, std::vector<uint8_t>& target)
+    : batch_(batch),
+      how_(how),
+      unpack_(unpack),
+      pack_(pack),
+      target_(target),
+      begin_(target.size()) {}
+
+base::result<bool> batch_rebuild::step(size_t budget) {
+  if (!begun_) {
+    const auto ready = begin();
+    if (!ready) return undo(ready.failure());
+    begun_ = true;
+  }
+  for (size_t used = 0; !unpack_.done() && used < budget;) {
+    const auto piece = unpack_.next();
+    if (!piece) return undo(piece.failure());
+    const auto packed = pack_.write(*piece);
+    if (!packed) return undo(packed.failure());
+    used += std::max(piece->size(), piece_cost_min);
+  }
+  if (!unpack_.done()) return false;
+  const auto completed = complete();
+  if (!completed) return undo(completed.failure());
+  return true;
+}
+
+base::result<void> batch_rebuild::begin() {
+  if (batch_.codec_number() > codec_last) {
+    return base::fail(errc::invalid_record, batch_.codec_number(), place(check::codec));
+  }
+  const uint64_t bytes_max = batch_.is_compressed() ? how_.decompressed_bytes_max : UINT64_MAX;
+  TRY_CHECK(unpack_.begin(batch_.codec(), batch_.records(), bytes_max));
+  const bytes old_header = batch_.data().first(header::size);
+  target_.insert(target_.end(), old_header.begin(), old_header.end());
+  return pack_.begin(how_.codec, how_.level, target_);
+}
+
+base::result<void> batch_rebuild::complete() {
+  TRY_CHECK(pack_.finish());
+  const mutable_bytes batch = mutable_bytes(target_).subspan(begin_);
+  if (batch.size() > base::batch_bytes_format_max)
+    return base::fail(errc::too_large, 0, place(check::length));
+  base::store_big(batch.data() + header::batch_length_at,
+                  static_cast<int32_t>(batch.size() - header::frame_size));
+  const int kept = batch_.attributes() & ~header::codec_mask;
+  base::store_big(batch.data() + header::attributes_at,
+                  static_cast<int16_t>(kept | static_cast<int>(how_.codec)));
+  seal(batch);
+  return {};
+}
+
+base::failure batch_rebuild::undo(base::failure why) {
+  target_.resize(begin_);
+  return why;
+}
+
+base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how,
+                           std::vector<uint8_t>& target) {
+  decompressor unpack;
+  compressor pack;
+  batch_rebuild work(batch, how, unpack, pack, target);
+  TRY_CHECK(work.step(SIZE_MAX));
+  return {};
+}
+
+}  // namespace millrace::record

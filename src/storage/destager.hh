@@ -1,0 +1,76 @@
+#pragma once
+
+#include <vector>
+
+#include "base/result.hh"
+#include "reactor/core.hh"
+#include "reactor/scope.hh"
+#include "reactor/task.hh"
+#include "reactor/wait.hh"
+#include "storage/checkpoint.hh"
+#include "storage/commit_log.hh"
+#include "storage/log.hh"
+#include "storage/segment_write.hh"
+
+/// Moves bytes from the tails to their segments, behind the answers, and writes checkpoints that free the commit log.
+///
+/// Two ways. Eagerly: when a log has a large run of whole blocks, they are written at once, so that memory can be let go.
+/// In passes: when a quarter of the commit log is used, or memory is short, every log with bytes that only the commit
+/// log holds gets its whole blocks and its padded tail block written; then one checkpoint names all of it.
+
+namespace millrace::storage {
+
+class log_manager;
+
+class destager final : public segment_write_owner {
+ public:
+  destager(reactor::core& on, log_manager& manager, commit_log& commits, segment_writer& writer,
+           std::string data_dir);
+
+  reactor::task<base::result<void>> open(base::leader_epoch start_number);
+  /// The loop of passes; ends after stop().
+  reactor::task<void> run();
+  /// Asks for a pass now.
+  void wake() noexcept;
+  void stop() noexcept;
+  /// Called for each log whose durable end moved: writes eagerly where enough waits.
+  void became_durable(log& l);
+  void groups_completed() { durable_moved_.wake_all(); }
+  void segment_written(log& l, int error) override;
+
+  /// Everything into segments, files cut to their ends with their indexes written: what a clean stop does before its
+  /// checkpoint.
+  reactor::task<base::result<void>> park_all();
+  /// A checkpoint of what is in segments now; durable when it returns.
+  reactor::task<base::result<void>> write_checkpoint(bool clean);
+  reactor::task<void> close();
+  void abandon() noexcept { files_.abandon(); }
+
+ private:
+  struct pass_state;
+  enum class waited : uint8_t { no, yes };
+  bool pass_due() const;
+  reactor::task<void> pass();
+  reactor::task<void> pass_worker(pass_state* state);
+  reactor::task<base::result<void>> destage(log& l);
+  reactor::task<base::result<void>> destage_segment(log& l, segment& s, log_point* target);
+  reactor::task<base::result<waited>> ready_to_write(log& l, segment& s, uint64_t upto);
+  reactor::task<base::result<void>> close_segment(segment& s);
+
+  reactor::core& core_;
+  log_manager& manager_;
+  commit_log& commits_;
+  segment_writer& writer_;
+  checkpoint_files files_;
+  base::leader_epoch start_number_{0};
+  uint64_t number_ = 0;
+  bool wanted_ = false;
+  bool stopping_ = false;
+  bool writing_ = false;
+  reactor::wait_list wake_;
+  reactor::wait_list write_ended_;
+  reactor::wait_list durable_moved_;
+  reactor::wait_list checkpoint_free_;
+};
+
+}  // namespace millrace::storage

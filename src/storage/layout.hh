@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/tagged.hh"
+
+/// Names of files under the data directory:
+///
+///   <topic>-<partition>/<20-digit base offset>.log .index .timeindex     segments, as Kafka's
+///   <topic>-<partition>/partition.metadata                                whose log it is, as Kafka's
+///   <topic>-<partition>.<id>-delete/                                      a log on its way out
+///   commit/<core>.log                                                     a core's commit log
+///   commit/<core>.checkpoint.0 and .1                                     its checkpoints
+///   commit/recovered                                                      what a recovery found, until every core has a checkpoint
+///   meta/start                                                            the node's start number
+///   meta/                                                                 the catalog's files (broker/catalog)
+///   lock, version                                                         who uses it, and its format
+///
+/// Pure functions. Paths are `data_dir`, a slash and a name.
+
+namespace millrace::storage::layout {
+
+std::string log_file(base::offset base);         ///< "00000000000000000042.log"
+std::string index_file(base::offset base);
+std::string time_index_file(base::offset base);
+/// The base offset of a segment's .log file name.
+std::optional<base::offset> parse_log_file(std::string_view name);
+/// The base offset of the name of any of a segment's three files.
+std::optional<base::offset> parse_segment_file(std::string_view name);
+
+std::string log_directory(const std::string& data_dir, const std::string& directory);
+std::string partition_metadata_file(const std::string& log_directory);
+/// The partition in the name of a log's directory, "<topic>-<partition>".
+std::optional<int32_t> parse_log_directory(std::string_view name);
+
+std::string commit_directory(const std::string& data_dir);
+std::string commit_file(const std::string& data_dir, uint32_t core);
+std::string checkpoint_file(const std::string& data_dir, uint32_t core, unsigned slot);
+std::string recovered_file(const std::string& data_dir);
+/// The core of a commit log or checkpoint file name.
+std::optional<uint32_t> parse_commit_file(std::string_view name);
+std::optional<uint32_t> parse_checkpoint_file(std::string_view name);
+
+std::string meta_directory(const std::string& data_dir);
+std::string start_file(const std::string& data_dir);
+std::string version_file(const std::string& data_dir);
+std::string lock_file(const std::string& data_dir);
+
+/// Whether a directory name is one that remove() left: "….<id>-delete".
+bool is_deleted_directory(std::string_view name);
+std::string deleted_directory(std::string_view directory, uint64_t unique);
+/// The name that a deleted directory had before; empty where it is none.
+std::string_view name_before_deletion(std::string_view name);
+
+}  // namespace millrace::storage::layout

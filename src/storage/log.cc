@@ -1,0 +1,167 @@
+#include "storage/log.hh"
+
+#include "record/batch_header.hh"
+#include "storage/log_manager.hh"
+
+namespace millrace::storage {
+
+namespace header = record::header;
+
+log::log(log_manager& manager, log_state state, const log_config& config)
+    : manager_(manager),
+      id_(state.id),
+      directory_(std::move(state.directory)),
+      config_(config),
+      tail_(manager.tails(), *this),
+      end_(state.end),
+      staged_(state.end),
+      durable_(state.end),
+      acknowledged_(state.end),
+      checkpointed_(state.end),
+      log_start_(state.log_start),
+      epochs_(std::move(state.epochs)),
+      damage_(std::move(state.damage)),
+      tail_open_(state.end.position % block_bytes == 0) {}
+
+log::~log() { ASSERT(groups_ == 0 && writes_ == 0); }
+
+uint64_t log::size_bytes() const noexcept {
+  uint64_t sum = 0;
+  for (const auto& s : segments_) sum += s->size;
+  return sum;
+}
+
+base::result<appended> log::append(const record::batch_view& batch, base::leader_epoch epoch, crc_check check) {
+  if (offline_ || removed_) return base::fail(base::errc::storage);
+  if (no_space_) return base::fail(base::errc::no_space);
+  if (!tail_open_) {
+    manager_.open_tail(*this);
+    return base::fail(base::errc::busy);
+  }
+  const uint64_t size = batch.size();
+  if (!manager_.admits(size)) return base::fail(base::errc::busy);
+  if (must_roll(batch)) roll();
+  segment& s = active();
+  if (!tail_.reserve(s.base(), end_.position, size)) {
+    manager_.make_room(size);
+    if (!tail_.reserve(s.base(), end_.position, size)) return base::fail(base::errc::busy);
+  }
+  uint32_t crc = 0;
+  copy_batch(batch, epoch, check, crc);
+  if (check == crc_check::compute && crc != batch.crc()) return base::fail(base::errc::corrupt);
+
+  const base::offset first = end_.next;
+  const base::offset next = first + (int64_t{batch.last_offset_delta()} + 1);
+  tail_.note_batch(s.base(), end_.position, first);
+  if (s.size == 0) s.first_timestamp = batch.max_timestamp();
+  s.note_batch(end_.position, static_cast<uint32_t>(size), next - 1, batch.max_timestamp());
+  note_epoch(epoch, first);
+  end_.position += size;
+  end_.next = next;
+  s.size = end_.position;
+  touched_ = true;
+  manager_.appended(*this, size);
+  return appended{first, next};
+}
+
+/// Copies to the tail: the stamped front of the header first, then everything that the CRC covers in one pass.
+void log::copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc) {
+  uint8_t front[header::checked_at];
+  std::memcpy(front, batch.data().data(), sizeof front);
+  record::stamp(front, end_.next, epoch);
+  const base::offset segment = active().base();
+  tail_.write(segment, end_.position, front, nullptr);
+  tail_.write(segment, end_.position + sizeof front, batch.checked(), check == crc_check::compute ? &crc : nullptr);
+}
+
+bool log::must_roll(const record::batch_view& batch) const {
+  const segment& s = active();
+  if (s.size == 0) return false;
+  if (s.size + batch.size() > config_.segment_bytes) return true;
+  if (end_.next + batch.last_offset_delta() - s.base() > INT32_MAX) return true;
+  if (s.offsets.full(config_.segment_index_bytes)) return true;
+  // Kafka: from the first batch's timestamp where it has one, else from the segment's creation.
+  const base::unix_ms begin = s.first_timestamp >= 0 ? s.first_timestamp : s.created_at;
+  const base::unix_ms now = s.first_timestamp >= 0 ? batch.max_timestamp() : manager_.on().wall_clock();
+  return now - begin >= config_.segment_ms.ms();
+}
+
+void log::roll() {
+  active().state = segment_state::sealed;
+  segments_.push_back(manager_.new_segment(*this, end_.next));
+  end_.segment = end_.next;
+  end_.position = 0;
+  manager_.rolled(*this);
+}
+
+void log::note_epoch(base::leader_epoch epoch, base::offset first) {
+  if (!epochs_.empty() && epochs_.back().epoch >= epoch) return;
+  epochs_.push_back({epoch, first});
+}
+
+segment* log::segment_of(base::offset wanted) const {
+  size_t low = 0;
+  size_t high = segments_.size();
+  while (high - low > 1) {
+    const size_t middle = (low + high) / 2;
+    if (segments_[middle]->base() <= wanted) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return segments_[low].get();
+}
+
+segment* log::find_segment(base::offset base) const {
+  segment* s = segment_of(base);
+  return s->base() == base ? s : nullptr;
+}
+
+bool log::damaged(base::offset o) const {
+  for (const damaged_range& d : damage_) {
+    if (d.begin <= o && o < d.limit) return true;
+  }
+  return false;
+}
+
+base::offset log::end_of(const segment& s) const {
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    if (segments_[i].get() == &s) return segments_[i + 1]->base();
+  }
+  return end_.next;
+}
+
+base::leader_epoch log::epoch_of(base::offset o) const {
+  base::leader_epoch found{-1};
+  for (const epoch_start& e : epochs_) {
+    if (e.first <= o) found = e.epoch;
+  }
+  return found;
+}
+
+uint64_t log::unstaged_bytes() const {
+  uint64_t sum = 0;
+  for (const auto& s : segments_) {
+    if (s->base() > staged_.segment) sum += s->size;
+    if (s->base() == staged_.segment) sum += s->size - staged_.position;
+  }
+  return sum;
+}
+
+void log::acknowledge(log_point point) {
+  if (point.next <= acknowledged_.next) return;
+  acknowledged_ = point;
+  if (listener_ != nullptr) listener_->on_acknowledged(point.next);
+}
+
+void log::mark_dirty(uint64_t record) {
+  if (dirty_since_ == clean) dirty_since_ = record;
+  if (dirty_next_ == clean) dirty_next_ = record;
+}
+
+log_state log::state() const {
+  return log_state{id_, directory_, checkpointed_, log_start_, epochs_, damage_};
+}
+
+}  // namespace millrace::storage

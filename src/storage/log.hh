@@ -1,0 +1,176 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/intrusive_list.hh"
+#include "base/result.hh"
+#include "record/batch_view.hh"
+#include "storage/segment.hh"
+#include "storage/tail_memory.hh"
+#include "storage/types.hh"
+
+/// A durable, ordered log of record batches: one partition's. append() copies a batch into the tail memory and queues
+/// the log for the next commit group; when that group is on stable storage the listener hears of it. Lives on one core
+/// and never suspends; what waits (files, reads, destaging) is done by tasks of its log_manager.
+///
+/// Points of a log, in order: checkpointed <= durable <= staged (in a commit group) <= end (appended).
+
+namespace millrace::storage {
+
+class log_manager;
+
+/// Told on the log's core, at the end of a turn or when a write completed; must not suspend and not destroy the log.
+class log_listener {
+ public:
+  virtual ~log_listener() = default;
+  /// All offsets below `acknowledged` may be answered for: they are on stable storage (or the topic asked for less).
+  virtual void on_acknowledged(base::offset acknowledged) = 0;
+  /// The log takes no more appends; what was appended and not acknowledged never will be.
+  virtual void on_offline() = 0;
+};
+
+struct appended {
+  base::offset first;  ///< base offset given to the batch
+  base::offset next;   ///< to be answered for once on_acknowledged(>= next) was called
+};
+
+/// Who checks the CRC of what append() copies.
+enum class crc_check : uint8_t { compute, already_verified };
+
+/// A read that may be executed later: it names points, and holds nothing.
+struct read_plan {
+  base::offset segment{0};
+  base::offset wanted{0};
+  uint64_t end = 0;           ///< position in the segment where reading must stop; a batch ends there
+  uint32_t bytes_max = 0;     ///< whole batches up to this many bytes
+  bool one_at_least = false;  ///< the first batch comes whole however large it is
+  bool empty() const noexcept { return end == 0; }
+};
+
+struct waiting_tag;
+
+class log : public base::list_hook<waiting_tag> {
+ public:
+  log(log_manager& manager, log_state state, const log_config& config);
+  ~log();
+  log(const log&) = delete;
+  log& operator=(const log&) = delete;
+
+  const log_id& id() const noexcept { return id_; }
+  const std::string& directory() const noexcept { return directory_; }
+  base::offset log_start() const noexcept { return log_start_; }
+  /// What may be answered for: the high watermark of a log that nobody else copies.
+  base::offset acknowledged() const noexcept { return acknowledged_.next; }
+  base::offset end() const noexcept { return end_.next; }
+  bool offline() const noexcept { return offline_; }
+  uint64_t size_bytes() const noexcept;  ///< of all its segments
+  void listen(log_listener* listener) noexcept { listener_ = listener; }
+
+  /// Appends one whole batch (framed, shape-checked), stamping base offset and leader epoch into the copy. Errors:
+  ///   corrupt    the CRC does not match
+  ///   busy       memory or the commit log is full, or the tail is not in memory yet: wait for the manager's room, retry
+  ///   no_space   the segment could not grow; it is tried again each second
+  ///   storage    the log is offline
+  /// In each case nothing happened.
+  base::result<appended> append(const record::batch_view& batch, base::leader_epoch epoch, crc_check check);
+
+  /// Plans a read at `wanted` of at most `bytes_max` bytes of whole acknowledged batches of one segment; an empty plan at
+  /// acknowledged(). Errors: out_of_range (below log start, above acknowledged), storage (damage).
+  base::result<read_plan> plan_read(base::offset wanted, uint32_t bytes_max, bool one_at_least) const;
+  /// Executes a plan whose bytes are all in memory: calls out(slice) for whole batches and returns true. False where
+  /// some are not: log_manager::read does it.
+  template <class Out>
+  bool collect(const read_plan& plan, Out&& out) const;
+  /// Bytes of acknowledged batches from `wanted` on, counted up to `bytes_max`: what a waiting fetch adds up.
+  uint64_t bytes_available(base::offset wanted, uint64_t bytes_max) const;
+
+  const std::vector<epoch_start>& epochs() const noexcept { return epochs_; }
+  const log_config& config() const noexcept { return config_; }
+  void configure(const log_config& config) noexcept { config_ = config; }
+
+ private:
+  friend class log_manager;
+  friend class commit_log;
+  friend class destager;
+  friend class reader;
+  friend class segment_writer;
+
+  /// A range of bytes within one segment's tail memory.
+  struct range {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  };
+  segment& active() const { return *segments_.back(); }
+  segment* find_segment(base::offset base) const;
+  /// The segment that holds `wanted`: the last whose base is not above it.
+  segment* segment_of(base::offset wanted) const;
+  bool must_roll(const record::batch_view& batch) const;
+  void roll();
+  void note_epoch(base::leader_epoch epoch, base::offset first);
+  void copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc);
+  /// Where in memory the plan's bytes are; nullopt where some are not.
+  std::optional<range> locate(const read_plan& plan) const;
+  uint64_t walk_to(const segment& s, uint64_t from, base::offset wanted, uint64_t stop) const;
+  uint64_t cut_to_batches(const segment& s, uint64_t begin, uint64_t stop, uint32_t bytes_max, bool one) const;
+  bool damaged(base::offset o) const;
+  /// Offset after the last batch of a segment; base offset of the batch at a position in memory.
+  base::offset end_of(const segment& s) const;
+  base::offset base_offset_at(const segment& s, uint64_t position) const;
+  base::leader_epoch epoch_of(base::offset o) const;
+  uint64_t unstaged_bytes() const;
+  void acknowledge(log_point point);
+  void mark_dirty(uint64_t record);
+  log_state state() const;
+
+  log_manager& manager_;
+  const log_id id_;
+  const std::string directory_;
+  log_config config_;
+  log_listener* listener_ = nullptr;
+
+  /// Ascending, without gaps in offsets; the last is the active one. Never empty.
+  std::deque<std::unique_ptr<segment>> segments_;
+  tail_memory tail_;
+
+  log_point end_;           ///< where the next batch goes; its segment is the active one
+  log_point staged_;        ///< in a commit group up to here
+  log_point durable_;       ///< on stable storage up to here
+  log_point acknowledged_;  ///< what the listener heard
+  log_point checkpointed_;  ///< in segment files, durable: what a checkpoint may name
+  base::offset log_start_;
+  std::vector<epoch_start> epochs_;
+  std::vector<damaged_range> damage_;
+
+  bool offline_ = false;
+  bool removed_ = false;
+  bool no_space_ = false;
+  bool tail_open_ = true;     ///< the tail block is in memory (or the end is at a block's start)
+  bool tail_opening_ = false;
+  bool preparing_ = false;    ///< a task makes room in the active segment's file
+  bool touched_ = false;      ///< appended to since start or park: indexes and size on disk are behind
+  bool destaging_ = false;
+  uint32_t groups_ = 0;       ///< commit groups in flight that hold bytes of it
+  uint32_t writes_ = 0;       ///< segment writes in flight
+  uint32_t users_ = 0;        ///< tasks that use it: it is not destroyed before they let go
+
+  /// Commit log positions of the oldest record that holds bytes which no checkpoint covers, and of the oldest built
+  /// since the destage in progress began. clean: none.
+  static constexpr uint64_t clean = UINT64_MAX;
+  uint64_t dirty_since_ = clean;
+  uint64_t dirty_next_ = clean;
+};
+
+template <class Out>
+bool log::collect(const read_plan& plan, Out&& out) const {
+  const auto found = locate(plan);
+  if (!found) return false;
+  tail_.ranges(plan.segment, found->begin, found->end, [&](const tail_piece& piece, const uint8_t* data, uint32_t size) {
+    out(slice{piece.memory, data, size});
+  });
+  return true;
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,286 @@
+#include "storage/log_manager.hh"
+
+#include <algorithm>
+
+#include "storage/layout.hh"
+
+namespace millrace::storage {
+
+namespace {
+constexpr uint64_t backlog_bytes_max = 64u << 20;
+}  // namespace
+
+log_manager::log_manager(reactor::core& on, storage_options options)
+    : core_(on),
+      options_(std::move(options)),
+      tails_(on.memory()),
+      tail_bytes_max_(on.memory().capacity() / 4 * 3),
+      backlog_max_(std::min({backlog_bytes_max, on.memory().capacity() / 4, options_.commits.file_bytes / 4})),
+      writer_(on),
+      commits_(on, *this, writer_, options_.commits),
+      destager_(on, *this, commits_, writer_, options_.data_dir),
+      reader_(on, *this),
+      room_(on),
+      let_go_(on),
+      scope_(std::make_unique<reactor::scope>(on)) {}
+
+log_manager::~log_manager() = default;
+
+// ---- life
+
+reactor::task<base::result<void>> log_manager::start(std::vector<taken> logs, base::leader_epoch start_number,
+                                                     bool clean) {
+  indexes_trusted_ = clean;
+  for (taken& one : logs) {
+    CO_TRY_CHECK(adopt(std::move(one)));
+  }
+  CO_TRY_CHECK(co_await commits_.open(layout::commit_file(options_.data_dir, core_.id().value())));
+  CO_TRY_CHECK(co_await destager_.open(start_number));
+  CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
+  scope_->spawn(commits_.prepare_rest());
+  scope_->spawn(destager_.run());
+  co_return base::result<void>();
+}
+
+/// Builds a log over the segments that its directory holds. Files behind the end are leftovers, never data; they are
+/// overwritten when the log gets there.
+base::result<void> log_manager::adopt(taken one) {
+  auto l = std::make_unique<log>(*this, std::move(one.state), one.config);
+  const log_point end = l->end_;
+  auto files = core_.effects().list(path_of(*l));
+  if (!files) return files.failure();
+  std::vector<std::pair<base::offset, uint64_t>> found;
+  for (const reactor::directory_entry& f : *files) {
+    const auto base = layout::parse_log_file(f.name);
+    if (base && *base < end.segment) found.emplace_back(*base, f.size);
+  }
+  for (size_t i = 0; i < found.size(); ++i) {
+    const base::offset next = i + 1 < found.size() ? found[i + 1].first : end.segment;
+    if (next <= l->log_start_) continue;
+    auto s = new_segment(*l, found[i].first);
+    s->state = segment_state::closed;
+    s->size = s->issued = s->written = s->tail_written = found[i].second;
+    s->indexes_complete = false;
+    s->indexes_from = s->size;
+    s->indexes_from_offset = next;
+    l->segments_.push_back(std::move(s));
+  }
+  auto active = new_segment(*l, end.segment);
+  active->size = active->tail_written = end.position;
+  active->issued = active->written = block_floor(end.position);
+  const auto size = core_.effects().size_of(active->log_path());
+  if (size) active->allocated = *size & ~(block_bytes - 1);
+  if (end.position > 0) {
+    active->indexes_complete = false;
+    active->indexes_from = end.position;
+    active->indexes_from_offset = end.next;
+    if (end.position % block_bytes != 0) active->protect_from = block_floor(end.position);
+  }
+  l->segments_.push_back(std::move(active));
+  const log_id id = l->id();
+  logs_[id] = std::move(l);
+  return {};
+}
+
+reactor::task<base::result<void>> log_manager::stop() {
+  stopping_ = true;
+  room_.wake_all();
+  const base::instant limit = core_.now() + base::seconds(8);
+  while (!commits_.idle() && !commits_.failed() && core_.now() < limit) {
+    co_await reactor::sleep(core_, base::milliseconds(1));
+  }
+  const bool whole = commits_.idle() && !commits_.failed();
+  destager_.stop();
+  co_await scope_->close();
+  base::result<void> outcome;
+  if (whole) {
+    outcome = co_await destager_.park_all();
+    if (outcome) outcome = co_await destager_.write_checkpoint(true);
+  } else {
+    outcome = base::fail(base::errc::storage);
+  }
+  while (writer_.in_flight() > 0) co_await reactor::sleep(core_, base::milliseconds(1));
+  for (auto& [id, l] : logs_) co_await close_files_of(*l);
+  co_await destager_.close();
+  co_await commits_.close();
+  co_return outcome;
+}
+
+reactor::task<void> log_manager::close_files_of(log& l) {
+  for (auto& s : l.segments_) co_await s->close_file();
+}
+
+void log_manager::abandon() noexcept {
+  scope_->abandon();
+  commits_.abandon();
+  destager_.abandon();
+  writer_.abandon();
+  for (auto& [id, l] : logs_) {
+    l->groups_ = l->writes_ = 0;
+    for (auto& s : l->segments_) s->abandon();
+  }
+}
+
+reactor::task<base::result<void>> log_manager::create(std::vector<new_log> logs) {
+  for (const new_log& n : logs) {
+    if (logs_.contains(n.id)) co_return base::fail(base::errc::exists);
+  }
+  for (new_log& n : logs) {
+    const std::string path = options_.data_dir + "/" + n.directory;
+    const auto made = co_await reactor::make_directory(core_, path);
+    if (!made && made.error().code != base::errc::exists) co_return made;
+  }
+  CO_TRY_CHECK(co_await reactor::sync_directory(core_, options_.data_dir));
+  for (new_log& n : logs) {
+    log_state fresh{.id = n.id, .directory = n.directory};
+    auto l = std::make_unique<log>(*this, std::move(fresh), n.config);
+    l->segments_.push_back(new_segment(*l, base::offset{0}));
+    const log_id id = n.id;
+    logs_[id] = std::move(l);
+  }
+  co_return base::result<void>();
+}
+
+reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
+  for (const log_id& id : ids) {
+    log* l = find(id);
+    if (l == nullptr) continue;
+    l->removed_ = true;
+    commits_.forget(*l);
+  }
+  room_.wake_all();
+  destager_.groups_completed();
+  std::vector<std::string> directories;
+  for (const log_id& id : ids) {
+    log* l = find(id);
+    if (l == nullptr) continue;
+    co_await all_let_go(*l);
+    co_await close_files_of(*l);
+    const std::string from = path_of(*l);
+    const std::string to = options_.data_dir + "/" + layout::deleted_directory(l->directory(), core_.random().next());
+    logs_.erase(id);
+    CO_TRY_CHECK(co_await reactor::rename(core_, from, to));
+    directories.push_back(to);
+  }
+  CO_TRY_CHECK(co_await reactor::sync_directory(core_, options_.data_dir));
+  for (std::string& d : directories) scope_->spawn(remove_files(std::move(d)));
+  co_return base::result<void>();
+}
+
+log* log_manager::find(const log_id& id) noexcept {
+  const auto found = logs_.find(id);
+  return found == logs_.end() ? nullptr : found->second.get();
+}
+
+std::unique_ptr<segment> log_manager::new_segment(log& l, base::offset base) {
+  auto s = std::make_unique<segment>(core_, path_of(l), base, l.config_);
+  s->created_at = core_.wall_clock();
+  return s;
+}
+
+// ---- appending
+
+bool log_manager::admits(uint64_t bytes) {
+  if (stopping_ || commits_.failed()) return false;
+  if (commits_.backlog() == 0 || commits_.backlog() + bytes <= backlog_max_) return true;
+  ++counters_.busy;
+  room_wanted_ = true;
+  return false;
+}
+
+void log_manager::appended(log& l, uint64_t bytes) {
+  commits_.enqueue(l, bytes);
+  const segment& s = l.active();
+  // The file is made when there is enough for it, and grows when three quarters are used.
+  if (s.size >= options_.commits.inline_bytes_max / 2 && s.size + s.allocated / 4 >= s.allocated) prepare(l);
+}
+
+void log_manager::rolled(log&) { ++counters_.rolls; }
+
+void log_manager::make_room(uint64_t bytes) {
+  uint64_t freed = 0;
+  auto it = tails_.ages.begin();
+  while (freed < bytes && it != tails_.ages.end()) {
+    tail_piece& piece = *it;
+    ++it;
+    log* l = piece.log_of;
+    if (&l->tail_.front() != &piece) continue;
+    segment* s = l->find_segment(piece.segment);
+    const bool in_file = s == nullptr || s->state == segment_state::closed || piece.limit() <= s->written;
+    const bool idle = l->end_ == l->checkpointed_ && l->groups_ == 0 && l->writes_ == 0;
+    if (!in_file && !idle) continue;
+    if (piece.memory.uses() > 1) continue;
+    freed += piece.memory.size();
+    l->tail_.drop_front();
+    if (l->tail_.empty() && l->end_.position % block_bytes != 0) l->tail_open_ = false;
+  }
+  if (freed < bytes) {
+    room_wanted_ = true;
+    destager_.wake();
+  }
+}
+
+void log_manager::memory_freed() {
+  if (!room_wanted_) return;
+  room_wanted_ = false;
+  room_.wake_all();
+}
+
+void log_manager::groups_completed() {
+  destager_.groups_completed();
+  if (tails_.bytes > tail_bytes_max_) make_room(tails_.bytes - tail_bytes_max_);
+  memory_freed();
+}
+
+void log_manager::take_offline(log& l, const char* why) {
+  if (l.offline_) return;
+  l.offline_ = true;
+  commits_.forget(l);
+  core_.log().error("storage", "log offline", base::field("log", l.directory()), base::field("cause", why));
+  if (l.listener_ != nullptr) l.listener_->on_offline();
+  destager_.groups_completed();
+}
+
+void log_manager::commit_failed() {
+  for (auto& [id, l] : logs_) take_offline(*l, "commit log write failed");
+  room_.wake_all();
+}
+
+void log_manager::note_group(size_t logs, uint64_t bytes) {
+  ++counters_.groups;
+  counters_.group_logs += logs;
+  counters_.group_bytes += bytes;
+}
+
+// ---- what a checkpoint says
+
+std::vector<log_id> log_manager::dirty_logs(uint64_t before) const {
+  std::vector<log_id> ids;
+  for (const auto& [id, l] : logs_) {
+    if (l->dirty_since_ < before && !l->offline_ && !l->removed_) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<log_id> log_manager::all_logs() const {
+  std::vector<log_id> ids;
+  for (const auto& [id, l] : logs_) ids.push_back(id);
+  return ids;
+}
+
+std::vector<log_state> log_manager::states() const {
+  std::vector<log_state> all;
+  all.reserve(logs_.size());
+  for (const auto& [id, l] : logs_) {
+    if (!l->removed_) all.push_back(l->state());
+  }
+  return all;
+}
+
+uint64_t log_manager::oldest_dirty(uint64_t otherwise) const {
+  uint64_t oldest = otherwise;
+  for (const auto& [id, l] : logs_) oldest = std::min({oldest, l->dirty_since_, l->dirty_next_});
+  return oldest;
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hh"
+#include "reactor/core.hh"
+#include "reactor/scope.hh"
+#include "reactor/wait.hh"
+#include "storage/commit_log.hh"
+#include "storage/destager.hh"
+#include "storage/log.hh"
+#include "storage/reader.hh"
+#include "storage/segment_write.hh"
+#include "storage/types.hh"
+
+/// All logs of one core, with what they share: the commit log, the destager, the checkpoint, the tails' memory. Made,
+/// used and destroyed on that core.
+
+namespace millrace::storage {
+
+struct storage_options {
+  std::string data_dir;
+  commit_log_options commits;
+};
+
+/// Numbers for metrics and tests.
+struct storage_counters {
+  uint64_t groups = 0;
+  uint64_t group_logs = 0;
+  uint64_t group_bytes = 0;   ///< of records
+  uint64_t direct_bytes = 0;  ///< of direct segment writes
+  uint64_t checkpoints = 0;
+  uint64_t rolls = 0;
+  uint64_t busy = 0;          ///< appends that were told to wait
+};
+
+/// A log to make.
+struct new_log {
+  log_id id;
+  std::string directory;  ///< its name under the data directory
+  log_config config;
+};
+
+class log_manager {
+ public:
+  log_manager(reactor::core& on, storage_options options);
+  ~log_manager();
+  log_manager(const log_manager&) = delete;
+  log_manager& operator=(const log_manager&) = delete;
+
+  // ---- life
+
+  /// Takes over recovered logs of this core with their topics' settings: opens a new commit log and writes the first
+  /// checkpoint, which strikes out a clean mark. Nothing is appended before it returned. `clean`: the last stop was, so
+  /// index files on disk are whole.
+  struct taken {
+    log_state state;
+    log_config config;
+  };
+  reactor::task<base::result<void>> start(std::vector<taken> logs, base::leader_epoch start_number, bool clean);
+  /// Destages and parks everything, writes a clean checkpoint, closes all files. Appends are refused from here on.
+  reactor::task<base::result<void>> stop();
+  /// Forgets everything in place, frames included: the world's crash.
+  void abandon() noexcept;
+
+  /// Makes logs with their directories; the names are durable when it returns. A directory that is there already (left by
+  /// a crash between the catalog's write and this) is used when it is empty. Errors: exists, no_space, io.
+  reactor::task<base::result<void>> create(std::vector<new_log> logs);
+  /// Ends logs: no append or new read from here on; their directories are renamed out of the way (durable when it returns)
+  /// and removed in the background.
+  reactor::task<base::result<void>> remove(std::vector<log_id> ids);
+  log* find(const log_id& id) noexcept;
+
+  // ---- reading
+
+  /// Reads that may wait for files.
+  storage::reader& reader() noexcept { return reader_; }
+  /// Raises log start; durable when it returns. Segments wholly below it are removed. Errors: out_of_range, io.
+  reactor::task<base::result<void>> advance_log_start(log_id id, base::offset start);
+
+  /// Woken when an append that was told to wait may succeed.
+  reactor::wait_list& room() noexcept { return room_; }
+  const storage_counters& counters() const noexcept { return counters_; }
+  reactor::core& on() noexcept { return core_; }
+
+  // ---- for the classes of this room
+
+  tail_pool& tails() noexcept { return tails_; }
+  reactor::scope& background() noexcept { return *scope_; }
+  bool stopping() const noexcept { return stopping_; }
+  bool indexes_trusted() const noexcept { return indexes_trusted_; }
+  const std::string& data_dir() const noexcept { return options_.data_dir; }
+  std::unique_ptr<segment> new_segment(log& l, base::offset base);
+
+  /// Whether an append of so many bytes may go on: the commit log's backlog is bounded.
+  bool admits(uint64_t bytes);
+  void appended(log& l, uint64_t bytes);
+  void rolled(log& l);
+  /// Drops the oldest pieces that are in segments, at least `bytes` of them where there are so many.
+  void make_room(uint64_t bytes);
+  void memory_freed();
+  /// Reads a log's tail block back into memory, in the background.
+  void open_tail(log& l);
+  /// Opens and grows the active segment's file ahead of its writer, in the background.
+  void prepare(log& l);
+  void no_space(log& l);
+  void commit_space_wanted() { destager_.wake(); }
+  void became_durable(log& l) { destager_.became_durable(l); }
+  void groups_completed();
+  void commit_failed();
+  void take_offline(log& l, const char* why);
+  /// Closes files of closed segments that were not read since `before`.
+  void close_idle_files(base::instant before);
+  /// Ends a task's use of a log.
+  void let_go(log& l);
+
+  std::vector<log_id> dirty_logs(uint64_t before) const;
+  std::vector<log_id> all_logs() const;
+  std::vector<log_state> states() const;
+  uint64_t oldest_dirty(uint64_t otherwise) const;
+
+  void note_group(size_t logs, uint64_t bytes);
+  void note_direct(uint64_t bytes) { counters_.direct_bytes += bytes; }
+  void note_checkpoint() { ++counters_.checkpoints; }
+
+ private:
+  std::string path_of(const log& l) const { return options_.data_dir + "/" + l.directory(); }
+  base::result<void> adopt(taken one);
+  reactor::task<void> open_tail_task(log* l);
+  reactor::task<base::result<void>> read_tail_block(log& l);
+  reactor::task<void> prepare_task(log* l);
+  reactor::task<void> retry_space_task(log* l);
+  reactor::task<void> close_idle_task(base::instant before);
+  reactor::task<void> remove_files(std::string directory);
+  reactor::task<void> close_files_of(log& l);
+  reactor::task<void> all_let_go(log& l);
+
+  reactor::core& core_;
+  const storage_options options_;
+  tail_pool tails_;
+  uint64_t tail_bytes_max_;
+  uint64_t backlog_max_;
+  segment_writer writer_;
+  commit_log commits_;
+  destager destager_;
+  storage::reader reader_;
+  std::map<log_id, std::unique_ptr<log>> logs_;
+  reactor::wait_list room_;
+  reactor::wait_list let_go_;
+  storage_counters counters_;
+  bool stopping_ = false;
+  bool room_wanted_ = false;
+  bool indexes_trusted_ = false;
+  std::unique_ptr<reactor::scope> scope_;
+};
+
+}  // namespace millrace::storage

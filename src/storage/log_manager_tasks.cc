@@ -1,0 +1,175 @@
+#include <cstring>
+
+#include "storage/log_manager.hh"
+
+/// What a core does for its logs in the background: open tails, grow files, find space again, remove files.
+
+namespace millrace::storage {
+
+void log_manager::let_go(log& l) {
+  (void)l;
+  let_go_.wake_all();
+}
+
+reactor::task<void> log_manager::all_let_go(log& l) {
+  while (l.users_ > 0 || l.groups_ > 0 || l.writes_ > 0 || l.destaging_ || l.preparing_ || l.tail_opening_) {
+    co_await reactor::sleep(core_, base::milliseconds(1));
+  }
+}
+
+// ---- the tail of a log that this process has not appended to yet
+
+void log_manager::open_tail(log& l) {
+  room_wanted_ = true;
+  if (l.tail_opening_ || stopping_) return;
+  l.tail_opening_ = true;
+  scope_->spawn(open_tail_task(&l));
+}
+
+reactor::task<void> log_manager::open_tail_task(log* l) {
+  const auto read = co_await read_tail_block(*l);
+  l->tail_opening_ = false;
+  if (!read) {
+    if (read.error().code == base::errc::no_memory) {
+      make_room(block_bytes);  // the next append tries again
+    } else {
+      take_offline(*l, "tail block cannot be read");
+    }
+  }
+  memory_freed();
+}
+
+reactor::task<base::result<void>> log_manager::read_tail_block(log& l) {
+  segment& s = l.active();
+  const uint64_t end = l.end_.position;
+  if (end % block_bytes == 0) {
+    l.tail_open_ = true;
+    co_return base::result<void>();
+  }
+  CO_TRY_CHECK(co_await s.open_for_write());
+  reactor::chunk block = core_.memory().allocate(block_bytes);
+  if (!block) co_return base::fail(base::errc::no_memory);
+  const auto got = co_await s.file().read(block_floor(end), block.bytes());
+  if (!got) co_return got.failure();
+  if (*got < end - block_floor(end)) co_return base::fail(base::errc::truncated);
+  if (!l.tail_.adopt(s.base(), end, {block.data(), end - block_floor(end)})) {
+    co_return base::fail(base::errc::no_memory);
+  }
+  l.tail_open_ = true;
+  co_return base::result<void>();
+}
+
+// ---- room in the file of the active segment
+
+void log_manager::prepare(log& l) {
+  if (l.preparing_ || l.no_space_ || l.offline_ || l.removed_ || stopping_) return;
+  l.preparing_ = true;
+  scope_->spawn(prepare_task(&l));
+}
+
+reactor::task<void> log_manager::prepare_task(log* l) {
+  segment* s = &l->active();
+  const auto opened = co_await s->open_for_write();
+  base::result<void> outcome = opened;
+  if (opened && s->state == segment_state::active) {
+    const uint64_t ahead = std::max<uint64_t>(s->size + 1, std::min(s->size + s->allocated / 2, l->config_.segment_bytes));
+    outcome = co_await s->allocate(block_ceil(ahead));
+  }
+  l->preparing_ = false;
+  if (!outcome) {
+    if (outcome.error().code == base::errc::no_space) {
+      no_space(*l);
+    } else {
+      take_offline(*l, "segment file cannot be prepared");
+    }
+  }
+  core_.at_turn_end(commits_);
+}
+
+void log_manager::no_space(log& l) {
+  if (l.no_space_) return;
+  l.no_space_ = true;
+  core_.log().error("storage", "no space left: appends are refused", base::field("log", l.directory()));
+  ++l.users_;
+  scope_->spawn(retry_space_task(&l));
+}
+
+reactor::task<void> log_manager::retry_space_task(log* l) {
+  while (!stopping_ && !l->removed_ && !l->offline_) {
+    co_await reactor::sleep(core_, base::seconds(1));
+    segment* s = &l->active();
+    const auto opened = co_await s->open_for_write();
+    if (!opened) continue;
+    const auto grown = co_await s->allocate(block_ceil(s->size + 1));
+    if (!grown) continue;
+    core_.log().info("storage", "space again: appends go on", base::field("log", l->directory()));
+    break;
+  }
+  l->no_space_ = false;
+  --l->users_;
+  memory_freed();
+  core_.at_turn_end(commits_);
+  destager_.wake();
+}
+
+void log_manager::close_idle_files(base::instant before) { scope_->spawn(close_idle_task(before)); }
+
+reactor::task<void> log_manager::close_idle_task(base::instant before) {
+  for (const log_id& id : all_logs()) {
+    for (size_t i = 0;; ++i) {
+      log* l = find(id);
+      if (l == nullptr || l->removed_ || i >= l->segments_.size()) break;
+      segment& s = *l->segments_[i];
+      if (s.state != segment_state::closed || !s.is_open() || s.readers > 0 || s.last_read > before) continue;
+      ++l->users_;
+      co_await s.close_file();
+      --l->users_;
+    }
+  }
+}
+
+reactor::task<void> log_manager::remove_files(std::string directory) {
+  const auto files = core_.effects().list(directory);
+  if (!files) co_return;
+  for (const reactor::directory_entry& f : *files) {
+    const std::string path = directory + "/" + f.name;
+    const auto removed = co_await reactor::remove(core_, path);
+    if (!removed) core_.log().warn("storage", "file not removed", base::field("path", path));
+  }
+  const auto removed = co_await reactor::remove_directory(core_, directory);
+  if (!removed) core_.log().warn("storage", "directory not removed", base::field("path", directory));
+}
+
+// ---- log start
+
+reactor::task<base::result<void>> log_manager::advance_log_start(log_id id, base::offset start) {
+  log* l = find(id);
+  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+  if (start > l->acknowledged()) co_return base::fail(base::errc::out_of_range);
+  if (start <= l->log_start_) co_return base::result<void>();
+  l->log_start_ = start;
+  // Durable before a file leaves.
+  CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
+  l = find(id);
+  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+  ++l->users_;
+  while (l->segments_.size() > 1 && l->segments_[0]->state == segment_state::closed &&
+         l->segments_[1]->base() <= l->log_start_ && l->segments_[0]->readers == 0 && !l->destaging_) {
+    std::unique_ptr<segment> gone = std::move(l->segments_.front());
+    l->segments_.pop_front();
+    while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();
+    co_await gone->close_file();
+    const std::string paths[] = {gone->log_path(), gone->index_path(), gone->time_index_path()};
+    for (const std::string& path : paths) {
+      const auto removed = co_await reactor::remove(core_, path);
+      if (!removed && removed.error().code != base::errc::not_found) {
+        core_.log().warn("storage", "file not removed", base::field("path", path));
+      }
+    }
+  }
+  --l->users_;
+  let_go(*l);
+  co_return base::result<void>();
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,273 @@
+#include "storage/reader.hh"
+
+#include <algorithm>
+
+#include "record/batch_view.hh"
+#include "record/batch_walk.hh"
+#include "record/verify.hh"
+#include "storage/log_manager.hh"
+
+namespace millrace::storage {
+
+namespace {
+/// One read of the file at most, unless one batch is larger.
+constexpr uint64_t stretch_bytes = 1u << 20;
+constexpr base::duration sweep_interval = base::seconds(60);
+constexpr uint64_t scan_bytes = 1u << 20;
+constexpr uint64_t unpacked_bytes_max = 256u << 20;
+}  // namespace
+
+reader::reader(reactor::core& on, log_manager& manager) : core_(on), manager_(manager) {}
+
+bool reader::collect(log_id id, const read_plan& plan, read_result& out) {
+  const log* l = manager_.find(id);
+  return l != nullptr && l->collect(plan, [&](slice s) {
+    out.bytes += s.size;
+    out.slices.push_back(std::move(s));
+  });
+}
+
+reactor::task<base::result<read_result>> reader::read(log_id id, read_plan plan) {
+  read_result out;
+  if (plan.empty() || collect(id, plan, out)) co_return out;
+  auto from_file = co_await read_file(id, plan);
+  co_return from_file;
+}
+
+// ---- from the file
+
+/// Opens a segment's file and completes its indexes.
+reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset segment_base) {
+  log* l = manager_.find(id);
+  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
+  if (s == nullptr) co_return base::fail(base::errc::closed);
+  ++l->users_;
+  ++s->readers;
+  base::result<void> outcome;
+  if (!s->is_open()) {
+    outcome = co_await s->open_for_read();
+    if (outcome) s->last_read = core_.now();
+  }
+  if (outcome && !s->indexes_complete) outcome = co_await s->load_indexes(s->indexes_from, manager_.indexes_trusted());
+  --s->readers;
+  --l->users_;
+  co_return outcome;
+}
+
+/// Bytes [begin, end) of a segment, from its file as far as they are there and from memory behind that.
+reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offset segment_base, uint64_t begin,
+                                                          uint64_t end) {
+  stretch out;
+  out.begin = block_floor(begin);
+  const uint64_t room = block_ceil(end) - out.begin;
+  if (room > reactor::memory::block_bytes_max) co_return base::fail(base::errc::too_large);
+  out.memory = core_.memory().allocate(room);
+  if (!out.memory) {
+    manager_.make_room(room);
+    out.memory = core_.memory().allocate(room);
+  }
+  if (!out.memory) co_return base::fail(base::errc::no_memory);
+  log* l = manager_.find(id);
+  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
+  if (s == nullptr) co_return base::fail(base::errc::closed);
+  const uint64_t in_memory_from = l->tail_.begin_of(segment_base).value_or(end);
+  const uint64_t file_end = std::min(end, in_memory_from);
+  if (file_end > out.begin) {
+    ++l->users_;
+    ++s->readers;
+    const auto got = co_await s->file().read(out.begin, {out.memory.data(), block_ceil(file_end) - out.begin});
+    s->last_read = core_.now();
+    --s->readers;
+    --l->users_;
+    if (!got) co_return got.failure();
+    if (*got < file_end - out.begin) co_return base::fail(base::errc::truncated);
+  }
+  if (file_end < end) {
+    const auto now_from = l->tail_.begin_of(segment_base);
+    if (!now_from || *now_from > std::max(file_end, out.begin)) {
+      out.moved = true;
+      co_return out;
+    }
+    const uint64_t from = std::max(file_end, out.begin);
+    l->tail_.copy(segment_base, from, end, out.memory.data() + (from - out.begin));
+  }
+  out.size = end - out.begin;
+  co_return out;
+}
+
+reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {
+  uint64_t least = 0;  // bytes that the first batch is known to need
+  while (true) {
+    CO_TRY_CHECK(co_await ready_file(id, plan.segment));
+    log* l = manager_.find(id);
+    segment* s = l == nullptr ? nullptr : l->find_segment(plan.segment);
+    if (s == nullptr) co_return base::fail(base::errc::closed);
+    if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
+    const uint64_t begin = s->offsets.position_before(plan.wanted);
+    const uint64_t slack = l->config_.index_interval_bytes + block_bytes;
+    const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, stretch_bytes));
+    const uint64_t end = std::min(plan.end, begin + most);
+    auto loaded = co_await load(id, plan.segment, begin, end);
+    if (!loaded) co_return loaded.failure();
+    if (loaded->moved) continue;
+    close_some();
+    uint64_t missing = 0;
+    auto result = cut(id, plan, *loaded, begin, end, &missing);
+    if (!result || missing == 0) co_return result;
+    if (missing <= least || begin + missing > plan.end) {
+      core_.log().error("storage", "batch reaches over its segment's end", base::field("offset", plan.wanted));
+      co_return base::fail(base::errc::storage);
+    }
+    least = missing;
+  }
+}
+
+/// The wanted batches of a stretch, checked. Where not even the first is whole, `missing` says how many bytes from the
+/// stretch's first batch on would hold it.
+base::result<read_result> reader::cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin,
+                                      uint64_t end, uint64_t* missing) {
+  const uint8_t* base = from.memory.data() - from.begin;
+  uint64_t first = 0;
+  uint64_t at = begin;
+  bool found = false;
+  while (at < end) {
+    const base::bytes rest(base + at, end - at);
+    const auto batch = record::batch_view::frame(rest);
+    if (!batch && batch.error().code == base::errc::truncated) {
+      if (!found) *missing = at - begin + std::max<uint64_t>(needed(rest), rest.size() + block_bytes);
+      break;
+    }
+    if (!batch) {
+      if (!found) return damage(id, plan.wanted, plan.wanted + 1, at);
+      break;
+    }
+    if (batch->next_offset() <= plan.wanted) {
+      at += batch->size();
+      continue;
+    }
+    if (!found) first = at;
+    const bool fits = at + batch->size() - first <= plan.bytes_max;
+    if (found && !fits) break;
+    if (!found && !fits && !plan.one_at_least) return read_result{};
+    if (!record::verify_crc(*batch)) {
+      if (found) break;
+      return damage(id, batch->base_offset(), batch->next_offset(), at);
+    }
+    found = true;
+    at += batch->size();
+  }
+  read_result out;
+  if (!found) return out;
+  *missing = 0;
+  out.bytes = at - first;
+  out.slices.push_back({from.memory, base + first, static_cast<uint32_t>(at - first)});
+  return out;
+}
+
+/// What a batch takes, from its length field where that is there.
+uint64_t reader::needed(base::bytes start) {
+  if (start.size() < record::header::frame_size) return record::header::size;
+  const int32_t length = base::load_big<int32_t>(start.data() + record::header::batch_length_at);
+  return length < 0 ? 0 : static_cast<uint64_t>(length) + record::header::frame_size;
+}
+
+base::failure reader::damage(log_id id, base::offset begin, base::offset limit, uint64_t position) {
+  log* l = manager_.find(id);
+  if (l != nullptr && limit > begin && !l->damaged(begin)) {
+    const damaged_range range{begin, limit};
+    const auto place = std::lower_bound(l->damage_.begin(), l->damage_.end(), range,
+                                        [](const auto& a, const auto& b) { return a.begin < b.begin; });
+    l->damage_.insert(place, range);
+    core_.log().error("storage", "damaged batch: fetches from it fail", base::field("log", l->directory()),
+                      base::field("begin", begin), base::field("limit", limit), base::field("position", position));
+  }
+  return base::fail(base::errc::storage);
+}
+
+/// Files of closed segments are opened on demand; once a minute those that nobody reads any more are closed.
+void reader::close_some() {
+  const base::instant now = core_.now();
+  if (now - last_sweep_ < sweep_interval) return;
+  last_sweep_ = now;
+  manager_.close_idle_files(now - sweep_interval);
+}
+
+// ---- by time
+
+reactor::task<base::result<timestamp_and_offset>> reader::find_timestamp(log_id id, base::unix_ms target) {
+  base::offset from{-1};
+  size_t i = 0;
+  while (from.value() < 0) {
+    log* l = manager_.find(id);
+    if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+    if (i >= l->segments_.size()) co_return timestamp_and_offset{};
+    segment& s = *l->segments_[i];
+    if (!s.indexes_complete) {
+      const base::offset segment_base = s.base();
+      CO_TRY_CHECK(co_await ready_file(id, segment_base));
+      continue;
+    }
+    if (s.times.largest() >= target && s.size > 0) from = std::max({s.times.scan_from(target), s.base(), l->log_start_});
+    ++i;
+  }
+  auto found = co_await scan(id, from, target);
+  co_return found;
+}
+
+reactor::task<base::result<timestamp_and_offset>> reader::find_max_timestamp(log_id id) {
+  base::unix_ms largest = -1;
+  base::offset from{-1};
+  for (size_t i = 0;;) {
+    log* l = manager_.find(id);
+    if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+    if (i >= l->segments_.size()) break;
+    segment& s = *l->segments_[i];
+    if (!s.indexes_complete) {
+      const base::offset segment_base = s.base();
+      CO_TRY_CHECK(co_await ready_file(id, segment_base));
+      continue;
+    }
+    if (s.size > 0 && s.times.largest() > largest) {
+      largest = s.times.largest();
+      from = std::max(s.times.largest_offset(), l->log_start_);
+    }
+    ++i;
+  }
+  if (largest < 0) co_return timestamp_and_offset{};
+  auto found = co_await scan(id, from, largest);
+  co_return found;
+}
+
+/// The first record at or after `target`, looking from `from` on. Appended batches are waited for until they may be
+/// answered for.
+reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::offset from, base::unix_ms target) {
+  while (true) {
+    log* l = manager_.find(id);
+    if (l == nullptr || l->removed_ || l->offline_) co_return base::fail(base::errc::closed);
+    if (from >= l->end()) co_return timestamp_and_offset{};
+    if (from >= l->acknowledged()) {
+      co_await reactor::sleep(core_, base::milliseconds(1));
+      continue;
+    }
+    const auto plan = l->plan_read(from, scan_bytes, true);
+    if (!plan) co_return plan.failure();
+    const auto got = co_await read(id, *plan);
+    if (!got) co_return got.failure();
+    if (got->bytes == 0) co_return timestamp_and_offset{};
+    std::vector<uint8_t> whole;
+    whole.reserve(got->bytes);
+    for (const slice& s : got->slices) whole.insert(whole.end(), s.data, s.data + s.size);
+    record::batch_iterator batches(whole);
+    while (!batches.done()) {
+      const auto batch = batches.next();
+      if (!batch) co_return base::fail(base::errc::storage);
+      from = batch->next_offset();
+      if (batch->max_timestamp() < target) continue;
+      const auto found = record::find_by_timestamp(*batch, target, unpack_, unpacked_bytes_max);
+      if (!found) co_return base::fail(base::errc::storage);
+      if (found->found) co_return timestamp_and_offset{found->timestamp, found->at};
+    }
+  }
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <vector>
+
+#include "base/result.hh"
+#include "reactor/core.hh"
+#include "reactor/task.hh"
+#include "record/decompressor.hh"
+#include "storage/log.hh"
+#include "storage/types.hh"
+
+/// Reads of a core's logs that may have to wait for files. A task here names logs by id and looks them up again after
+/// every wait; what it returns holds its own memory.
+
+namespace millrace::storage {
+
+class log_manager;
+
+/// Whole batches, the first of which holds the wanted offset (or the next one that exists).
+struct read_result {
+  std::vector<slice> slices;
+  uint64_t bytes = 0;
+};
+
+/// A record found by time; offset -1 where there is none.
+struct timestamp_and_offset {
+  base::unix_ms timestamp = -1;
+  base::offset offset{-1};
+};
+
+class reader {
+ public:
+  reader(reactor::core& on, log_manager& manager);
+
+  /// Executes a plan: from memory where it can, else from the file, every batch's CRC checked there. Errors: storage
+  /// (damage or a failed read), closed (the log or its segment went away), no_memory.
+  reactor::task<base::result<read_result>> read(log_id id, read_plan plan);
+  /// First acknowledged record at or after log start with timestamp >= target (ListOffsets by time).
+  reactor::task<base::result<timestamp_and_offset>> find_timestamp(log_id id, base::unix_ms target);
+  /// First record with the largest timestamp (ListOffsets -3).
+  reactor::task<base::result<timestamp_and_offset>> find_max_timestamp(log_id id);
+
+ private:
+  /// A stretch of a segment in one block of memory: bytes [begin, begin + size).
+  struct stretch {
+    reactor::chunk memory;
+    uint64_t begin = 0;
+    uint64_t size = 0;
+    bool moved = false;  ///< memory and file changed places meanwhile: ask again
+  };
+  reactor::task<base::result<void>> ready_file(log_id id, base::offset segment_base);
+  reactor::task<base::result<stretch>> load(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
+  reactor::task<base::result<read_result>> read_file(log_id id, read_plan plan);
+  base::result<read_result> cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,
+                                uint64_t* missing);
+  static uint64_t needed(base::bytes start);
+  base::failure damage(log_id id, base::offset begin, base::offset limit, uint64_t position);
+  bool collect(log_id id, const read_plan& plan, read_result& out);
+  reactor::task<base::result<timestamp_and_offset>> scan(log_id id, base::offset from, base::unix_ms target);
+  void close_some();
+
+  reactor::core& core_;
+  log_manager& manager_;
+  record::decompressor unpack_;
+  base::instant last_sweep_{};
+};
+
+}  // namespace millrace::storage

@@ -1,0 +1,128 @@
+#include "storage/segment.hh"
+
+#include <algorithm>
+
+#include "base/limits.hh"
+#include "storage/layout.hh"
+
+namespace millrace::storage {
+
+using base::result;
+using reactor::task;
+
+segment::segment(reactor::core& on, std::string directory, base::offset base, const log_config& config)
+    : offsets(base),
+      times(base),
+      core_(on),
+      directory_(std::move(directory)),
+      base_(base),
+      config_(config),
+      opened_(on) {
+  created_at = on.wall_clock();
+}
+
+segment::~segment() = default;
+
+std::string segment::log_path() const { return directory_ + "/" + layout::log_file(base_); }
+std::string segment::index_path() const { return directory_ + "/" + layout::index_file(base_); }
+std::string segment::time_index_path() const { return directory_ + "/" + layout::time_index_file(base_); }
+
+void segment::note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp) {
+  times.note(max_timestamp, last);
+  // Kafka's rule: the interval is counted from behind the last entry, and a batch is entered before it counts.
+  if (bytes_since_entry_ > config_.index_interval_bytes) {
+    offsets.add(last, static_cast<uint32_t>(position));
+    times.add_entry();
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += bytes;
+}
+
+task<result<void>> segment::open_for_write() {
+  while (opening_) co_await opened_.wait();
+  if (file_.is_open() && writable_) co_return result<void>();
+  ASSERT(!file_.is_open());
+  opening_ = true;
+  const result<void> opened = co_await open_file(true);
+  opening_ = false;
+  opened_.wake_all();
+  co_return opened;
+}
+
+task<result<void>> segment::open_for_read() {
+  while (opening_) co_await opened_.wait();
+  if (file_.is_open()) co_return result<void>();
+  opening_ = true;
+  const result<void> opened = co_await open_file(false);
+  opening_ = false;
+  opened_.wake_all();
+  co_return opened;
+}
+
+/// A segment that may still grow is opened for both, so that its one handle serves readers and writers.
+task<result<void>> segment::open_file(bool make) {
+  const bool writes = make || state != segment_state::closed;
+  const uint32_t flags = reactor::open_direct | (writes ? reactor::open_write : reactor::open_read);
+  std::string path = log_path();
+  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), flags);
+  const bool missing = !opened && opened.error().code == base::errc::not_found;
+  if (missing && make) {
+    path = log_path();
+    result<reactor::file> made = co_await reactor::file::open(core_, std::move(path), flags | reactor::open_create);
+    if (!made) co_return made.failure();
+    std::string directory = directory_;
+    const result<void> named = co_await reactor::sync_directory(core_, std::move(directory));
+    if (!named) {
+      const result<void> closed = co_await made->close();
+      (void)closed;  // the name is what failed
+      co_return named;
+    }
+    opened = std::move(made);
+  }
+  if (!opened) co_return opened.failure();
+  const result<uint64_t> bytes = core_.effects().size_of(log_path());
+  if (!bytes) {
+    const result<void> closed = co_await opened->close();
+    (void)closed;
+    co_return bytes.failure();
+  }
+  file_ = std::move(*opened);
+  writable_ = writes;
+  allocated = std::max(allocated, block_floor(*bytes));
+  co_return result<void>();
+}
+
+uint64_t segment::next_allocation(uint64_t upto) const {
+  const uint64_t step = allocated < 64 * base::kib    ? 64 * base::kib
+                        : allocated < 16 * base::mib  ? base::mib
+                        : allocated < 128 * base::mib ? 16 * base::mib
+                                                      : 64 * base::mib;
+  // One batch may be larger than what is left of the configured size: it gets its blocks and nothing ahead of them.
+  return std::max(block_ceil(upto), std::min(allocated + step, block_ceil(config_.segment_bytes)));
+}
+
+task<result<void>> segment::allocate(uint64_t upto) {
+  ASSERT(file_.is_open() && writable_);
+  if (upto <= allocated) co_return result<void>();
+  const uint64_t ahead = next_allocation(upto);
+  const uint64_t least = block_ceil(upto);
+  const result<void> grown = co_await file_.allocate(allocated, ahead - allocated);
+  if (grown) {
+    allocated = ahead;
+    co_return grown;
+  }
+  if (grown.error().code != base::errc::no_space || least == ahead) co_return grown;
+  const result<void> grown_less = co_await file_.allocate(allocated, least - allocated);
+  if (grown_less) allocated = least;
+  co_return grown_less;
+}
+
+task<void> segment::close_file() {
+  writable_ = false;
+  const result<void> closed = co_await file_.close();
+  if (!closed) {
+    core_.log().warn("storage", "close failed", base::field("path", log_path()), base::field("error", closed.error()));
+  }
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,75 @@
+#include <vector>
+
+#include "storage/segment.hh"
+
+/// The end of writing: a file cut to its last batch, and its indexes beside it.
+
+namespace millrace::storage {
+
+using base::result;
+using reactor::task;
+
+namespace {
+
+/// Writes a small file in place and syncs it. Not atomic: what is read from it is checked, and rebuilt where it is bad.
+task<result<void>> write_synced(reactor::core& on, std::string path, std::vector<uint8_t> contents) {
+  result<reactor::file> opened =
+      co_await reactor::file::open(on, std::move(path), reactor::open_write | reactor::open_create);
+  if (!opened) co_return opened.failure();
+  result<void> done = co_await opened->truncate(contents.size());
+  if (done && !contents.empty()) {
+    const base::bytes source(contents);
+    result<void> written = co_await opened->write(0, source, false);
+    done = written;
+  }
+  if (done) {
+    result<void> synced = co_await opened->sync();
+    done = synced;
+  }
+  const result<void> closed = co_await opened->close();
+  if (done && !closed) done = closed;
+  co_return done;
+}
+
+}  // namespace
+
+task<result<void>> segment::close_cleanly() {
+  const result<void> finished = co_await finish_file();
+  if (finished) state = segment_state::closed;
+  co_return finished;
+}
+
+task<result<void>> segment::park() {
+  const result<void> finished = co_await finish_file();
+  co_return finished;
+}
+
+task<result<void>> segment::finish_file() {
+  ASSERT(indexes_complete);
+  const result<void> opened = co_await open_for_write();
+  if (!opened) co_return opened;
+  // Indexes first: a file that is cut has them.
+  const result<void> indexed = co_await write_indexes();
+  if (!indexed) co_return indexed;
+  const result<void> cut = co_await file_.truncate(size);
+  if (!cut) co_return cut;
+  allocated = block_floor(size);
+  const result<void> synced = co_await file_.sync();
+  co_return synced;
+}
+
+task<result<void>> segment::write_indexes() {
+  std::string path = index_path();
+  std::vector<uint8_t> contents = offsets.encode();
+  const result<void> by_offset = co_await write_synced(core_, std::move(path), std::move(contents));
+  if (!by_offset) co_return by_offset;
+  path = time_index_path();
+  contents = times.encode();
+  const result<void> by_time = co_await write_synced(core_, std::move(path), std::move(contents));
+  if (!by_time) co_return by_time;
+  std::string directory = directory_;
+  const result<void> named = co_await reactor::sync_directory(core_, std::move(directory));
+  co_return named;
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,114 @@
+#include "base/limits.hh"
+#include "storage/batch_scan.hh"
+#include "storage/segment.hh"
+
+/// Indexes of a segment that was not written by this process: read where their files may be trusted, else rebuilt from the
+/// headers of its batches. The batches' bytes are not checked here: each read does that.
+
+namespace millrace::storage {
+
+using base::errc;
+using base::fail;
+using base::field;
+using base::result;
+using reactor::task;
+
+namespace {
+
+constexpr size_t index_bytes_max = 512 * base::mib;
+
+}  // namespace
+
+task<result<void>> segment::load_indexes(uint64_t valid_bytes, bool trust) {
+  if (indexes_complete) co_return result<void>();
+  if (trust) {
+    const result<void> read = co_await read_indexes(valid_bytes);
+    if (read) co_return read;
+    const errc code = read.error().code;
+    if (code != errc::not_found && code != errc::corrupt && code != errc::too_large) co_return read;
+    core_.log().info("storage", "index missing or not well-formed, rebuilding it", field("path", index_path()),
+                     field("error", read.error()));
+  }
+  const result<void> rebuilt = co_await rebuild_indexes(valid_bytes);
+  if (!rebuilt) {
+    core_.log().error("storage", "index cannot be rebuilt", field("path", log_path()), field("error", rebuilt.error()));
+    co_return rebuilt;
+  }
+  if (state != segment_state::closed) co_return result<void>();
+  const result<void> written = co_await write_indexes();
+  co_return written;
+}
+
+task<result<void>> segment::read_indexes(uint64_t valid_bytes) {
+  std::string path = index_path();
+  const result<std::string> by_offset = co_await reactor::read_file(core_, std::move(path), index_bytes_max);
+  if (!by_offset) co_return by_offset.failure();
+  path = time_index_path();
+  const result<std::string> by_time = co_await reactor::read_file(core_, std::move(path), index_bytes_max);
+  if (!by_time) co_return by_time.failure();
+  const base::offset limit = indexes_from_offset > base_ ? indexes_from_offset : base_ + int64_t{INT32_MAX} + 1;
+  offset_index earlier_offsets(base_);
+  time_index earlier_times(base_);
+  const result<void> decoded = earlier_offsets.decode(base::as_bytes(*by_offset), valid_bytes, limit);
+  if (!decoded) co_return decoded;
+  const result<void> decoded_times = earlier_times.decode(base::as_bytes(*by_time), limit);
+  if (!decoded_times) co_return decoded_times;
+  if (valid_bytes > 0 && first_timestamp < 0) {
+    const result<void> first = co_await read_first_timestamp();
+    if (!first) co_return first;
+  }
+  if (!indexes_complete) take_earlier(earlier_offsets, earlier_times);
+  co_return result<void>();
+}
+
+void segment::take_earlier(const offset_index& earlier_offsets, const time_index& earlier_times) {
+  offsets.prepend(earlier_offsets);
+  times.prepend(earlier_times);
+  indexes_complete = true;
+}
+
+task<result<void>> segment::read_first_timestamp() {
+  std::string path = log_path();
+  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), reactor::open_direct);
+  if (!opened) co_return opened.failure();
+  // No batch is longer than its length field says, and only the first is wanted.
+  batch_scan scan(core_, *opened, 0, base::batch_bytes_format_max, base_, 2 * block_bytes);
+  const result<bool> found = co_await scan.next();
+  const result<void> closed = co_await opened->close();
+  if (!found) co_return found.failure();
+  if (!closed) co_return closed;
+  first_timestamp = scan.header().max_timestamp();
+  co_return result<void>();
+}
+
+task<result<void>> segment::rebuild_indexes(uint64_t valid_bytes) {
+  std::string path = log_path();
+  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), reactor::open_direct);
+  if (!opened) co_return opened.failure();
+  const result<void> scanned = co_await scan_batches(*opened, valid_bytes);
+  const result<void> closed = co_await opened->close();
+  if (!scanned) co_return scanned;
+  co_return closed;
+}
+
+task<result<void>> segment::scan_batches(reactor::file& from, uint64_t valid_bytes) {
+  // Its own indexes and its own count, filled by note_batch's rule: the rebuilt files are those that were lost.
+  segment scanned(core_, directory_, base_, config_);
+  batch_scan scan(core_, from, 0, valid_bytes, base_);
+  while (true) {
+    const result<bool> found = co_await scan.next();
+    if (!found) co_return found.failure();
+    if (!*found) break;
+    const record::header_view batch = scan.header();
+    if (batch.last_offset() - base_ > INT32_MAX || scan.position() > INT32_MAX) co_return fail(errc::corrupt);
+    if (scan.position() == 0) scanned.first_timestamp = batch.max_timestamp();
+    scanned.note_batch(scan.position(), static_cast<uint32_t>(batch.size()), batch.last_offset(), batch.max_timestamp());
+  }
+  if (indexes_complete) co_return result<void>();  // somebody else was faster
+  if (valid_bytes > 0) first_timestamp = scanned.first_timestamp;
+  if (indexes_from == valid_bytes && offsets.count() == 0) bytes_since_entry_ += scanned.bytes_since_entry_;
+  take_earlier(scanned.offsets, scanned.times);
+  co_return result<void>();
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/tagged.hh"
+#include "base/time.hh"
+#include "base/uuid.hh"
+
+/// Words of this room.
+
+namespace millrace::storage {
+
+inline constexpr uint64_t block_bytes = 4096;  ///< unit of every O_DIRECT write
+constexpr uint64_t block_floor(uint64_t position) { return position & ~(block_bytes - 1); }
+constexpr uint64_t block_ceil(uint64_t position) { return block_floor(position + block_bytes - 1); }
+
+/// A log's name for life: topics made again get a new topic id.
+struct log_id {
+  base::uuid topic;
+  int32_t partition = 0;
+  friend auto operator<=>(const log_id&, const log_id&) = default;
+};
+
+/// A point between two batches of a log: which segment (by its base offset), how many bytes into it, and the
+/// offset that the next batch there has.
+struct log_point {
+  base::offset segment{0};
+  uint64_t position = 0;
+  base::offset next{0};
+  friend bool operator==(const log_point&, const log_point&) = default;
+};
+
+/// First offset that was appended under an epoch.
+struct epoch_start {
+  base::leader_epoch epoch{0};
+  base::offset first{0};
+  friend bool operator==(const epoch_start&, const epoch_start&) = default;
+};
+
+/// Offsets [begin, limit) whose bytes were found damaged: fetches from them fail, the rest of the log is served.
+struct damaged_range {
+  base::offset begin{0};
+  base::offset limit{0};
+  friend bool operator==(const damaged_range&, const damaged_range&) = default;
+};
+
+/// The settings of a topic that its logs follow; Kafka's names.
+struct log_config {
+  uint64_t segment_bytes = 1u << 30;
+  base::duration segment_ms = base::milliseconds(int64_t{7} * 24 * 3600 * 1000);
+  uint32_t index_interval_bytes = 4096;
+  uint32_t segment_index_bytes = 10u << 20;
+  bool acknowledge_from_memory = false;  ///< millrace.ack = memory: answers do not wait for the disk
+};
+
+/// What of a log must survive: a checkpoint stores it, recovery yields it, a log starts from it.
+struct log_state {
+  log_id id;
+  std::string directory;             ///< name under the data directory: "<topic>-<partition>"
+  log_point end;                     ///< bytes up to here are in segments, durable, and are the log
+  base::offset log_start{0};
+  std::vector<epoch_start> epochs;   ///< ascending
+  std::vector<damaged_range> damage; ///< ascending, disjoint
+  friend bool operator==(const log_state&, const log_state&) = default;
+};
+
+}  // namespace millrace::storage

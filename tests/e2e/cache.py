@@ -1,0 +1,116 @@
+"""Foreign clients and tools, fetched by their own package managers into one cache directory outside the sources.
+
+The directory is $MILLRACE_E2E_CACHE, else build/e2e-cache. Everything is made once and kept; a lock lets several
+programs ask at the same time."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPO = HERE.parent.parent
+CACHE = pathlib.Path(os.environ.get("MILLRACE_E2E_CACHE", REPO / "build" / "e2e-cache"))
+
+
+@contextlib.contextmanager
+def _locked():
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _made(name, source, make):
+    """Runs make() unless a stamp says that it was made from the same text of `source` before."""
+    text = source.read_text()
+    stamp = CACHE / f"{name}.stamp"
+    with _locked():
+        if not stamp.exists() or stamp.read_text() != text:
+            print(f"preparing {name} ...", file=sys.stderr, flush=True)
+            make()
+            stamp.write_text(text)
+
+
+def _run(command, **options):
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, **options)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{done.stdout[-3000:]}")
+
+
+def in_venv():
+    """Goes on under the Python that has the packages of requirements.txt."""
+    venv = CACHE / "venv"
+
+    def make():
+        shutil.rmtree(venv, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", venv])
+        _run([venv / "bin" / "pip", "-q", "install", "-r", HERE / "requirements.txt"])
+
+    if pathlib.Path(sys.prefix).resolve() == venv.resolve():
+        return
+    _made("venv", HERE / "requirements.txt", make)
+    python = str(venv / "bin" / "python")
+    os.execv(python, [python, *sys.argv])
+
+
+def _go():
+    found = shutil.which("go") or "/usr/local/go/bin/go"
+    return found if os.path.exists(found) else None
+
+
+def franz():
+    """The program around franz-go, or None where Go is not installed."""
+    if _go() is None:
+        return None
+    program = CACHE / "franz-go-client"
+
+    def make():
+        _run([_go(), "build", "-C", HERE / "franz", "-o", program, "."],
+             env={**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"})
+
+    _made("franz", HERE / "franz" / "main.go", make)
+    return program
+
+
+def kafkajs():
+    """The directory with the kafkajs program and its modules, or None where Node is not installed."""
+    if shutil.which("npm") is None:
+        return None
+    folder = CACHE / "kafkajs"
+
+    def make():
+        folder.mkdir(exist_ok=True)
+        for name in ("package.json", "client.js"):
+            shutil.copy(HERE / "kafkajs" / name, folder / name)
+        _run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=folder)
+
+    _made("kafkajs", HERE / "kafkajs" / "package.json", make)
+    shutil.copy(HERE / "kafkajs" / "client.js", folder / "client.js")
+    return folder
+
+
+def kafka_classpath():
+    """The class path of Kafka's own broker and tools, or None where Maven or Java is not installed."""
+    if shutil.which("mvn") is None or shutil.which("java") is None:
+        return None
+    jars = CACHE / "kafka-jars"
+
+    def make():
+        shutil.rmtree(jars, ignore_errors=True)
+        _run(["mvn", "-q", "-B", "-f", HERE / "java" / "pom.xml", "dependency:copy-dependencies",
+              f"-DoutputDirectory={jars}"])
+
+    _made("kafka-jars", HERE / "java" / "pom.xml", make)
+    return f"{jars}/*"
+
+
+def java(main_class, *arguments, heap="256m"):
+    """The command line of one of Kafka's programs, with the fastest start that the JVM offers."""
+    return ["java", f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", kafka_classpath(), main_class,
+            *map(str, arguments)]

@@ -1,0 +1,132 @@
+"""How Millrace ends: idle, by signals, and by starts that must be refused. Each takes a function that makes a broker over a
+fresh data directory, and returns what is wrong, or None."""
+
+import signal
+import struct
+import subprocess
+import time
+
+import broker as brokers
+import protocol
+from limits_bystander import Bystander
+from limits_rude import connect, create, fetch_of, fill
+
+
+def idle_cpu(make):
+    with make("idle") as broker:
+        broker.start()
+        time.sleep(2)
+        cpu, start = broker.cpu_seconds(), time.monotonic()
+        time.sleep(10)
+        busy = (broker.cpu_seconds() - cpu) / (time.monotonic() - start)
+        print(f"    idle: {busy:.2%} of a core, {broker.rss() >> 20} MiB resident")
+        return f"an idle broker takes {busy:.1%} of a core" if busy > 0.01 else None
+
+
+def every_signal_stops(make):
+    for number in brokers.SIGNALS:
+        with make("signals") as broker:
+            broker.start()
+            create(broker.address, "bystander")
+            bystander = Bystander(broker.address)
+            bystander.start()
+            with protocol.Connection(broker.address) as parked:
+                parked.send("Fetch", 11, fetch_of("bystander", 1 << 40, 1, 60_000))
+                parked.send("Fetch", 11, fetch_of("bystander", 0, 1 << 30, 60_000))
+                time.sleep(0.5)
+                start = time.monotonic()
+                broker.signal(number)
+                try:
+                    status = broker.process.wait(12)
+                except subprocess.TimeoutExpired:
+                    return f"{number.name} does not stop it within 10 s"
+                took = time.monotonic() - start
+                broker.process = None
+                try:
+                    parked.receive("Fetch", 11)
+                    parked.receive("Fetch", 11)
+                except protocol.ProtocolError:
+                    return f"{number.name}: a parked fetch is not answered"
+            bystander.finish()
+            if status != 0 or took > 10:
+                return f"{number.name}: status {status} after {took:.1f} s"
+
+
+def second_signal_ends_at_once(make):
+    with make("second") as broker:
+        broker.start()
+        create(broker.address, "bulk")
+        fill(broker.address, "bulk", 20)
+        with connect(broker.address, 4096) as stuck:        # something that a graceful stop waits for
+            frame = protocol.encode_request("Fetch", 11, fetch_of("bulk", 0, 1, 0, 20 << 20))
+            stuck.sendall(struct.pack(">i", len(frame)) + frame)
+            time.sleep(0.5)
+            broker.signal(signal.SIGTERM)
+            time.sleep(0.1)
+            if broker.process.poll() is None:
+                broker.signal(signal.SIGTERM)
+                start = time.monotonic()
+                status = broker.process.wait(12)
+                took = time.monotonic() - start
+                broker.process = None
+                return f"status {status} after {took:.1f} s" if status != 1 or took > 1 else None
+            broker.process = None
+            return None         # it had stopped before the second signal came
+
+
+def refusals(make):
+    """Starts that must fail with one clear line and a status other than 0."""
+    wrong = []
+
+    def refused(label, broker, needle, change=None):
+        command = broker.command()
+        command = change(command) if change else command
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        except subprocess.TimeoutExpired:
+            wrong.append(f"{label}: it runs")
+            return
+        words = done.stdout + done.stderr
+        lines = [line for line in words.splitlines() if line.strip()]
+        if done.returncode <= 0 or needle.lower() not in words.lower() or len(lines) > 12:
+            wrong.append(f"{label}: status {done.returncode}, {len(lines)} lines: {' / '.join(lines)[-300:]}")
+        else:
+            print(f"    {label}: status {done.returncode}: {lines[-1][:150]}")
+
+    with make("holder") as holder:
+        holder.start()
+        port = make("busy-port")
+        port.port, port.address = holder.port, holder.address
+        refused("busy port", port, str(holder.port))
+        locked = make("locked")
+        locked.data_dir = holder.data_dir
+        refused("locked data directory", locked, "lock")
+        holder.stop()
+    refused("unknown flag", make("flag"), "--no-such-flag", lambda command: [*command, "--no-such-flag"])
+    for setting in ("no.such.key=1", "num.partitions=many", "num.partitions", "num.partitions=-1"):
+        refused(f"--set {setting}", make("set"), setting.split("=")[0], lambda command, s=setting: [*command, "--set", s])
+    refused("bad cores", make("cores"), "cores", lambda command: [*command, "--cores", "x"])
+    refused("a core that is not there", make("cores"), "core", lambda command: [*command, "--cores", "4000"])
+    refused("bad memory", make("memory"), "memory", lambda command: [*command, "--memory", "lots"])
+    refused("too little memory", make("memory"), "memory", lambda command: [*command, "--memory", "1M"])
+    refused("no such configuration", make("config"), "nowhere.toml", lambda command: [*command, "--config", "/nowhere.toml"])
+    refused("address without a port", make("address"), "127.0.0.1",
+            lambda command: [*command, "--kafka", "127.0.0.1"])
+    refused("address of everybody", make("address"), "0.0.0.0",
+            lambda command: [*command, "--kafka", f"0.0.0.0:{brokers.free_port()}"])
+    taken = make("not-a-directory")
+    taken.data_dir.parent.mkdir(parents=True, exist_ok=True)
+    taken.data_dir.write_text("a file")
+    refused("data directory is a file", taken, str(taken.data_dir))
+    taken.data_dir.unlink()
+    foreign = make("foreign")
+    foreign.data_dir.mkdir(parents=True)
+    (foreign.data_dir / "version").write_text("garbage")
+    (foreign.data_dir / "meta.properties").write_text("version=1\n")
+    print("    (a directory with files of others in it:",
+          "refused)" if subprocess.run(["timeout", "-s", "TERM", "3", *foreign.command()],
+                                       capture_output=True).returncode != 0 else "taken)")
+    return "; ".join(wrong) or None
+
+
+ENDINGS = (idle_cpu, every_signal_stops, second_signal_ends_at_once, refusals)

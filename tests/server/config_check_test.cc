@@ -1,0 +1,147 @@
+#include "server/config_check.hh"
+
+#include "support.hh"
+
+namespace millrace::server {
+
+TEST_CASE("configuration: settings that contradict each other are refused, each with one line") {
+  struct row {
+    const char* name;
+    std::vector<setting> sets;
+    const char* want;  // part of the only error; nullptr: none
+  };
+  const auto open = set("allow.unauthenticated", "true");
+  const row rows[] = {
+      {"defaults", {}, nullptr},
+      {"no listener", {set("listeners", "")}, "at least one address"},
+      {"IPv6 loopback", {set("listeners", "PLAINTEXT://[::1]:9092")}, nullptr},
+      {"every interface, not advertised",
+       {set("listeners", "PLAINTEXT://0.0.0.0:9092"), open},
+       "advertised.listeners must say"},
+      {"every IPv6 interface, not advertised",
+       {set("listeners", "PLAINTEXT://[::]:9092"), open},
+       "advertised.listeners must say"},
+      {"no host, not advertised", {set("listeners", "P://:9092"), open}, "P://host:9092"},
+      {"every interface, another one advertised",
+       {set("listeners", "A://0.0.0.0:9092,B://127.0.0.1:9093"),
+        set("advertised.listeners", "B://127.0.0.1:9093"), open},
+       "A://0.0.0.0:9092 listens on every interface"},
+      {"every interface, advertised",
+       {set("listeners", "P://0.0.0.0:9092"), set("advertised.listeners", "P://b1.example:9092"),
+        open},
+       nullptr},
+      {"not loopback, not allowed",
+       {set("listeners", "P://10.1.2.3:9092")},
+       "allow.unauthenticated"},
+      {"a name that may be anywhere",
+       {set("listeners", "P://broker-1:9092")},
+       "allow.unauthenticated"},
+      {"not loopback, allowed", {set("listeners", "P://10.1.2.3:9092"), open}, nullptr},
+      {"TLS", {set("listeners", "SSL://127.0.0.1:9092")}, "neither TLS nor SASL"},
+      {"SASL", {set("listeners", "SASL_PLAINTEXT://127.0.0.1:9092")}, "neither TLS nor SASL"},
+      {"one name twice",
+       {set("listeners", "P://127.0.0.1:1,P://127.0.0.1:2")},
+       "the name P stands twice"},
+      {"one address twice",
+       {set("listeners", "P://127.0.0.1:1,Q://127.0.0.1:1")},
+       "127.0.0.1:1 stands twice"},
+      {"two free ports", {set("listeners", "P://127.0.0.1:0,Q://127.0.0.1:0")}, nullptr},
+      {"advertised without listener",
+       {set("advertised.listeners", "OTHER://127.0.0.1:9092")},
+       "listeners has no OTHER"},
+      {"advertised everywhere",
+       {set("advertised.listeners", "PLAINTEXT://0.0.0.0:9092")},
+       "no address that a client can reach"},
+      {"advertised port 0", {set("advertised.listeners", "PLAINTEXT://localhost:0")}, "port 0"},
+      {"a partition placed twice", {set("placement.override", "a-0:0,a-0:1")}, "a-0 stands twice"},
+      {"a ring that is no whole blocks", {set("commit_log.size", "16777217")}, "multiple of 4096"},
+      {"no directory", {set("log.dirs", "")}, "a directory is needed"},
+      {"two directories", {set("log.dirs", "a,b")}, "one directory"},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.name);
+    const loaded_config loaded = load_sets(r.sets);
+    CAPTURE(joined(loaded.errors));
+    CHECK(loaded.errors.size() == (r.want == nullptr ? 0 : 1));
+    if (r.want != nullptr) CHECK(contains(joined(loaded.errors), r.want));
+  }
+}
+
+TEST_CASE("configuration: an error between settings names the place that the value came from") {
+  const loaded_config loaded = load_config({.file = {},
+                                            .environment = {"MILLRACE_LISTENERS=P://10.0.0.1:9092"},
+                                            .flags = {},
+                                            .sets = {}});
+  REQUIRE(loaded.errors.size() == 1);
+  CHECK(loaded.errors[0].starts_with("MILLRACE_LISTENERS: listeners: P://10.0.0.1:9092 lets in"));
+}
+
+TEST_CASE("configuration: a batch that can never arrive or be stored is a warning") {
+  CHECK(load_sets({}).warnings.empty());
+  const auto arrive =
+      load_sets({set("message.max.bytes", "2MiB"), set("socket.request.max.bytes", "1MiB")});
+  CHECK(arrive.errors.empty());
+  CHECK(contains(joined(arrive.warnings), "socket.request.max.bytes (1048576)"));
+  const auto store =
+      load_sets({set("message.max.bytes", "2MiB"), set("log.segment.bytes", "1MiB")});
+  CHECK(store.errors.empty());
+  CHECK(contains(joined(store.warnings), "log.segment.bytes (1048576)"));
+}
+
+TEST_CASE("configuration: a setting without effect in this version is said") {
+  const std::string key = "group.initial.rebalance.delay.ms";
+  CHECK(load_sets({set(key, "3000")}).warnings.empty());
+  const auto loaded = load_sets({set(key, "0")});
+  CHECK(loaded.errors.empty());
+  CHECK(joined(loaded.warnings) ==
+        "--set: group.initial.rebalance.delay.ms has no effect: this version has no consumer "
+        "groups\n");
+}
+
+TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB") {
+  const int64_t gib = int64_t{1} << 30;
+  CHECK(default_memory(gib) == gib / 4);
+  CHECK(default_memory(16 * gib) == 4 * gib);
+  CHECK(default_memory(64 * gib) == 4 * gib);
+}
+
+TEST_CASE("machine: what the configuration asks must be there") {
+  struct row {
+    const char* name;
+    std::vector<setting> sets;
+    int64_t machine_mib;
+    const char* want;
+  };
+  const row rows[] = {
+      {"defaults", {}, 2048, nullptr},
+      {"one core", {set("cores", "2")}, 2048, nullptr},
+      {"a CPU that is not ours",
+       {set("cores", "1-2")},
+       2048,
+       "may not use CPU 1 (it may use 0,2,3)"},
+      {"too little for three cores", {}, 767, "3 cores need at least 192 MiB, not 191"},
+      {"just enough for three cores", {}, 768, nullptr},
+      {"more than there is", {set("memory", "3GiB")}, 2048, "more than the machine has"},
+      {"the last core", {set("placement.override", "a-0:2")}, 2048, nullptr},
+      {"a core too far",
+       {set("placement.override", "a-0:3")},
+       2048,
+       "names core 3, and there are 3"},
+      {"a core too far of one",
+       {set("cores", "3"), set("placement.override", "a-0:1")},
+       2048,
+       "there are 1"},
+  };
+  const uint32_t allowed[] = {0, 2, 3};
+  for (const row& r : rows) {
+    CAPTURE(r.name);
+    const loaded_config loaded = load_sets(r.sets);
+    REQUIRE(loaded.errors.empty());
+    const auto errors = check_machine(loaded.values, allowed, r.machine_mib << 20);
+    CAPTURE(joined(errors));
+    CHECK(errors.size() == (r.want == nullptr ? 0 : 1));
+    if (r.want != nullptr) CHECK(contains(joined(errors), r.want));
+  }
+}
+
+}  // namespace millrace::server
