@@ -7,8 +7,8 @@
 
 namespace millrace::bench {
 
-/// Equal buffers that the kernel fills in a multishot receive, in huge pages. One group, number 1, on one ring;
-/// lives as long as the ring.
+/// Equal buffers that the kernel fills in a multishot receive, in huge pages. One group, number 1,
+/// on one ring; lives as long as the ring.
 class buffer_ring {
  public:
   static constexpr unsigned count = 256;

@@ -7,7 +7,8 @@
 #include <cstring>
 #include <utility>
 
-/// A measuring program that cannot measure says why in one line and ends with status 1: it has nothing to save.
+/// A measuring program that cannot measure says why in one line and ends with status 1: it has
+/// nothing to save.
 
 namespace millrace::bench {
 
@@ -18,10 +19,13 @@ template <class... Args>
   std::exit(1);
 }
 
-/// The answer of a system call, or the end with its errno (from `errno`, or negative in the answer itself).
+/// The answer of a system call, or the end with its errno (from `errno`, or negative in the answer
+/// itself).
 template <class Int>
 Int must(Int answer, const char* what) {
-  if (answer < 0) die("{}: {}", what, std::strerror(errno != 0 && answer == -1 ? errno : -static_cast<int>(answer)));
+  if (answer < 0)
+    die("{}: {}", what,
+        std::strerror(errno != 0 && answer == -1 ? errno : -static_cast<int>(answer)));
   return answer;
 }
 

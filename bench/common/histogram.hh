@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Times in nanoseconds, counted in log-linear cells: 64 of the same width to each power of two, so a quantile is
-/// at most 1/64 too high. 30 KB, no allocation, a few nanoseconds to add.
+/// Times in nanoseconds, counted in log-linear cells: 64 of the same width to each power of two, so
+/// a quantile is at most 1/64 too high. 30 KB, no allocation, a few nanoseconds to add.
 
 namespace millrace::bench {
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +26,8 @@ std::string slurp(const std::string& path) {
 /// The number behind `key` in a file of "key: number" lines; 0 without it.
 uint64_t number_after(const std::string& text, const char* key) {
   const size_t at = text.find(key);
-  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
+  return at == std::string::npos ? 0
+                                 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
 }
 
 /// Field `index` (from 0) of words divided by spaces; 0 without it.
@@ -40,7 +42,8 @@ uint64_t field(const char* text, int index) {
 void add_server(int pid, usage& sum) {
   const std::string root = fmt::format("/proc/{}/", pid);
   const double tick = 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK));
-  // proc(5): the second field is in brackets and may hold spaces; user and system time are fields 14 and 15.
+  // proc(5): the second field is in brackets and may hold spaces; user and system time are fields
+  // 14 and 15.
   const std::string stat = slurp(root + "stat");
   const size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos) die("there is no process {}", pid);
@@ -73,16 +76,26 @@ void pin(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  if (sched_setaffinity(0, sizeof set, &set) != 0) die("cannot run on CPU {}: {}", cpu, std::strerror(errno));
+  if (sched_setaffinity(0, sizeof set, &set) != 0)
+    die("cannot run on CPU {}: {}", cpu, std::strerror(errno));
+}
+
+void raise_file_limit() {
+  rlimit limit{};
+  must(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  must(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
 }
 
 uint8_t* huge_memory(size_t size) {
   constexpr size_t page = 2u << 20;
   size = (size + page - 1) / page * page;
   // One page more than asked, so that a 2 MiB boundary lies inside.
-  void* raw = mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* raw =
+      mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) die("no memory for {} bytes", size);
-  auto* start = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(raw) + page - 1) / page * page);
+  auto* start =
+      reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(raw) + page - 1) / page * page);
   madvise(start, size, MADV_HUGEPAGE);
   std::memset(start, 0, size);
   return start;

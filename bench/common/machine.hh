@@ -6,7 +6,8 @@
 
 #include "base/time.hh"
 
-/// What measuring programs ask of the machine: clocks, cores, memory, and who used the processors meanwhile.
+/// What measuring programs ask of the machine: clocks, cores, memory, and who used the processors
+/// meanwhile.
 
 namespace millrace::bench {
 
@@ -15,6 +16,9 @@ base::instant now();
 
 /// Binds the calling thread to one CPU.
 void pin(int cpu);
+
+/// Raises the limit of open files as far as it goes.
+void raise_file_limit();
 
 /// Zeroed memory in 2 MiB pages where the kernel gives them, touched, never given back.
 uint8_t* huge_memory(size_t size);
@@ -25,13 +29,13 @@ void fill_random(uint8_t* target, size_t size, uint64_t seed);
 /// Processor use up to some moment. Seconds and counts are totals; subtract two.
 struct usage {
   base::instant at;
-  double own_seconds = 0;           ///< this process
-  double server_seconds = 0;        ///< all threads of the server, by the scheduler's own count
-  double server_user_seconds = 0;   ///< in ticks of 10 ms
+  double own_seconds = 0;          ///< this process
+  double server_seconds = 0;       ///< all threads of the server, by the scheduler's own count
+  double server_user_seconds = 0;  ///< in ticks of 10 ms
   double server_system_seconds = 0;
-  uint64_t server_switches = 0;     ///< voluntary ones: how often its threads slept
-  double steal_seconds = 0;         ///< all CPUs: time that the host gave to somebody else
-  uint64_t server_resident_kib = 0; ///< now, not a total
+  uint64_t server_switches = 0;      ///< voluntary ones: how often its threads slept
+  double steal_seconds = 0;          ///< all CPUs: time that the host gave to somebody else
+  uint64_t server_resident_kib = 0;  ///< now, not a total
 };
 
 /// `server_pid` 0 leaves the server's fields 0; the time runs on while it reads /proc.

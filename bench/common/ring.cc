@@ -12,8 +12,8 @@ namespace millrace::bench {
 
 ring::ring(base::duration spin) : spin_(spin) {
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-                 IORING_SETUP_CQSIZE;
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE;
   params.cq_entries = 65536;
   must(io_uring_queue_init_params(4096, &ring_, &params), "io_uring");
   must(io_uring_register_ring_fd(&ring_), "io_uring_register_ring_fd");
@@ -37,7 +37,8 @@ void ring::wait(base::instant until) {
   base::instant progress = now();
   for (unsigned turn = 0; io_uring_cq_ready(&ring_) == 0; ++turn) {
     if (kernel_has_work()) {
-      // A receive that waits for more makes progress without a completion: the spin clock starts anew.
+      // A receive that waits for more makes progress without a completion: the spin clock starts
+      // anew.
       must(io_uring_get_events(&ring_), "io_uring_get_events");
       progress = now();
       continue;
@@ -54,7 +55,8 @@ void ring::wait(base::instant until) {
     timeout.tv_sec = (until - time).ns / 1000000000;
     timeout.tv_nsec = (until - time).ns % 1000000000;
     io_uring_cqe* cqe = nullptr;
-    const int woken = io_uring_wait_cqe_timeout(&ring_, &cqe, until == base::instant::never() ? nullptr : &timeout);
+    const int woken = io_uring_wait_cqe_timeout(
+        &ring_, &cqe, until == base::instant::never() ? nullptr : &timeout);
     if (woken < 0 && woken != -ETIME && woken != -EINTR) must(woken, "io_uring_wait_cqe");
     return;
   }

@@ -6,9 +6,9 @@
 
 #include "base/time.hh"
 
-/// One io_uring for one thread, set up as the broker's is, with the same way of waiting: submit, watch the ring for
-/// a while giving way to others now and then, then sleep in the kernel. It is not the reactor: a load that ran on
-/// the code it measures would share its faults.
+/// One io_uring for one thread, set up as the broker's is, with the same way of waiting: submit,
+/// watch the ring for a while giving way to others now and then, then sleep in the kernel. It is
+/// not the reactor: a load that ran on the code it measures would share its faults.
 
 namespace millrace::bench {
 

@@ -32,7 +32,8 @@ uint64_t tag(event what, size_t index, uint64_t extra = 0) {
 
 struct write_in_flight {
   uint64_t size;
-  uint64_t covers;  ///< everything before this position is written when this and all before it are done
+  uint64_t
+      covers;  ///< everything before this position is written when this and all before it are done
   bool tail;
   bool done = false;
 };
@@ -42,8 +43,9 @@ struct waiting_answer {
   uint64_t end;
 };
 
-/// An append buffer that wraps, over a file that wraps too. Positions only grow; issued <= appended. Nobody checks
-/// for space: the buffer is four times what the connections may have unanswered.
+/// An append buffer that wraps, over a file that wraps too. Positions only grow; issued <=
+/// appended. Nobody checks for space: the buffer is four times what the connections may have
+/// unanswered.
 struct partition {
   int fd = -1;
   uint8_t* memory = nullptr;
@@ -105,7 +107,8 @@ server::server(int listener, const bare_settings& s)
       connections_(s.run.connections),
       partitions_(static_cast<size_t>(s.run.partitions)),
       open_(connections_.size()) {
-  for (size_t i = 0; i < partitions_.size(); ++i) open_partition(partitions_[i], static_cast<int32_t>(i));
+  for (size_t i = 0; i < partitions_.size(); ++i)
+    open_partition(partitions_[i], static_cast<int32_t>(i));
   for (size_t i = 0; i < connections_.size(); ++i) {
     connections_[i].fd = accept_one(listener);
     connections_[i].part = i % partitions_.size();
@@ -118,7 +121,8 @@ void server::open_partition(partition& p, int32_t number) {
   while (p.capacity < 4 * settings_.frame * settings_.run.in_flight * sharing) p.capacity *= 2;
   p.memory = huge_memory(p.capacity);
   if (settings_.disk == disk_kind::none) return;
-  const std::string path = prepare_file(settings_, number, std::max(settings_.file_bytes, p.capacity));
+  const std::string path =
+      prepare_file(settings_, number, std::max(settings_.file_bytes, p.capacity));
   p.fd = must(open(path.c_str(), O_RDWR | O_DIRECT), path.c_str());
   p.file_size = static_cast<uint64_t>(lseek(p.fd, 0, SEEK_END)) / p.capacity * p.capacity;
 }
@@ -130,9 +134,13 @@ void server::run() {
     ring_.drain([this](const io_uring_cqe& cqe) {
       const auto index = static_cast<size_t>(cqe.user_data >> 32 & 0xffffff);
       switch (static_cast<event>(cqe.user_data >> 56)) {
-        case event::received: return on_received(index, cqe);
-        case event::sent: connections_[index].sending = false; return;
-        case event::written: return on_written(index, static_cast<uint32_t>(cqe.user_data), cqe.res);
+        case event::received:
+          return on_received(index, cqe);
+        case event::sent:
+          connections_[index].sending = false;
+          return;
+        case event::written:
+          return on_written(index, static_cast<uint32_t>(cqe.user_data), cqe.res);
       }
     });
     buffers_.publish();
@@ -179,7 +187,8 @@ void server::consume(size_t index, const uint8_t* data, size_t size) {
       continue;
     }
     const size_t take = std::min<size_t>(size, c.header.size - c.body_filled);
-    c.crc = base::crc32c_copy(c.crc, p.memory + (c.body_at + c.body_filled) % p.capacity, data, take);
+    c.crc =
+        base::crc32c_copy(c.crc, p.memory + (c.body_at + c.body_filled) % p.capacity, data, take);
     c.body_filled += take;
     data += take;
     size -= take;
@@ -187,8 +196,8 @@ void server::consume(size_t index, const uint8_t* data, size_t size) {
   }
 }
 
-/// The body's place is taken when its header is read, so that connections which share a partition do not wait for
-/// each other; a body never wraps.
+/// The body's place is taken when its header is read, so that connections which share a partition
+/// do not wait for each other; a body never wraps.
 void server::begin_body(connection& c) {
   partition& p = partitions_[c.part];
   const uint64_t lap_left = p.capacity - p.appended % p.capacity;
@@ -210,8 +219,8 @@ void server::end_body(size_t index) {
   }
 }
 
-/// Whole megabytes go out at once, up to four; what is left goes as one write of whole blocks when nothing else is
-/// on the way: everything that arrives meanwhile is the next group.
+/// Whole megabytes go out at once, up to four; what is left goes as one write of whole blocks when
+/// nothing else is on the way: everything that arrives meanwhile is the next group.
 void server::write_what_waits(size_t index) {
   partition& p = partitions_[index];
   if (p.fd < 0) return;
@@ -237,7 +246,8 @@ void server::put(size_t index, uint64_t from, uint64_t to, uint64_t covers, bool
   partition& p = partitions_[index];
   const auto number = static_cast<uint32_t>(p.first_write + p.writes.size());
   io_uring_sqe* sqe = ring_.sqe();
-  io_uring_prep_write(sqe, p.fd, p.memory + from % p.capacity, static_cast<unsigned>(to - from), from % p.file_size);
+  io_uring_prep_write(sqe, p.fd, p.memory + from % p.capacity, static_cast<unsigned>(to - from),
+                      from % p.file_size);
   if (settings_.disk == disk_kind::durable) sqe->rw_flags = RWF_DSYNC;
   sqe->user_data = tag(event::written, index, number);
   p.writes.push_back({to - from, covers, tail});
@@ -247,7 +257,8 @@ void server::put(size_t index, uint64_t from, uint64_t to, uint64_t covers, bool
 void server::on_written(size_t index, uint32_t write, int answer) {
   partition& p = partitions_[index];
   write_in_flight& w = p.writes[write - static_cast<uint32_t>(p.first_write)];
-  if (answer < 0 || static_cast<uint64_t>(answer) != w.size) die("a write of {} bytes answered {}", w.size, answer);
+  if (answer < 0 || static_cast<uint64_t>(answer) != w.size)
+    die("a write of {} bytes answered {}", w.size, answer);
   w.done = true;
   if (w.tail) p.tail_busy = false;
   for (; !p.writes.empty() && p.writes.front().done; ++p.first_write) {
@@ -269,7 +280,8 @@ void server::answer(size_t index) {
   c.answers_due -= count;
   c.sending = true;
   io_uring_sqe* sqe = ring_.sqe();
-  io_uring_prep_send(sqe, c.fd, acks_.data(), count * sizeof(frame_header), MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_send(sqe, c.fd, acks_.data(), count * sizeof(frame_header),
+                     MSG_NOSIGNAL | MSG_WAITALL);
   sqe->user_data = tag(event::sent, index);
 }
 

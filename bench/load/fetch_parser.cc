@@ -8,8 +8,9 @@
 namespace millrace::bench {
 namespace {
 
-// Record batch v2: base offset 8, length 4 (of what follows it), leader epoch 4, magic 1, crc 4, and from here
-// under the CRC: attributes 2, last offset delta 4, two timestamps 16, producer 14, record count 4.
+// Record batch v2: base offset 8, length 4 (of what follows it), leader epoch 4, magic 1, crc 4,
+// and from here under the CRC: attributes 2, last offset delta 4, two timestamps 16, producer 14,
+// record count 4.
 constexpr size_t batch_header_size = 61;
 constexpr size_t batch_length_end = 12;
 constexpr size_t batch_crc_at = 17;
@@ -19,8 +20,9 @@ constexpr size_t batch_count_at = 57;
 
 }  // namespace
 
-// Length, correlation id, throttle time, error, session id, number of topics (22 bytes); topic name, number of
-// partitions, partition, error, high watermark, last stable offset, log start, number of aborted transactions.
+// Length, correlation id, throttle time, error, session id, number of topics (22 bytes); topic
+// name, number of partitions, partition, error, high watermark, last stable offset, log start,
+// number of aborted transactions.
 fetch_parser::fetch_parser(size_t topic_size, bool check_crc)
     : prefix_size_(22 + 2 + topic_size + 4 + 4 + 2 + 3 * 8 + 4), check_crc_(check_crc) {
   collect(part::prefix, prefix_size_);
@@ -50,9 +52,12 @@ size_t fetch_parser::step(base::bytes input) {
   if (check_crc_ && part_ == part::batch_body) crc_ = base::crc32c(crc_, input.first(take));
   passing_ -= take;
   if (passing_ > 0) return take;
-  if (part_ == part::aborted) collect(part::records_size, 8);
-  else if (part_ == part::batch_body) on_batch_end();
-  else finish();
+  if (part_ == part::aborted)
+    collect(part::records_size, 8);
+  else if (part_ == part::batch_body)
+    on_batch_end();
+  else
+    finish();
   return take;
 }
 
@@ -61,7 +66,8 @@ void fetch_parser::on_header() {
   switch (part_) {
     case part::prefix: {
       const size_t size = base::load_big<uint32_t>(h);
-      response_ = {.correlation = base::load_big<uint32_t>(h + 4), .error = base::load_big<int16_t>(h + 12)};
+      response_ = {.correlation = base::load_big<uint32_t>(h + 4),
+                   .error = base::load_big<int16_t>(h + 12)};
       if (response_.error != 0) die("Fetch: error {}", response_.error);
       if (base::load_big<int32_t>(h + 18) != 1) die("Fetch: an answer without its topic");
       if (size + 4 < prefix_size_ + 8) die("Fetch: an answer of only {} bytes", size);
@@ -78,11 +84,14 @@ void fetch_parser::on_header() {
     }
     case part::records_size: {
       const auto size = base::load_big<int32_t>(h + 4);
-      if (static_cast<size_t>(std::max(size, 0)) != response_left_) die("Fetch: {} bytes of records in {}", size, response_left_);
+      if (static_cast<size_t>(std::max(size, 0)) != response_left_)
+        die("Fetch: {} bytes of records in {}", size, response_left_);
       return begin_batch();
     }
-    case part::batch_header: return on_batch_header();
-    default: die("Fetch: lost in the response");
+    case part::batch_header:
+      return on_batch_header();
+    default:
+      die("Fetch: lost in the response");
   }
 }
 
@@ -102,8 +111,10 @@ void fetch_parser::on_batch_header() {
   response_left_ -= size;
   response_.batch_bytes += size;
   response_.messages += base::load_big<uint32_t>(h + batch_count_at);
-  response_.next_offset = base::load_big<int64_t>(h) + base::load_big<int32_t>(h + batch_last_delta_at) + 1;
-  crc_ = check_crc_ ? base::crc32c(0, {h + batch_crc_begin, batch_header_size - batch_crc_begin}) : 0;
+  response_.next_offset =
+      base::load_big<int64_t>(h) + base::load_big<int32_t>(h + batch_last_delta_at) + 1;
+  crc_ =
+      check_crc_ ? base::crc32c(0, {h + batch_crc_begin, batch_header_size - batch_crc_begin}) : 0;
   if (size == batch_header_size) return on_batch_end();
   pass(part::batch_body, size - batch_header_size);
 }

@@ -6,8 +6,9 @@
 
 #include "base/bytes.hh"
 
-/// Reads the Fetch responses of one connection as they arrive, in pieces of any size and without keeping them:
-/// it takes out what it must know and lets the records go by, with their CRC computed where that is asked.
+/// Reads the Fetch responses of one connection as they arrive, in pieces of any size and without
+/// keeping them: it takes out what it must know and lets the records go by, with their CRC computed
+/// where that is asked.
 
 namespace millrace::bench {
 

@@ -11,8 +11,9 @@
 #include "load/protocol.hh"
 #include "load/settings.hh"
 
-/// Fetches in a closed loop, one request on the way per connection: connection i reads partition i mod P round and
-/// round, either its whole log or its last megabytes, which a broker that serves its tail from memory still has.
+/// Fetches in a closed loop, one request on the way per connection: connection i reads partition i
+/// mod P round and round, either its whole log or its last megabytes, which a broker that serves
+/// its tail from memory still has.
 
 namespace millrace::bench {
 

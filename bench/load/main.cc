@@ -26,6 +26,7 @@ void preload(const settings& s, const topic_leaders& leaders) {
 
 int run(const settings& s) {
   if (s.cpu >= 0) pin(s.cpu);
+  raise_file_limit();
   const topic_leaders leaders = prepare_topic(s);
   outcome out;
   if (s.kind == run_kind::fetch) {

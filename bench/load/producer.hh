@@ -12,9 +12,10 @@
 #include "load/protocol.hh"
 #include "load/settings.hh"
 
-/// Produces in a closed or an open loop. Every request carries the same batch to one partition; only correlation id
-/// and partition differ. On one connection requests go out in order, all that there is room for in one gathering
-/// send, one send at a time; every answer is checked for its correlation id, partition and error code.
+/// Produces in a closed or an open loop. Every request carries the same batch to one partition;
+/// only correlation id and partition differ. On one connection requests go out in order, all that
+/// there is room for in one gathering send, one send at a time; every answer is checked for its
+/// correlation id, partition and error code.
 
 namespace millrace::bench {
 
@@ -30,7 +31,7 @@ class producer {
 
  private:
   struct connection {
-    size_t index = 0;       ///< in connections_
+    size_t index = 0;  ///< in connections_
     int fd = -1;
     lane route;
     uint64_t sent = 0;      ///< requests; the next one's number. Its slot is sent % in_flight
@@ -41,7 +42,8 @@ class producer {
     bool pump_wanted = false;
     std::vector<int64_t> since;      ///< by slot: when its request was, or should have been, sent
     std::vector<int32_t> partition;  ///< by slot
-    std::vector<uint8_t> slots;      ///< by slot: its request, without the batch where batches are gathered
+    std::vector<uint8_t>
+        slots;  ///< by slot: its request, without the batch where batches are gathered
     std::vector<iovec> parts;
     msghdr message{};
     std::vector<uint8_t> inbox;
@@ -66,8 +68,8 @@ class producer {
   std::vector<uint8_t> batch_;
   produce_prefix prefix_;
   produce_response_shape response_;
-  /// Small batches lie in each slot behind their prefix, so that a send is one or two pieces; large ones are shared,
-  /// so that they stay in the cache.
+  /// Small batches lie in each slot behind their prefix, so that a send is one or two pieces; large
+  /// ones are shared, so that they stay in the cache.
   bool batch_in_slot_;
   size_t slot_size_;
   uint64_t requests_per_send_;

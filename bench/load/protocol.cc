@@ -40,7 +40,8 @@ void reader::skip_int32_array() {
   for (auto count = get<int32_t>(); count > 0; --count) get<int32_t>();
 }
 
-std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes, base::unix_ms timestamp) {
+std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes,
+                                base::unix_ms timestamp) {
   std::vector<uint8_t> value(message_bytes);
   const auto last = static_cast<int32_t>(messages - 1);
   writer w;
@@ -53,10 +54,10 @@ std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes, base:
     fill_random(value.data(), value.size(), i + 1);
     uint8_t head[4 * base::varint64_bytes_max];
     uint8_t* at = head;
-    *at++ = 0;                                                       // attributes
-    *at++ = 0;                                                       // timestamp delta
-    at = base::encode_zigzag32(at, static_cast<int32_t>(i));         // offset delta
-    at = base::encode_zigzag32(at, -1);                              // no key
+    *at++ = 0;                                                // attributes
+    *at++ = 0;                                                // timestamp delta
+    at = base::encode_zigzag32(at, static_cast<int32_t>(i));  // offset delta
+    at = base::encode_zigzag32(at, -1);                       // no key
     at = base::encode_zigzag32(at, static_cast<int32_t>(message_bytes));
     const auto head_size = static_cast<size_t>(at - head);
     uint8_t length[base::varint64_bytes_max];
@@ -66,8 +67,7 @@ std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes, base:
   }
   std::vector<uint8_t> batch = std::move(w).bytes();
   base::store_big(batch.data() + 8, static_cast<int32_t>(batch.size() - 12));
-  base::store_big(batch.data() + crc_end - 4,
-                  base::crc32c(0, base::bytes(batch).subspan(crc_end)));
+  base::store_big(batch.data() + crc_end - 4, base::crc32c(0, base::bytes(batch).subspan(crc_end)));
   return batch;
 }
 

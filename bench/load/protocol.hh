@@ -10,9 +10,10 @@
 #include "base/time.hh"
 #include "load/settings.hh"
 
-/// The few Kafka messages that raw_load speaks, in versions that every broker of the last years has: Produce 7,
-/// Fetch 11, ListOffsets 1, Metadata 5, CreateTopics 4, DeleteTopics 1. Written by hand, apart from src/wire, so that a fault in
-/// our codec cannot hide in its own mirror. Frames hold the length in front; integers are big endian.
+/// The few Kafka messages that raw_load speaks, in versions that every broker of the last years
+/// has: Produce 7, Fetch 11, ListOffsets 1, Metadata 5, CreateTopics 4, DeleteTopics 1. Written by
+/// hand, apart from src/wire, so that a fault in our codec cannot hide in its own mirror. Frames
+/// hold the length in front; integers are big endian.
 
 namespace millrace::bench {
 
@@ -34,14 +35,16 @@ class writer {
   }
   size_t size() const { return out_.size(); }
   std::vector<uint8_t> bytes() && { return std::move(out_); }
-  /// The bytes, with the length of what follows in the first four; `more` bytes will be sent behind them.
+  /// The bytes, with the length of what follows in the first four; `more` bytes will be sent behind
+  /// them.
   std::vector<uint8_t> frame(size_t more = 0) && {
     base::store_big(out_.data(), static_cast<int32_t>(out_.size() - 4 + more));
     return std::move(*this).bytes();
   }
 
  private:
-  /// Adds `size` bytes; where they begin. Never inlined: gcc 12 sees overflows where a vector grows from nothing.
+  /// Adds `size` bytes; where they begin. Never inlined: gcc 12 sees overflows where a vector grows
+  /// from nothing.
   [[gnu::noinline]] uint8_t* grow(size_t size);
 
   std::vector<uint8_t> out_;
@@ -63,8 +66,8 @@ class reader {
   base::bytes left_;
 };
 
-/// One uncompressed record batch v2 of `messages` records with values of `message_bytes` random bytes, without
-/// keys, base offset 0.
+/// One uncompressed record batch v2 of `messages` records with values of `message_bytes` random
+/// bytes, without keys, base offset 0.
 std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes, base::unix_ms timestamp);
 
 /// Where the correlation id stands in every request.
@@ -77,7 +80,8 @@ struct produce_prefix {
 };
 produce_prefix make_produce_prefix(std::string_view topic, int16_t acks, size_t batch_bytes);
 
-/// The one size that Produce's response for one partition has, and the places of what raw_load looks at.
+/// The one size that Produce's response for one partition has, and the places of what raw_load
+/// looks at.
 struct produce_response_shape {
   explicit produce_response_shape(size_t topic_size)
       : partition_at(4 + 4 + 4 + 2 + topic_size + 4),

@@ -29,27 +29,27 @@ struct settings {
   bool delete_after = false;
 
   uint32_t connections = 1;
-  uint32_t in_flight = 1;    ///< requests without an answer on one connection
-  bool sticky = false;       ///< connection i keeps to partition i mod P
+  uint32_t in_flight = 1;  ///< requests without an answer on one connection
+  bool sticky = false;     ///< connection i keeps to partition i mod P
 
   uint32_t messages_per_batch = 10;
   uint32_t message_bytes = 1000;
   int16_t acks = -1;
-  double rate = 0;           ///< open: requests a second, all connections together
+  double rate = 0;  ///< open: requests a second, all connections together
 
-  bool from_start = false;   ///< fetch: all of the log instead of its last window_mb
+  bool from_start = false;  ///< fetch: all of the log instead of its last window_mb
   int32_t max_bytes = 1 << 20;
   bool check_crc = false;
-  uint64_t preload_mb = 0;   ///< fetch: written before, in batches of the given size
+  uint64_t preload_mb = 0;  ///< fetch: written before, in batches of the given size
   uint64_t window_mb = 8;
 
   base::duration seconds = base::seconds(5);
   base::duration warmup = base::seconds(1);
   base::duration spin = base::microseconds(50);
-  int cpu = -1;              ///< -1: wherever the kernel puts it
+  int cpu = -1;  ///< -1: wherever the kernel puts it
   int server_pid = 0;
   std::string json_path;
-  std::string label;         ///< copied into the JSON
+  std::string label;  ///< copied into the JSON
 };
 
 /// Reads the command line; prints help or a complaint and exits where that is called for.

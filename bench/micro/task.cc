@@ -1,11 +1,17 @@
 /// Question: what does a coroutine add to a call, with frames from the pool?
 ///
-/// Command: taskset -c 1 build/bench/micro_task --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
+/// Command: taskset -c 1 build/bench/micro_task --benchmark_repetitions=9
+/// --benchmark_report_aggregates_only=true
 ///
-/// Estimate: a frame of 64-100 bytes from a free list is 2 loads and a store to take and to give back, the state is
-/// written and read once, and the resume is an indirect jump: about 20 instructions and 2 jumps, 5-8 ns for a task
-/// that ends without waiting; 8-13 ns with one wait; nesting adds the same again, 18-25 ns for two. A plain call is
-/// 1-2 ns. A request costs 5-6 us, so three frames are under half a percent of it.
+/// Estimate: a frame of 64-100 bytes from a free list is 2 loads and a store to take and to give
+/// back, the state is written and read once, and the resume is an indirect jump: about 20
+/// instructions and 2 jumps, 5-8 ns for a task that ends without waiting; 8-13 ns with one wait;
+/// nesting adds the same again, 18-25 ns for two. A plain call is 1-2 ns. A request costs 5-6 us,
+/// so three frames are under half a percent of it.
+///
+/// Measured (guest of 2 CPUs on an AMD EPYC (Zen 5), kernel 6.18, clang 16): 1.3 ns a plain
+/// call, 5.2 ns a task, 6.3 with a wait, 10.7 two nested, 11.8 with a wait, 4.4 ns a task awaited
+/// in a loop. Nesting costs less than estimated.
 
 #include <benchmark/benchmark.h>
 
@@ -17,7 +23,8 @@ namespace {
 
 using namespace millrace;
 
-// Nothing may be inlined: clang would then put frames on the stack, which it cannot where a task is really waited for.
+// Nothing may be inlined: clang would then put frames on the stack, which it cannot where a task is
+// really waited for.
 
 /// What a wake-up will resume.
 struct pause {

@@ -136,6 +136,7 @@ void core::note_turn_length(base::duration length) {
 }
 
 void core::abandon() {
+  abandoned_ = true;
   ready_.clear();
   next_turn_.clear();
   turn_ends_.clear();

@@ -83,9 +83,11 @@ class core {
   void run();
   void stop() noexcept { stopping_ = true; }
   bool stopping() const noexcept { return stopping_; }
-  bool has_ready() const noexcept { return !ready_.empty() || !next_turn_.empty(); }
+  bool has_ready() { return !ready_.empty() || !next_turn_.empty() || !turn_ends_.empty(); }
   /// Forgets everything that is ready or hooked, without running it: the world's crash.
   void abandon();
+  /// Whether it was: what lived here may then be destroyed without being closed.
+  bool abandoned() const noexcept { return abandoned_; }
 
  private:
   core_options options_;
@@ -101,6 +103,7 @@ class core {
   base::unix_ms wall_ = 0;
   core_counters counters_;
   bool stopping_ = false;
+  bool abandoned_ = false;
   // The slowest few items of this turn and their words, for the stall log.
   base::duration slowest_{};
   std::array<const char*, 4> slowest_words_{};

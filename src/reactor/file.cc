@@ -68,7 +68,7 @@ file& file::operator=(file&& other) noexcept {
   return *this;
 }
 
-file::~file() { ASSERT(handle_ < 0); }
+file::~file() { ASSERT(handle_ < 0 || core_->abandoned()); }
 
 task<base::result<file>> file::open(core& on, std::string path, uint32_t flags) {
   awaited_op opening(on, op_kind::open);

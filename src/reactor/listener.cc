@@ -10,7 +10,7 @@ namespace millrace::reactor {
 listener::listener(core& on, connection_handler& handler)
     : core_(on), handler_(handler), accept_(*this), resume_(*this), ended_(on) {}
 
-listener::~listener() { ASSERT(handle_ < 0); }
+listener::~listener() { ASSERT(core_.abandoned() || handle_ < 0); }
 
 base::result<void> listener::open(const listen_address& where) {
   ASSERT(handle_ < 0);

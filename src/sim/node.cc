@@ -1,5 +1,6 @@
 #include "sim/node.hh"
 
+#include <cstdio>
 #include <utility>
 
 #include "base/assert.hh"
@@ -13,6 +14,12 @@ std::unique_ptr<reactor::memory> reserve(size_t bytes) {
   auto memory = reactor::memory::reserve(bytes);
   ASSERT(memory);
   return std::move(memory).value();
+}
+
+std::string address_of(node_id id) {
+  std::string address = "10.0.0.";
+  address += std::to_string(id.value() + 1);
+  return address;
 }
 
 }  // namespace
@@ -31,7 +38,7 @@ node::one_core::one_core(world& whole, node& home, base::core_id id, unsigned co
 node::node(world& whole, node_id id, disk_faults disk)
     : world_(whole),
       id_(id),
-      address_("10.0.0." + std::to_string(id.value() + 1)),
+      address_(address_of(id)),
       disk_(whole.order().stream("disk", id.value()), disk),
       port_(*this, whole.clock()) {}
 
@@ -52,9 +59,11 @@ void node::write_log(std::string_view line) {
   const world_options& options = world_.options();
   if (options.log_sink == nullptr) return;
   const int64_t us = world_.now().ns / 1000;
-  std::string whole =
-      std::to_string(us / 1'000'000) + "." + std::to_string(1'000'000 + us % 1'000'000).substr(1);
-  whole += " node=" + std::to_string(id_.value()) + " ";
+  char place[48];
+  (void)std::snprintf(place, sizeof place, "%lld.%06lld node=%u ",
+                      static_cast<long long>(us / 1'000'000),
+                      static_cast<long long>(us % 1'000'000), id_.value());
+  std::string whole(place);
   whole += line;
   options.log_sink(options.log_self, whole);
 }

@@ -15,7 +15,7 @@ inline constexpr uint64_t commit_file_magic = 0x31464c4f43524d2eu;
 inline constexpr uint32_t commit_file_version = 1;
 /// Records lie in [commit_ring_begin, size of the file).
 inline constexpr uint64_t commit_ring_begin = block_bytes;
-inline constexpr uint64_t commit_file_bytes_min = commit_ring_begin + (16u << 20);
+inline constexpr uint64_t commit_file_bytes_min = commit_ring_begin + (256u << 10);
 
 struct commit_file_header {
   uint64_t file_bytes = 0;  ///< a multiple of 4 KiB

@@ -12,7 +12,10 @@ namespace millrace::storage {
 struct commit_log::group final : reactor::op, segment_write_owner {
   explicit group(commit_log& l) : reactor::op(reactor::op_kind::write), owner(l) {}
   void run(reactor::core& on) override;
-  void segment_written(log&, int error) override { owner.part_done(*this, error); }
+  void segment_written(log&, int error) override {
+    owner.manager_.segment_write_ended();
+    owner.part_done(*this, error);
+  }
   const char* what() const noexcept override { return "commit group"; }
 
   commit_log& owner;
@@ -138,7 +141,7 @@ bool commit_log::collect(group& g, uint64_t room, uint64_t& inline_bytes) {
 
 /// Adds what `l` has waiting, segment by segment. True where all of it is in the group now.
 bool commit_log::add_log(group& g, log& l, uint64_t room, uint64_t& inline_bytes) {
-  const log_point before = l.staged_;
+  const size_t entries = g.entries.size();
   while (l.staged_.next < l.end_.next) {
     segment& s = *l.find_segment(l.staged_.segment);
     if (l.staged_.position == s.size) {  // it was rolled just here
@@ -150,7 +153,7 @@ bool commit_log::add_log(group& g, log& l, uint64_t room, uint64_t& inline_bytes
     const uint64_t left = room > used ? room - used : 0;
     if (!add_range(g, l, s, left, inline_bytes)) break;
   }
-  if (l.staged_ == before) return false;
+  if (g.entries.size() == entries) return false;
   ++l.groups_;
   g.parts.push_back({&l, l.staged_});
   return l.staged_.next == l.end_.next;
@@ -179,11 +182,12 @@ bool commit_log::add_range(group& g, log& l, segment& s, uint64_t left, uint64_t
     e.begin = std::min(l.staged_.position, s.protect_from);
     const uint64_t most = std::min(left, inline_bytes_burst + block_bytes);
     if (end - e.begin > most) {
-      manager_.prepare(l);
+      manager_.prepare(l, s);
       const uint64_t repeated = l.staged_.position - e.begin;
       if (most <= repeated) return false;
       end = l.cut_to_batches(s, l.staged_.position, end, static_cast<uint32_t>(most - repeated), false);
-      if (end == l.staged_.position) return false;
+      // A batch that does not fit goes directly, later: its block must be protected by then.
+      if (end == l.staged_.position && repeated == 0) return false;
     }
     e.direct_end = e.begin;
     if (s.protect_from != segment::no_protection) {
@@ -192,7 +196,7 @@ bool commit_log::add_range(group& g, log& l, segment& s, uint64_t left, uint64_t
     }
   }
   e.end = end;
-  e.next = end == s.size ? l.end_of(s) : l.base_offset_at(s, end);
+  e.next = end == l.staged_.position ? e.first : end == s.size ? l.end_of(s) : l.base_offset_at(s, end);
   e.epoch = l.epoch_of(e.first);
   inline_bytes += e.inline_bytes();
   backlog_ -= std::min(backlog_, end - l.staged_.position);

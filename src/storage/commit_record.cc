@@ -79,7 +79,7 @@ bool plausible(const record_entry& e) {
   if (e.begin > e.direct_end || e.direct_end > e.end || e.begin >= e.end || e.end > position_max) return false;
   const bool has_direct = e.direct_end > e.begin;
   if (has_direct && (e.begin % block_bytes != 0 || e.direct_end % block_bytes != 0)) return false;
-  return e.segment.value() >= 0 && e.segment <= e.first && e.first < e.next && e.id.partition >= 0;
+  return e.segment.value() >= 0 && e.segment <= e.first && e.first <= e.next && e.id.partition >= 0;
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ void destager::became_durable(log& l) {
   segment& s = *l.find_segment(l.durable_.segment);
   const uint64_t whole = block_floor(l.durable_.position);
   if (l.destaging_ || whole < s.issued + eager_bytes) return;
-  if (!s.is_open() || s.allocated < whole) return manager_.prepare(l);
+  if (!s.is_open() || s.allocated < whole) return manager_.prepare(l, s);
   if (!s.may_write_at_end(commits_.completed())) return;
   while (s.issued < whole && writer_.in_flight() < eager_writes_max) writer_.write_blocks(l, s, whole, *this);
 }

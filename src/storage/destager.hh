@@ -37,6 +37,8 @@ class destager final : public segment_write_owner {
   void became_durable(log& l);
   void groups_completed() { durable_moved_.wake_all(); }
   void segment_written(log& l, int error) override;
+  /// A segment write of somebody else ended: who waits for its blocks looks again.
+  void write_ended() { write_ended_.wake_all(); }
 
   /// Everything into segments, files cut to their ends with their indexes written: what a clean stop does before its
   /// checkpoint.

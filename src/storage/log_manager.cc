@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "storage/layout.hh"
+#include "storage/partition_metadata.hh"
 
 namespace millrace::storage {
 
 namespace {
 constexpr uint64_t backlog_bytes_max = 64u << 20;
+constexpr unsigned making_workers = 32;
 }  // namespace
 
 log_manager::log_manager(reactor::core& on, storage_options options)
@@ -121,15 +123,28 @@ void log_manager::abandon() noexcept {
   }
 }
 
+/// Directories being made, shared by the tasks that make them.
+struct log_manager::making {
+  explicit making(reactor::core& on) : done(on) {}
+  std::vector<new_log>* logs = nullptr;
+  size_t next = 0;
+  unsigned running = 0;
+  base::result<void> outcome;
+  reactor::wait_list done;
+};
+
 reactor::task<base::result<void>> log_manager::create(std::vector<new_log> logs) {
   for (const new_log& n : logs) {
     if (logs_.contains(n.id)) co_return base::fail(base::errc::exists);
   }
-  for (new_log& n : logs) {
-    const std::string path = options_.data_dir + "/" + n.directory;
-    const auto made = co_await reactor::make_directory(core_, path);
-    if (!made && made.error().code != base::errc::exists) co_return made;
+  making state(core_);
+  state.logs = &logs;
+  while (state.running < making_workers && state.running < logs.size()) {
+    ++state.running;
+    scope_->spawn(make_directories(&state));
   }
+  while (state.running > 0) co_await state.done.wait();
+  if (!state.outcome) co_return state.outcome;
   CO_TRY_CHECK(co_await reactor::sync_directory(core_, options_.data_dir));
   for (new_log& n : logs) {
     log_state fresh{.id = n.id, .directory = n.directory};
@@ -139,6 +154,23 @@ reactor::task<base::result<void>> log_manager::create(std::vector<new_log> logs)
     logs_[id] = std::move(l);
   }
   co_return base::result<void>();
+}
+
+reactor::task<void> log_manager::make_directories(making* state) {
+  while (state->outcome && state->next < state->logs->size()) {
+    const new_log& n = (*state->logs)[state->next++];
+    const std::string path = options_.data_dir + "/" + n.directory;
+    const base::uuid topic = n.id.topic;
+    const auto made = co_await reactor::make_directory(core_, path);
+    if (!made && made.error().code != base::errc::exists) {
+      state->outcome = made;
+      break;
+    }
+    const auto named = co_await write_partition_metadata(core_, path, topic);
+    if (!named) state->outcome = named;
+  }
+  --state->running;
+  state->done.wake_all();
 }
 
 reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
@@ -157,13 +189,15 @@ reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
     co_await all_let_go(*l);
     co_await close_files_of(*l);
     const std::string from = path_of(*l);
-    const std::string to = options_.data_dir + "/" + layout::deleted_directory(l->directory(), core_.random().next());
-    logs_.erase(id);
+    const std::string name = layout::deleted_directory(l->directory(), core_.random().next());
+    const std::string to = options_.data_dir + "/" + name;
     CO_TRY_CHECK(co_await reactor::rename(core_, from, to));
-    directories.push_back(to);
+    directories.push_back(name);
   }
   CO_TRY_CHECK(co_await reactor::sync_directory(core_, options_.data_dir));
-  for (std::string& d : directories) scope_->spawn(remove_files(std::move(d)));
+  // Checkpoints name the logs until their directories are durably out of the way.
+  for (const log_id& id : ids) logs_.erase(id);
+  scope_->spawn(remove_deleted_logs(std::move(directories)));
   co_return base::result<void>();
 }
 
@@ -190,9 +224,9 @@ bool log_manager::admits(uint64_t bytes) {
 
 void log_manager::appended(log& l, uint64_t bytes) {
   commits_.enqueue(l, bytes);
-  const segment& s = l.active();
+  segment& s = l.active();
   // The file is made when there is enough for it, and grows when three quarters are used.
-  if (s.size >= options_.commits.inline_bytes_max / 2 && s.size + s.allocated / 4 >= s.allocated) prepare(l);
+  if (s.size >= options_.commits.inline_bytes_max / 2 && s.size + s.allocated / 4 >= s.allocated) prepare(l, s);
 }
 
 void log_manager::rolled(log&) { ++counters_.rolls; }
@@ -271,9 +305,7 @@ std::vector<log_id> log_manager::all_logs() const {
 std::vector<log_state> log_manager::states() const {
   std::vector<log_state> all;
   all.reserve(logs_.size());
-  for (const auto& [id, l] : logs_) {
-    if (!l->removed_) all.push_back(l->state());
-  }
+  for (const auto& [id, l] : logs_) all.push_back(l->state());
   return all;
 }
 

@@ -104,12 +104,13 @@ class log_manager {
   void memory_freed();
   /// Reads a log's tail block back into memory, in the background.
   void open_tail(log& l);
-  /// Opens and grows the active segment's file ahead of its writer, in the background.
-  void prepare(log& l);
+  /// Opens and grows the file of a segment that is being written, ahead of its writer, in the background.
+  void prepare(log& l, segment& s);
   void no_space(log& l);
   void commit_space_wanted() { destager_.wake(); }
   void became_durable(log& l) { destager_.became_durable(l); }
   void groups_completed();
+  void segment_write_ended() { destager_.write_ended(); }
   void commit_failed();
   void take_offline(log& l, const char* why);
   /// Closes files of closed segments that were not read since `before`.
@@ -131,10 +132,12 @@ class log_manager {
   base::result<void> adopt(taken one);
   reactor::task<void> open_tail_task(log* l);
   reactor::task<base::result<void>> read_tail_block(log& l);
-  reactor::task<void> prepare_task(log* l);
+  reactor::task<void> prepare_task(log* l, base::offset segment_base);
   reactor::task<void> retry_space_task(log* l);
   reactor::task<void> close_idle_task(base::instant before);
-  reactor::task<void> remove_files(std::string directory);
+  struct making;
+  reactor::task<void> make_directories(making* state);
+  reactor::task<void> remove_deleted_logs(std::vector<std::string> directories);
   reactor::task<void> close_files_of(log& l);
   reactor::task<void> all_let_go(log& l);
 

@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "storage/log_manager.hh"
+#include "storage/recovery.hh"
 
 /// What a core does for its logs in the background: open tails, grow files, find space again, remove files.
 
@@ -61,19 +62,21 @@ reactor::task<base::result<void>> log_manager::read_tail_block(log& l) {
 
 // ---- room in the file of the active segment
 
-void log_manager::prepare(log& l) {
+void log_manager::prepare(log& l, segment& s) {
   if (l.preparing_ || l.no_space_ || l.offline_ || l.removed_ || stopping_) return;
   l.preparing_ = true;
-  scope_->spawn(prepare_task(&l));
+  scope_->spawn(prepare_task(&l, s.base()));
 }
 
-reactor::task<void> log_manager::prepare_task(log* l) {
-  segment* s = &l->active();
-  const auto opened = co_await s->open_for_write();
-  base::result<void> outcome = opened;
-  if (opened && s->state == segment_state::active) {
-    const uint64_t ahead = std::max<uint64_t>(s->size + 1, std::min(s->size + s->allocated / 2, l->config_.segment_bytes));
-    outcome = co_await s->allocate(block_ceil(ahead));
+reactor::task<void> log_manager::prepare_task(log* l, base::offset segment_base) {
+  segment* s = l->find_segment(segment_base);
+  base::result<void> outcome;
+  if (s != nullptr && s->state != segment_state::closed) {
+    outcome = co_await s->open_for_write();
+    if (outcome) {
+      const uint64_t ahead = std::min(s->size + s->allocated / 2, l->config_.segment_bytes);
+      outcome = co_await s->allocate(block_ceil(std::max(s->size + 1, ahead)));
+    }
   }
   l->preparing_ = false;
   if (!outcome) {
@@ -128,16 +131,12 @@ reactor::task<void> log_manager::close_idle_task(base::instant before) {
   }
 }
 
-reactor::task<void> log_manager::remove_files(std::string directory) {
-  const auto files = core_.effects().list(directory);
-  if (!files) co_return;
-  for (const reactor::directory_entry& f : *files) {
-    const std::string path = directory + "/" + f.name;
-    const auto removed = co_await reactor::remove(core_, path);
-    if (!removed) core_.log().warn("storage", "file not removed", base::field("path", path));
-  }
-  const auto removed = co_await reactor::remove_directory(core_, directory);
-  if (!removed) core_.log().warn("storage", "directory not removed", base::field("path", directory));
+/// The files go when a checkpoint without the logs is durable: until then the directory is the trace of the deletion.
+reactor::task<void> log_manager::remove_deleted_logs(std::vector<std::string> directories) {
+  const auto written = co_await destager_.write_checkpoint(false);
+  if (!written) co_return;  // they are removed at the next start
+  std::string data_dir = options_.data_dir;
+  co_await remove_deleted(core_, std::move(data_dir), std::move(directories));
 }
 
 // ---- log start

@@ -114,7 +114,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     uint64_t missing = 0;
     auto result = cut(id, plan, *loaded, begin, end, &missing);
     if (!result || missing == 0) co_return result;
-    if (missing <= least || begin + missing > plan.end) {
+    if (missing <= least || begin + least >= plan.end) {
       core_.log().error("storage", "batch reaches over its segment's end", base::field("offset", plan.wanted));
       co_return base::fail(base::errc::storage);
     }
@@ -157,7 +157,11 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
     at += batch->size();
   }
   read_result out;
-  if (!found) return out;
+  if (!found) {
+    // All that was read lies before the wanted batch.
+    if (*missing == 0 && at < plan.end) *missing = at - begin + block_bytes;
+    return out;
+  }
   *missing = 0;
   out.bytes = at - first;
   out.slices.push_back({from.memory, base + first, static_cast<uint32_t>(at - first)});

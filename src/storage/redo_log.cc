@@ -61,7 +61,8 @@ task<result<bool>> redo_log::direct_bytes_match(record_entry e) {
 
 result<void> redo_log::check_continues(const record_entry& e) const {
   const log_point& end = state_.end;
-  const bool goes_on = e.segment == end.segment && e.begin <= end.position && end.position < e.end && e.first <= end.next;
+  const bool goes_on = e.segment == end.segment && e.begin <= end.position && e.first <= end.next &&
+                       (end.position < e.end || protects_end(e));
   const bool begins = e.segment == end.next && e.segment > end.segment && e.begin == 0 && e.first == end.next;
   if (goes_on || begins) return {};
   core_on_.log().error("storage", "commit log entry does not continue its log (see --recover-by-scan)",
@@ -159,6 +160,7 @@ void redo_log::note_epoch(const record_entry& e) {
 
 void redo_log::note_damage(const record_entry& e, const log_point& before) {
   const damaged_range lost{before.next, e.next};
+  if (lost.begin == lost.limit) return;  // a copy that only protected the last block: the file's block was not lost
   core_on_.log().error("storage", "acknowledged batches are damaged: fetches of them will fail", field("path", log_path(e.segment)),
                        field("first", lost.begin), field("next", lost.limit));
   damage_.push_back({before.position, e.end, lost});

@@ -108,12 +108,12 @@ task<result<void>> segment::allocate(uint64_t upto) {
   const uint64_t least = block_ceil(upto);
   const result<void> grown = co_await file_.allocate(allocated, ahead - allocated);
   if (grown) {
-    allocated = ahead;
+    allocated = std::max(allocated, ahead);  // another task may have grown it meanwhile
     co_return grown;
   }
   if (grown.error().code != base::errc::no_space || least == ahead) co_return grown;
   const result<void> grown_less = co_await file_.allocate(allocated, least - allocated);
-  if (grown_less) allocated = least;
+  if (grown_less) allocated = std::max(allocated, least);
   co_return grown_less;
 }
 

@@ -78,8 +78,8 @@ def _zstd(data):
     return bytes(out)
 
 
-COMPRESS = {"none": bytes, "gzip": gzip.compress, "snappy": _snappy_xerial, "snappy-raw": _snappy_raw,
-            "lz4": _lz4, "zstd": _zstd}
+COMPRESS = {"none": bytes, "gzip": lambda data: gzip.compress(data, mtime=0),
+            "snappy": _snappy_xerial, "snappy-raw": _snappy_raw, "lz4": _lz4, "zstd": _zstd}
 
 
 def varint(value):

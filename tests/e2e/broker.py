@@ -161,7 +161,7 @@ class Kafka(Broker):
 
     name = "kafka"
 
-    def __init__(self, data_dir, settings=None, port=None, heap="700m"):
+    def __init__(self, data_dir, settings=None, port=None, heap="1g"):
         super().__init__(data_dir, settings, port)
         self.heap = heap
 
@@ -193,7 +193,7 @@ class Kafka(Broker):
         return super().start(wait, timeout)
 
     def command(self):
-        return ["java", f"-Xms{self.heap}", f"-Xmx{self.heap}", "-XX:+UseG1GC",
+        return ["java", "-Xms256m", f"-Xmx{self.heap}", "-XX:+UseG1GC",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", cache.kafka_classpath(), "kafka.Kafka",
                 str(self.data_dir / "server.properties")]
 
@@ -240,7 +240,7 @@ def from_arguments(arguments, name, data_dir=None, settings=None):
     settings = {**(settings or {}), **dict(item.split("=", 1) for item in arguments.settings)}
     data_dir = pathlib.Path(data_dir or pathlib.Path(arguments.work) / name)
     if arguments.broker == "kafka":
-        broker = Kafka(data_dir, settings)
+        broker = Kafka(data_dir, settings, heap=arguments.memory.lower())
     elif not os.path.exists(arguments.broker) and ":" in arguments.broker:
         return External(arguments.broker)
     else:

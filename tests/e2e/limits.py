@@ -60,7 +60,7 @@ def main():
             for number, rude in enumerate(wanted(RUDE)):
                 bystander = Bystander(broker.address)
                 bystander.start()
-                peak = [0]
+                peak = [broker.rss()]
                 watching = threading.Event()
 
                 def watch():

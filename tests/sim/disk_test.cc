@@ -138,11 +138,12 @@ TEST_CASE("disk: short writes end after whole sectors") {
   sim::node& n = w.add_node();
   const std::vector<uint8_t> bytes = filled(8192, 'x');
   for (int i = 0; i < 20; ++i) {
-    const int64_t written = run(w, write_file(n.core(), "/a" + std::to_string(i), bytes, true));
+    const std::string path(static_cast<size_t>(i + 1), 'a');
+    const int64_t written = run(w, write_file(n.core(), path, bytes, true));
     CHECK(written > 0);
     CHECK(written < 8192);
     CHECK(written % 512 == 0);
-    CHECK(static_cast<int64_t>(*n.backend().size_of("/a" + std::to_string(i))) == written);
+    CHECK(static_cast<int64_t>(*n.backend().size_of(path)) == written);
   }
 }
 

@@ -346,3 +346,18 @@ TEST_CASE("file image: blocks are counted as they come and go") {
   b.file.crash(random, 0);
   CHECK(b.file.blocks() == 5);
 }
+
+TEST_CASE("file image: what lies behind the end after a crash is not there when the file grows") {
+  bool cut = false;
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    base::prng random(seed);
+    bench b;
+    b.blocks(0, "a");
+    b.file.crash(random, 0.5);
+    if (b.file.size() > 0) continue;
+    cut = true;
+    b.truncate(1);
+    CHECK(b.now() == ".");
+  }
+  CHECK(cut);
+}

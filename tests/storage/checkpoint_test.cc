@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "storage/reference_writer.hh"
+#include "reference_writer.hh"
 
 namespace millrace::storage {
 namespace {
@@ -62,7 +62,7 @@ TEST_CASE("checkpoint: one that is well sealed and says what cannot be is refuse
       {"a negative log start", [](log_state& l) { l.log_start = base::offset(-1); }},
   };
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     checkpoint c = sample(1);
     r.harm(c.logs[4]);
     const auto read = decode_checkpoint(encode_checkpoint(c));

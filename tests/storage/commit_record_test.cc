@@ -107,9 +107,9 @@ TEST_CASE("commit record: well sealed but impossible entries are refused") {
     uint64_t value;
   };
   const row rows[] = {{"end before direct end", 48, 10000}, {"begin not a block", 32, 4097}, {"end too far", 48, UINT64_MAX / 2},
-                      {"next not behind first", 72, 120},   {"segment behind first", 24, 121}};
+                      {"next before first", 72, 119},       {"segment behind first", 24, 121}};
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     std::vector<record_entry> entries;
     std::vector<uint8_t> bytes = sample(entries);
     base::store_little<uint64_t>(bytes.data() + record_header_bytes + r.at, r.value);

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "storage/data_dir.hh"
-#include "storage/reference_writer.hh"
+#include "reference_writer.hh"
 
 namespace millrace::storage {
 namespace {
@@ -61,7 +61,7 @@ TEST_CASE("data directory: what is not ours is left alone") {
       {"a newer version", "/version", "millrace 2\n", errc::unsupported},
   };
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     sim::world w(1);
     sim::node& n = w.add_node();
     n.disk().make_directories(data_dir);

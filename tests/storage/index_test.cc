@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <string>
+
 #include "base/prng.hh"
 #include "storage/offset_index.hh"
 #include "storage/time_index.hh"
@@ -77,7 +79,7 @@ TEST_CASE("offset index: a file that is none is refused and leaves the index as 
       {"preallocated zeros behind", {0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0}},
   };
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     offset_index index(at(0));
     index.add(at(1), 7);
     const auto decoded = index.decode(r.file, 100, at(50));

@@ -28,7 +28,7 @@ TEST_CASE("layout: segment files carry their base offset in twenty digits") {
       {"", false, false, 0},
   };
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     REQUIRE(parse_log_file(r.name).has_value() == r.is_log);
     REQUIRE(parse_segment_file(r.name).has_value() == r.is_segment);
     if (r.is_segment) CHECK(*parse_segment_file(r.name) == base::offset(r.base));
@@ -44,7 +44,7 @@ TEST_CASE("layout: a log's directory ends with its partition") {
                       {"orders-", -1},     {"-3", -1},       {"orders", -1},              {"orders-01", -1},
                       {"orders-1x", -1},   {"", -1},         {"commit", -1},              {"lost+found", -1}};
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     CHECK(parse_log_directory(r.name).value_or(-1) == r.partition);
   }
 }

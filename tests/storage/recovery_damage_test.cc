@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "storage/recovery.hh"
-#include "storage/reference_writer.hh"
+#include "reference_writer.hh"
 #include "storage/segment.hh"
 
 /// Damage is not the end of a log: what a later record calls durable was acknowledged, and is missed.
@@ -110,7 +110,7 @@ TEST_CASE("recovery: a damaged record that a later one calls durable is refused"
   const row rows[] = {
       {"magic", 0}, {"log id", 9}, {"number", 16}, {"digest", 50}, {"an entry", record_header_bytes + 30}};
   for (const row& r : rows) {
-    CAPTURE(r.name);
+    CAPTURE(std::string(r.name));
     sim::world w(7);
     sim::node& n = w.add_node();
     reference_writer writer = five_groups(false);
@@ -119,6 +119,19 @@ TEST_CASE("recovery: a damaged record that a later one calls durable is refused"
     REQUIRE_FALSE(found);
     CHECK(found.error().code == base::errc::corrupt);
   }
+}
+
+TEST_CASE("recovery: a whole record with another one's digest before it is not the next") {
+  sim::world w(7);
+  sim::node& n = w.add_node();
+  reference_writer writer = five_groups(false);
+  model_group& g = writer.groups[2];
+  const record_header header{.commit_log = writer.commit_log_id, .number = 3, .previous = 12345, .durable = 2};
+  seal_record(g.record, header, g.entries);
+  writer.write_record(g);
+  const auto found = recover_from(w, n, writer);
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code == base::errc::corrupt);
 }
 
 TEST_CASE("recovery: a damaged record that no later one calls durable is the end") {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/assert.hh"
 #include "base/crc32c.hh"
 #include "base/prng.hh"
 #include "record/batch_header.hh"
@@ -30,8 +31,8 @@ inline log_id id_of(uint64_t topic, int32_t partition = 0) {
 /// A batch whose header is right and whose records are noise; its CRC matches.
 inline std::vector<uint8_t> make_batch(int64_t first, int32_t count, size_t payload, uint8_t fill, int64_t timestamp = 1000) {
   namespace header = record::header;
-  std::vector<uint8_t> b(header::size + payload, fill);
-  std::memset(b.data(), 0, header::size);
+  std::vector<uint8_t> b(header::size, 0);
+  b.resize(header::size + payload, fill);
   record::stamp(b.data(), base::offset(first), base::leader_epoch(1));
   base::store_big<int32_t>(b.data() + header::batch_length_at, static_cast<int32_t>(b.size() - header::frame_size));
   b[header::magic_at] = 2;
@@ -117,14 +118,18 @@ class reference_writer {
     return logs.size() - 1;
   }
 
-  /// Appends and builds the record; nothing is on disk yet. Returns false where the ring has no room.
-  bool append(const std::vector<part>& parts, uint64_t durable) {
+  /// Appends and builds the record; nothing is on disk yet. That the ring has room is the test's to see to.
+  void append(const std::vector<part>& parts, uint64_t durable) {
     model_group g;
     std::vector<uint8_t> inline_bytes;
     for (const part& p : parts) add_part(g, p, inline_bytes);
     const uint64_t size = record_size(g.entries.size(), inline_bytes.size());
     if (position_ + size > commit.size()) position_ = commit_ring_begin;
     g.position = position_;
+    for (size_t i = checkpointed_groups; i < groups.size(); ++i) {
+      const model_group& live = groups[i];
+      ASSERT(position_ + size <= live.position || live.position + live.record.size() <= position_);
+    }
     g.record.assign(size, 0);
     std::copy(inline_bytes.begin(), inline_bytes.end(),
               g.record.begin() + static_cast<ptrdiff_t>(record_header_bytes + g.entries.size() * record_entry_bytes));
@@ -134,7 +139,6 @@ class reference_writer {
     position_ += size;
     for (model_log& l : logs) g.ends.push_back(l.end());
     groups.push_back(std::move(g));
-    return true;
   }
 
   void write_record(const model_group& g) {

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "base/limits.hh"
-#include "storage/reference_writer.hh"
+#include "reference_writer.hh"
 #include "storage/segment.hh"
 
 namespace millrace::storage {
@@ -29,7 +29,9 @@ struct on_disk {
     int64_t next = bytes.empty() ? s.base().value() : next_offset;
     for (int i = 0; i < count; ++i) {
       const auto records = static_cast<int32_t>(1 + random.below(5));
-      const auto batch = make_batch(next, records, random.below(6000), 7, 1000 + i * 3 + random.between(-20, 20));
+      const size_t payload = random.below(6000);
+      const base::unix_ms timestamp = 1000 + i * 3 + random.between(-20, 20);
+      const auto batch = make_batch(next, records, payload, 7, timestamp);
       s.note_batch(bytes.size(), static_cast<uint32_t>(batch.size()), base::offset(next + records - 1),
                    record::header_view(batch.data()).max_timestamp());
       bytes.insert(bytes.end(), batch.begin(), batch.end());

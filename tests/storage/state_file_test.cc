@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "storage/partition_metadata.hh"
-#include "storage/reference_writer.hh"
+#include "reference_writer.hh"
 #include "storage/state_file.hh"
 
 namespace millrace::storage {

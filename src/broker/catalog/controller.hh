@@ -1,63 +1,132 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hh"
+#include "broker/catalog/admin.hh"
+#include "broker/catalog/bounded_call.hh"
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/meta_store.hh"
+#include "broker/catalog/placement.hh"
+#include "broker/catalog/topic_table.hh"
 #include "broker/partition/broker_core.hh"
 #include "reactor/core.hh"
+#include "reactor/scope.hh"
 #include "reactor/task.hh"
+#include "reactor/wait.hh"
 
-/// Changes of the catalog, one at a time, on core 0: validated, made durable in the meta_store, carried out on the cores
-/// that own the partitions, then shown to every core as a new snapshot. Every function may be called on any core; it goes
-/// to core 0 and comes back. Errors carry the code that the doors translate.
+/// Changes of the catalog, one at a time, on core 0: checked, made durable in the meta_store, carried out on the cores that
+/// own the partitions, then shown to every core as a new snapshot; the answer comes when all of them have it. Made, started
+/// and stopped on core 0; the verbs may be called on any core.
+///
+/// A crash leaves the catalog of before or after a change. Partitions that the catalog has and the disk has not (a crash
+/// between the two) are made at the next start; directories that no topic has any more are left alone, and a topic made
+/// again gets another one.
 
 namespace millrace::broker {
 
-struct new_topic {
-  std::string name;                 ///< full Kafka name
-  int32_t partitions = -1;          ///< -1: num.partitions
-  int16_t replication_factor = -1;  ///< -1: the default
-  /// Explicit assignment: replicas (node ids) by partition; empty: none given.
-  std::map<int32_t, std::vector<int32_t>> assignment;
-  /// Settings as given, in order, a null value as nullopt.
-  std::vector<std::pair<std::string, std::optional<std::string>>> configs;
-  bool validate_only = false;
+struct controller_options {
+  broker_settings settings;
+  broker::placement placement{1};  ///< for as many cores as there are
+  std::string data_dir;
 };
 
-/// What came of one; `why` has a text for people where there is more to say than the code.
-struct admin_outcome {
-  std::optional<base::error> error;
-  std::string why;
-  base::uuid topic_id;
-  int32_t partitions = 0;
-  int16_t replication_factor = 0;
-};
-
-enum class config_op : uint8_t { set = 0, remove = 1, append = 2, subtract = 3 };  ///< as IncrementalAlterConfigs
-struct config_change {
-  std::string key;
-  config_op op = config_op::set;
-  std::optional<std::string> value;
+/// A log that the catalog has: what recovery and log_manager::start want to hear.
+struct known_log {
+  storage::log_id id;
+  std::string directory;
+  storage::log_config config;
+  base::core_id owner{0};
 };
 
 class controller {
  public:
-  virtual ~controller() = default;
-  virtual reactor::task<admin_outcome> create_topic(reactor::core& here, new_topic topic) = 0;
-  virtual reactor::task<admin_outcome> delete_topic(reactor::core& here, base::uuid id) = 0;
-  virtual reactor::task<admin_outcome> create_partitions(reactor::core& here, std::string topic, int32_t total,
-                                                         std::vector<std::vector<int32_t>> assignment,
-                                                         bool validate_only) = 0;
-  /// Changes a topic's settings; `replace`: those not named are removed (AlterConfigs).
-  virtual reactor::task<admin_outcome> alter_topic(reactor::core& here, std::string topic,
-                                                   std::vector<config_change> changes, bool replace,
-                                                   bool validate_only) = 0;
+  /// `store` outlives it.
+  controller(reactor::core& home, controller_options options, meta_store& store);
+  ~controller();
+  controller(const controller&) = delete;
+  controller& operator=(const controller&) = delete;
+
+  // ---- life, on core 0
+
+  /// Reads the catalog; at the first start it draws the cluster id and makes it durable. Before recovery. Errors, logged:
+  /// corrupt, foreign, no_space, io.
+  reactor::task<base::result<void>> load();
+  /// Every partition's log, ascending by id. After load().
+  std::vector<known_log> logs() const;
+  const std::string& cluster_id() const noexcept { return cluster_id_; }
+  /// Makes the logs that their cores do not have, and shows every core the topics. After every broker_core has started;
+  /// both by core id. Errors: no_space, io.
+  reactor::task<base::result<void>> start(std::vector<broker_core*> brokers, std::vector<catalog*> catalogs);
+  /// Ends the change in progress, refuses others (closed). Before any broker_core stops.
+  reactor::task<void> stop();
+  /// Forgets all: the world's crash.
+  void abandon() noexcept;
+
+  // ---- from any core; the outer error is closed, where the broker stops
+
+  const broker_settings& settings() const noexcept { return options_.settings; }
+  /// The credit of core `here` for its calls of other cores. After start().
+  reactor::mailbox& calls_of(const reactor::core& here) const { return catalogs_[here.id().value()]->calls(); }
+  /// The broker_core of a core: to name as the target of a call, not to be touched from another. After start().
+  broker_core& broker_of(base::core_id core) const { return *brokers_[core.value()]; }
+
+  /// Names must not repeat. `validate_only`: nothing changes.
+  reactor::task<base::result<admin_outcomes>> create_topics(reactor::core& here, std::vector<new_topic> topics,
+                                                            bool validate_only);
+  /// Errors of each: unknown_topic_id.
+  reactor::task<base::result<admin_outcomes>> delete_topics(reactor::core& here, std::vector<base::uuid> ids);
+  /// Topics must not repeat.
+  reactor::task<base::result<admin_outcomes>> create_partitions(reactor::core& here,
+                                                                std::vector<partition_growth> growths,
+                                                                bool validate_only);
+  reactor::task<base::result<admin_outcomes>> alter_topics(reactor::core& here, std::vector<topic_alteration> changes,
+                                                           bool validate_only);
+
+ private:
+  using outcomes_task = reactor::task<base::result<admin_outcomes>>;
+
+  /// Runs a change when those before it have ended.
+  template <class Change>
+  outcomes_task in_turn(Change change);
+  template <class Change>
+  outcomes_task on_home(reactor::core& here, Change change);
+
+  outcomes_task create_here(std::vector<new_topic> topics, bool validate_only);
+  outcomes_task delete_here(std::vector<base::uuid> ids);
+  outcomes_task grow_here(std::vector<partition_growth> growths, bool validate_only);
+  outcomes_task alter_here(std::vector<topic_alteration> changes, bool validate_only);
+
+  reactor::task<base::result<void>> put(std::vector<meta_change> changes);
+  reactor::task<base::result<void>> make_logs(std::vector<known_log> wanted);
+  reactor::task<void> remove_logs(std::vector<known_log> unwanted);
+  reactor::task<void> configure_logs(std::vector<known_log> changed);
+  reactor::task<base::result<std::vector<known_log>>> missing_logs();
+  reactor::task<void> publish();
+  void note_leftovers();
+  /// A topic's logs from `first` on.
+  static void add_logs(const topic_table::row& row, size_t first, std::vector<known_log>& out);
+  base::uuid new_id();
+
+  reactor::core& home_;
+  const controller_options options_;
+  meta_store& store_;
+  topic_table topics_;
+  std::string cluster_id_;
+  uint64_t revision_ = 0;
+
+  std::vector<broker_core*> brokers_;  ///< by core; fixed by start()
+  std::vector<catalog*> catalogs_;     ///< likewise
+  std::unique_ptr<snapshot> shown_;    ///< what every core has
+  /// Topics that shown_ has and topics_ has not.
+  std::vector<std::unique_ptr<const topic_info>> retired_;
+
+  bool changing_ = false;
+  reactor::wait_list turns_;
+  std::unique_ptr<reactor::scope> scope_;
 };
 
 }  // namespace millrace::broker

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,8 +11,8 @@
 #include "broker/catalog/topic_config.hh"
 #include "storage/types.hh"
 
-/// What topics there are, as one immutable value. The controller makes it; every core has a pointer to the same one
-/// (catalog.hh). Never kept across a wait.
+/// What topics there are, as one immutable value. The controller makes it and owns the topics; every core has a pointer to
+/// the same one (catalog.hh). Never kept across a wait: neither it nor a topic.
 
 namespace millrace::broker {
 
@@ -32,11 +30,17 @@ struct topic_info {
 };
 
 struct snapshot {
-  std::string cluster_id;  ///< 22 characters, as Kafka's
-  std::vector<std::unique_ptr<const topic_info>> topics;  ///< by name, ascending
+  std::string cluster_id;                  ///< 22 characters, as Kafka's
+  std::vector<const topic_info*> topics;   ///< by name, ascending
   std::unordered_map<std::string_view, const topic_info*, base::string_hash, std::equal_to<>> by_name;
   std::unordered_map<base::uuid, const topic_info*> by_id;
 
+  /// Names come in ascending order.
+  void add(const topic_info& topic) {
+    topics.push_back(&topic);
+    by_name.emplace(topic.name, &topic);
+    by_id.emplace(topic.id, &topic);
+  }
   const topic_info* find(std::string_view name) const {
     const auto found = by_name.find(name);
     return found == by_name.end() ? nullptr : found->second;

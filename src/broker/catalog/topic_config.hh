@@ -6,14 +6,17 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hh"
 #include "base/time.hh"
+#include "broker/catalog/broker_settings.hh"
+#include "broker/catalog/config_keys.hh"
 #include "record/batch_header.hh"
 #include "storage/types.hh"
 
-/// A topic's settings: Kafka's keys (reference: TopicConfig, 4.4), their defaults from the broker's own settings, and
-/// the values that the broker acts on.
+/// A topic's settings: what was set for it, as text; the values that the broker acts on; and the rules by which the one
+/// changes and becomes the other. Pure functions.
 
 namespace millrace::broker {
 
@@ -36,5 +39,35 @@ struct topic_config {
   uint64_t decompressed_bytes_max = 2147483639;
   storage::log_config log;
 };
+
+/// The values in force. A stored value that this version cannot read counts as not set.
+topic_config make_topic_config(config_overrides overrides, const broker_settings& broker);
+
+/// What a key has where nothing is set for the topic: the broker's setting, else Kafka's default.
+std::string_view default_value(const config_key& key, const broker_settings& broker);
+
+/// Why a topic may not have this; empty where it may. Unknown keys, malformed values, and values other than the default of
+/// keys that do not work yet.
+std::string setting_problem(std::string_view key, std::string_view value, const broker_settings& broker);
+
+/// As IncrementalAlterConfigs numbers them.
+enum class config_op : int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+
+struct config_change {
+  std::string key;
+  config_op op = config_op::set;
+  std::optional<std::string> value;  ///< unused by remove
+};
+
+/// What was wrong with a change; `why` is for people.
+struct config_refusal {
+  base::errc code;
+  std::string why;
+};
+
+/// Carries changes out on `overrides`, all or none. Errors: invalid_argument (a key twice, a null value), invalid_config
+/// (setting_problem; append or subtract to what is no list).
+std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,
+                                            const broker_settings& broker);
 
 }  // namespace millrace::broker

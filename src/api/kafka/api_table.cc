@@ -1,0 +1,39 @@
+#include <algorithm>
+#include <array>
+
+#include "api/kafka/handlers.hh"
+#include "api/kafka/request_context.hh"
+
+namespace millrace::api::kafka {
+namespace {
+
+/// Old librdkafka switches features on by single versions in these ranges: that is why Produce starts at 0 although 0-2
+/// are refused, and why FindCoordinator is here before there are groups (lz4 depends on it).
+constexpr auto rows = std::to_array<served_api>({
+    {0, 0, 9, nullptr},   // Produce
+    {1, 4, 12, nullptr},  // Fetch
+    {2, 1, 7, handle_list_offsets},
+    {3, 0, 9, handle_metadata},
+    {10, 0, 4, handle_find_coordinator},
+    {18, 0, 4, handle_api_versions},
+    {19, 2, 6, handle_create_topics},
+    {20, 1, 5, handle_delete_topics},
+    {23, 2, 4, handle_offset_for_leader_epoch},
+    {32, 1, 4, handle_describe_configs},
+    {33, 0, 2, handle_alter_configs},
+    {37, 0, 3, handle_create_partitions},
+    {44, 0, 1, handle_incremental_alter_configs},
+    {60, 0, 1, handle_describe_cluster},
+});
+static_assert(std::ranges::is_sorted(rows, {}, &served_api::key));
+
+}  // namespace
+
+const served_api* find_api(int16_t key) {
+  const auto found = std::ranges::lower_bound(rows, key, {}, &served_api::key);
+  return found != rows.end() && found->key == key ? &*found : nullptr;
+}
+
+std::span<const served_api> served_apis() { return rows; }
+
+}  // namespace millrace::api::kafka

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.hh"
+
+/// Kafka's error codes: the one table from our errors to them, and names for those that only a door has a use for.
+
+namespace millrace::api::kafka {
+
+/// The code that answers a failure.
+int16_t error_code(base::error why) noexcept;
+inline int16_t error_code(base::errc why) noexcept { return error_code(base::error{why, 0, 0}); }
+
+namespace code {
+inline constexpr int16_t unknown_server_error = -1;
+inline constexpr int16_t none = 0;
+inline constexpr int16_t unknown_topic_or_partition = 3;
+inline constexpr int16_t leader_not_available = 5;
+inline constexpr int16_t coordinator_not_available = 15;
+inline constexpr int16_t invalid_topic = 17;
+inline constexpr int16_t unsupported_version = 35;
+inline constexpr int16_t invalid_config = 40;
+inline constexpr int16_t invalid_request = 42;
+inline constexpr int16_t transactional_id_authorization_failed = 53;
+inline constexpr int16_t topic_deletion_disabled = 73;
+inline constexpr int16_t mismatched_endpoint_type = 114;
+inline constexpr int16_t unsupported_endpoint_type = 115;
+}  // namespace code
+
+}  // namespace millrace::api::kafka

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <map>
+#include <unordered_set>
+
+#include "api/kafka/authorized_operations.hh"
+#include "api/kafka/door.hh"
+#include "api/kafka/errors.hh"
+#include "api/kafka/handlers.hh"
+#include "broker/catalog/names.hh"
+#include "wire/kafka/messages/metadata.hh"
+
+namespace millrace::api::kafka {
+namespace {
+
+using wire::kafka::array;
+using wire::kafka::metadata_request;
+using wire::kafka::metadata_response;
+using wire::kafka::metadata_response_broker;
+using wire::kafka::metadata_response_partition;
+using wire::kafka::metadata_response_topic;
+
+/// From this version on null asks for all topics and empty for none; before, empty asks for all.
+constexpr int16_t null_is_all_since = 1;
+
+/// The names asked for, each once, in order.
+std::vector<std::string_view> names_asked(const metadata_request& asked) {
+  std::vector<std::string_view> names;
+  std::unordered_set<std::string_view> seen;
+  for (const auto& topic : *asked.topics) {
+    const std::string_view name = topic.name.value_or(std::string_view());
+    if (seen.insert(name).second) names.push_back(name);
+  }
+  return names;
+}
+
+/// What a topic's making that failed answers: what is tried again finds the broker in a better state.
+int16_t creation_code(base::error why) {
+  switch (why.code) {
+    case base::errc::topic_exists:
+      return code::none;
+    case base::errc::invalid_topic:  // it collides: Kafka says that there is no such topic
+      return code::unknown_topic_or_partition;
+    case base::errc::policy_violation:
+    case base::errc::invalid_replication_factor:
+      return error_code(why);
+    default:
+      return code::leader_not_available;
+  }
+}
+
+using creation_codes = std::map<std::string, int16_t, std::less<>>;
+
+/// Makes the topics that are not there; what could not be made is in the answer.
+reactor::task<creation_codes> create_missing(request_context& request, std::vector<broker::new_topic> missing) {
+  creation_codes codes;
+  std::vector<std::string> names;
+  for (const auto& t : missing) names.push_back(t.name);
+  auto made = co_await request.door.controller().create_topics(request.door.on(), std::move(missing), false);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::optional<base::error> why = made ? (*made)[i].error : made.error();
+    if (why) codes[names[i]] = creation_code(*why);
+  }
+  co_return codes;
+}
+
+class answer_builder {
+ public:
+  answer_builder(request_context& request, const metadata_request& asked)
+      : request_(request), asked_(asked), memory_(request.memory) {}
+
+  /// One list of one node serves for all replicas of all partitions.
+  base::result<void> begin() {
+    TRY(self_, memory_.make_array<int32_t>(1));
+    self_[0] = settings().node_id;
+    TRY(answer.brokers, memory_.make_array<metadata_response_broker>(1));
+    metadata_response_broker& me = answer.brokers[0];
+    me.node_id = settings().node_id;
+    me.host = request_.advertised.host;
+    me.port = request_.advertised.port;
+    if (!settings().rack.empty()) me.rack = settings().rack;
+    answer.cluster_id = request_.door.topics().cluster_id;
+    answer.controller_id = settings().node_id;
+    if (asked_.include_cluster_authorized_operations) answer.cluster_authorized_operations = cluster_operations;
+    return {};
+  }
+
+  base::result<void> describe(const broker::topic_info& topic, metadata_response_topic& out) {
+    out.name = topic.name;
+    out.topic_id = topic.id;
+    out.is_internal = topic.internal;
+    if (asked_.include_topic_authorized_operations) out.topic_authorized_operations = topic_operations;
+    TRY(out.partitions, memory_.make_array<metadata_response_partition>(topic.partitions.size()));
+    for (size_t i = 0; i < topic.partitions.size(); ++i) {
+      metadata_response_partition& p = out.partitions[i];
+      p.partition_index = static_cast<int32_t>(i);
+      p.leader_id = self_[0];
+      p.leader_epoch = request_.door.broker().epoch().value();
+      p.replica_nodes = p.isr_nodes = self_;
+    }
+    return {};
+  }
+
+  metadata_response answer;
+
+ private:
+  const broker::broker_settings& settings() const { return request_.door.controller().settings(); }
+  request_context& request_;
+  const metadata_request& asked_;
+  wire::kafka::arena& memory_;
+  array<int32_t> self_;
+};
+
+base::result<void> answer_all(request_context& request, const metadata_request& asked) {
+  answer_builder build(request, asked);
+  TRY_CHECK(build.begin());
+  const auto& topics = request.door.topics().topics;
+  TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(topics.size()));
+  for (size_t i = 0; i < topics.size(); ++i) TRY_CHECK(build.describe(*topics[i], build.answer.topics[i]));
+  request.respond(build.answer);
+  return {};
+}
+
+base::result<void> answer_named(request_context& request, const metadata_request& asked,
+                                const std::vector<std::string_view>& names, const creation_codes& failed) {
+  answer_builder build(request, asked);
+  TRY_CHECK(build.begin());
+  TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(names.size()));
+  for (size_t i = 0; i < names.size(); ++i) {
+    metadata_response_topic& out = build.answer.topics[i];
+    if (const broker::topic_info* topic = request.door.topics().find(names[i])) {
+      TRY_CHECK(build.describe(*topic, out));
+      continue;
+    }
+    const auto why = failed.find(names[i]);
+    out.name = names[i];
+    out.error_code = broker::topic_name_problem(names[i]) != nullptr ? code::invalid_topic
+                     : why != failed.end() && why->second != 0       ? why->second
+                                                                     : code::unknown_topic_or_partition;
+  }
+  request.respond(build.answer);
+  return {};
+}
+
+}  // namespace
+
+handled handle_metadata(request_context& request) {
+  CO_TRY(const metadata_request asked,
+         wire::kafka::decode<metadata_request>(request.body, request.version, request.memory));
+  const bool all = !asked.topics || (request.version < null_is_all_since && asked.topics->empty());
+  if (all) co_return answer_all(request, asked);
+
+  const std::vector<std::string_view> names = names_asked(asked);
+  std::vector<broker::new_topic> missing;
+  if (asked.allow_auto_topic_creation && request.door.options().auto_create_topics) {
+    for (const std::string_view name : names) {
+      if (broker::topic_name_problem(name) != nullptr || request.door.topics().find(name) != nullptr) continue;
+      missing.push_back({.name = std::string(name), .assignment = {}, .configs = {}});
+    }
+  }
+  creation_codes failed;
+  if (!missing.empty()) failed = co_await create_missing(request, std::move(missing));
+  co_return answer_named(request, asked, names, failed);
+}
+
+}  // namespace millrace::api::kafka

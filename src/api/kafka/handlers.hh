@@ -1,0 +1,24 @@
+#pragma once
+
+#include "api/kafka/request_context.hh"
+
+/// One function for each API but Produce and Fetch; api_table.cc names their versions.
+
+namespace millrace::api::kafka {
+
+using handled = reactor::task<base::result<void>>;
+
+handled handle_alter_configs(request_context& request);
+handled handle_api_versions(request_context& request);
+handled handle_create_partitions(request_context& request);
+handled handle_create_topics(request_context& request);
+handled handle_delete_topics(request_context& request);
+handled handle_describe_cluster(request_context& request);
+handled handle_describe_configs(request_context& request);
+handled handle_find_coordinator(request_context& request);
+handled handle_incremental_alter_configs(request_context& request);
+handled handle_list_offsets(request_context& request);
+handled handle_metadata(request_context& request);
+handled handle_offset_for_leader_epoch(request_context& request);
+
+}  // namespace millrace::api::kafka

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/catalog/config_keys.hh"
+
+/// What the operator decided about the whole broker, as far as topics and administration are concerned. Plain values; the
+/// server fills them before anything starts, and nothing changes them.
+
+namespace millrace::broker {
+
+/// As DescribeConfigs numbers them.
+enum class config_source : int8_t {
+  topic = 1,             ///< set for the topic itself
+  static_broker = 4,     ///< in the file, the environment or a flag
+  built_in = 5,
+};
+
+/// One setting of the broker, as DescribeConfigs shows it.
+struct broker_setting {
+  std::string name;   ///< Kafka's, where Kafka has it
+  std::string value;
+  config_source source = config_source::built_in;
+  config_type type = config_type::string;
+  std::string about;
+  std::string topic_key;  ///< the topic's setting for which this is the default; empty: none
+};
+
+struct broker_settings {
+  int32_t node_id = 1;
+  std::string rack;  ///< empty: none
+  int32_t num_partitions = 1;
+  int16_t default_replication_factor = 1;
+  bool delete_topics = true;  ///< delete.topic.enable
+  std::vector<broker_setting> all;
+
+  /// The setting that is a topic key's default; null where the broker has none, and Kafka's default holds.
+  const broker_setting* default_of(std::string_view topic_key) const {
+    for (const broker_setting& s : all) {
+      if (s.topic_key == topic_key) return &s;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace millrace::broker

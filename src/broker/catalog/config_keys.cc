@@ -1,0 +1,226 @@
+#include "broker/catalog/config_keys.hh"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include "base/parse.hh"
+
+namespace millrace::broker {
+namespace {
+
+constexpr int64_t int32_most = INT32_MAX;
+constexpr std::string_view longest = "9223372036854775807";
+
+constexpr std::string_view policies[] = {"compact", "delete"};
+constexpr std::string_view codecs[] = {"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"};
+constexpr std::string_view timestamp_types[] = {"CreateTime", "LogAppendTime"};
+constexpr std::string_view acks[] = {"durable", "memory"};
+
+constexpr bool yes = true;
+constexpr bool not_yet = false;
+using enum config_type;
+
+constexpr auto keys = std::to_array<config_key>({
+    {"cleanup.policy", list, "delete", "log.cleanup.policy", not_yet, 0, 0, policies,
+     "What happens to old segments: they are deleted, or compacted to the last record of each key."},
+    {"compression.gzip.level", int32, "-1", "compression.gzip.level", not_yet, -1, 9, {},
+     "Level of gzip where compression.type is gzip."},
+    {"compression.lz4.level", int32, "9", "compression.lz4.level", not_yet, 1, 17, {},
+     "Level of lz4 where compression.type is lz4."},
+    {"compression.type", string, "producer", "compression.type", yes, 0, 0, codecs,
+     "Codec of stored batches; producer keeps the one that a batch came with."},
+    {"compression.zstd.level", int32, "3", "compression.zstd.level", not_yet, -131072, 22, {},
+     "Level of zstd where compression.type is zstd."},
+    {"delete.retention.ms", int64, "86400000", "log.cleaner.delete.retention.ms", not_yet, 0, INT64_MAX, {},
+     "How long a tombstone stays readable in a compacted topic."},
+    {"errors.deadletterqueue.group.enable", boolean, "false", "", not_yet, 0, 0, {},
+     "Whether share groups may use the topic for records that they could not process."},
+    {"file.delete.delay.ms", int64, "60000", "log.segment.delete.delay.ms", not_yet, 0, INT64_MAX, {},
+     "How long the files of a removed segment stay on disk."},
+    {"flush.messages", int64, longest, "log.flush.interval.messages", yes, 1, INT64_MAX, {},
+     "Records after which a flush is due at the latest; a flush before each answer meets every bound."},
+    {"flush.ms", int64, longest, "log.flush.interval.ms", yes, 0, INT64_MAX, {},
+     "Time after which a flush is due at the latest; a flush before each answer meets every bound."},
+    {"follower.replication.throttled.replicas", list, "", "", not_yet, 0, 0, {},
+     "Replicas whose fetching of this topic is slowed down."},
+    {"index.interval.bytes", int32, "4096", "log.index.interval.bytes", yes, 0, int32_most, {},
+     "Bytes of log between two entries of an index."},
+    {"leader.replication.throttled.replicas", list, "", "", not_yet, 0, 0, {},
+     "Replicas whose being fetched from for this topic is slowed down."},
+    {"local.retention.bytes", int64, "-2", "log.local.retention.bytes", not_yet, -2, INT64_MAX, {},
+     "Bytes of a tiered partition that stay on local disks; -2: as retention.bytes."},
+    {"local.retention.ms", int64, "-2", "log.local.retention.ms", not_yet, -2, INT64_MAX, {},
+     "Time that segments of a tiered partition stay on local disks; -2: as retention.ms."},
+    {"max.compaction.lag.ms", int64, longest, "log.cleaner.max.compaction.lag.ms", not_yet, 1, INT64_MAX, {},
+     "Time after which a record may no longer stay uncompacted."},
+    {"max.decompressed.message.bytes", int32, "2147483639", "", yes, 1, int32_most, {},
+     "Most bytes that the records of one compressed batch may have when it is opened."},
+    {"max.message.bytes", int32, "1048588", "message.max.bytes", yes, 0, int32_most, {},
+     "Largest batch of records, compressed as it came."},
+    {"message.timestamp.after.max.ms", int64, "3600000", "log.message.timestamp.after.max.ms", yes, 0, INT64_MAX, {},
+     "How far a record's CreateTime may lie in the broker's future."},
+    {"message.timestamp.before.max.ms", int64, longest, "log.message.timestamp.before.max.ms", yes, 0, INT64_MAX, {},
+     "How far a record's CreateTime may lie in the broker's past."},
+    {"message.timestamp.type", string, "CreateTime", "log.message.timestamp.type", yes, 0, 0, timestamp_types,
+     "Whose clock a record's time is: its producer's, or the broker's when it is appended."},
+    {"millrace.ack", string, "durable", "millrace.ack", yes, 0, 0, acks,
+     "When a produce is answered: durable, when its bytes are on stable storage; memory, before, so that a crash of the "
+     "process or the machine loses what was answered last."},
+    {"min.cleanable.dirty.ratio", float64, "0.5", "log.cleaner.min.cleanable.ratio", not_yet, 0, 1, {},
+     "Share of a log not yet compacted at which compaction begins."},
+    {"min.compaction.lag.ms", int64, "0", "log.cleaner.min.compaction.lag.ms", not_yet, 0, INT64_MAX, {},
+     "Time for which a record stays uncompacted at least."},
+    {"min.insync.replicas", int32, "1", "min.insync.replicas", not_yet, 1, int32_most, {},
+     "Replicas that must have a record before acks=all is answered."},
+    {"preallocate", boolean, "false", "log.preallocate", not_yet, 0, 0, {},
+     "Whether the whole space of a segment is allocated when it is opened."},
+    {"remote.copy.lag.bytes", int64, "-1", "", not_yet, -1, INT64_MAX, {},
+     "Bytes by which copying to the remote tier may be behind."},
+    {"remote.copy.lag.ms", int64, "0", "", not_yet, -1, INT64_MAX, {},
+     "Time by which copying to the remote tier may be behind."},
+    {"remote.log.copy.disable", boolean, "false", "", not_yet, 0, 0, {},
+     "Whether nothing more is copied to the remote tier."},
+    {"remote.log.delete.on.disable", boolean, "false", "", not_yet, 0, 0, {},
+     "Whether data in the remote tier is deleted when tiering is switched off."},
+    {"remote.storage.enable", boolean, "false", "", not_yet, 0, 0, {},
+     "Whether closed segments are copied to a remote tier."},
+    {"retention.bytes", int64, "-1", "log.retention.bytes", not_yet, -1, INT64_MAX, {},
+     "Size of a partition above which its oldest segments are deleted; -1: without bound."},
+    {"retention.ms", int64, "604800000", "log.retention.ms", not_yet, -1, INT64_MAX, {},
+     "Age at which a segment is deleted; -1: never."},
+    {"segment.bytes", int32, "1073741824", "log.segment.bytes", yes, 1048576, int32_most, {},
+     "Size at which a segment is closed and the next one opened."},
+    {"segment.index.bytes", int32, "10485760", "log.index.size.max.bytes", yes, 4, int32_most, {},
+     "Largest index of one segment; a full one closes the segment."},
+    {"segment.jitter.ms", int64, "0", "log.roll.jitter.ms", not_yet, 0, INT64_MAX, {},
+     "Random time taken off segment.ms, so that segments do not roll all at once."},
+    {"segment.ms", int64, "604800000", "log.roll.ms", yes, 1, INT64_MAX, {},
+     "Age at which a segment is closed although it is not full."},
+    {"unclean.leader.election.enable", boolean, "false", "unclean.leader.election.enable", not_yet, 0, 0, {},
+     "Whether a replica that lacks acknowledged records may become the leader."},
+});
+static_assert(std::ranges::is_sorted(keys, {}, &config_key::name));
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::string problem(const config_key& key, std::string_view value, std::string_view why) {
+  std::string text = "Invalid value ";
+  text.append(value.substr(0, 200)).append(" for configuration ").append(key.name);
+  if (!why.empty()) text.append(": ").append(why);
+  return text;
+}
+
+std::string bounds(const config_key& key) {
+  return "must be from " + std::to_string(key.least) + " to " + std::to_string(key.most);
+}
+
+std::string integer_problem(const config_key& key, std::string_view value) {
+  const auto number = base::parse_integer<int64_t>(value);
+  const int64_t type_most = key.type == int64 ? INT64_MAX : key.type == int32 ? INT32_MAX : INT16_MAX;
+  const bool fits = number && *number <= type_most && *number >= -type_most - 1;
+  if (!fits) return problem(key, value, "not a number of type " + std::string(key.type == int64 ? "long" : "int"));
+  if (*number < key.least || *number > key.most) return problem(key, value, bounds(key));
+  return {};
+}
+
+std::optional<double> parse_double(std::string_view value) {
+  double number = 0;
+  const char* end = value.data() + value.size();
+  const auto [rest, code] = std::from_chars(value.data(), end, number);
+  if (code != std::errc{} || rest != end) return std::nullopt;
+  return number;
+}
+
+std::string list_problem(const config_key& key, std::string_view value) {
+  if (key.choices.empty()) return {};
+  for (const std::string_view element : list_elements(value)) {
+    if (std::ranges::find(key.choices, element) == key.choices.end()) return problem(key, value, "not one that exists");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const config_key> topic_config_keys() { return keys; }
+
+const config_key* find_config_key(std::string_view name) {
+  const auto found = std::ranges::lower_bound(keys, name, {}, &config_key::name);
+  return found != keys.end() && found->name == name ? &*found : nullptr;
+}
+
+std::string_view trimmed(std::string_view value) {
+  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!value.empty() && is_space(value.front())) value.remove_prefix(1);
+  while (!value.empty() && is_space(value.back())) value.remove_suffix(1);
+  return value;
+}
+
+std::vector<std::string_view> list_elements(std::string_view value) {
+  std::vector<std::string_view> elements;
+  value = trimmed(value);
+  while (!value.empty()) {
+    const size_t comma = std::min(value.find(','), value.size());
+    elements.push_back(trimmed(value.substr(0, comma)));
+    value.remove_prefix(std::min(comma + 1, value.size()));
+  }
+  return elements;
+}
+
+std::string value_problem(const config_key& key, std::string_view raw) {
+  const std::string_view value = trimmed(raw);
+  switch (key.type) {
+    case boolean: {
+      const std::string word = lower(value);
+      return word == "true" || word == "false" ? std::string() : problem(key, value, "must be true or false");
+    }
+    case int16:
+    case int32:
+    case int64:
+      return integer_problem(key, value);
+    case float64: {
+      const auto number = parse_double(value);
+      if (!number) return problem(key, value, "not a number");
+      const bool within = *number >= static_cast<double>(key.least) && *number <= static_cast<double>(key.most);
+      return within ? std::string() : problem(key, value, bounds(key));
+    }
+    case list:
+      return list_problem(key, value);
+    case string:
+      if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end()) return {};
+      return problem(key, value, "not one that exists");
+  }
+  return problem(key, value, {});
+}
+
+bool same_value(const config_key& key, std::string_view a, std::string_view b) {
+  a = trimmed(a);
+  b = trimmed(b);
+  switch (key.type) {
+    case boolean:
+      return lower(a) == lower(b);
+    case int16:
+    case int32:
+    case int64: {
+      const auto one = base::parse_integer<int64_t>(a);
+      const auto other = base::parse_integer<int64_t>(b);
+      return one && other && *one == *other;
+    }
+    case float64:
+      return parse_double(a) == parse_double(b);
+    case list:
+      return list_elements(a) == list_elements(b);
+    case string:
+      break;
+  }
+  return a == b;
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,145 @@
+#include "broker/catalog/topic_config.hh"
+
+#include <algorithm>
+#include <set>
+
+#include "base/parse.hh"
+
+namespace millrace::broker {
+namespace {
+
+/// Reads the values in force, one key at a time.
+class values {
+ public:
+  values(const config_overrides& overrides, const broker_settings& broker) : overrides_(overrides), broker_(broker) {}
+
+  std::string_view text(std::string_view name) const {
+    const config_key& key = *find_config_key(name);
+    const auto own = overrides_.find(name);
+    if (own != overrides_.end() && value_problem(key, own->second).empty()) return trimmed(own->second);
+    const std::string_view initial = default_value(key, broker_);
+    return value_problem(key, initial).empty() ? trimmed(initial) : key.initial;
+  }
+  int64_t number(std::string_view name) const { return *base::parse_integer<int64_t>(text(name)); }
+
+ private:
+  const config_overrides& overrides_;
+  const broker_settings& broker_;
+};
+
+/// Thirty years; more would not fit when counted in nanoseconds from now.
+constexpr int64_t segment_ms_most = 1'000'000'000'000;
+
+compression_type compression_named(std::string_view word) {
+  constexpr std::pair<std::string_view, compression_type> words[] = {
+      {"producer", compression_type::producer}, {"uncompressed", compression_type::uncompressed},
+      {"gzip", compression_type::gzip},         {"snappy", compression_type::snappy},
+      {"lz4", compression_type::lz4},           {"zstd", compression_type::zstd},
+  };
+  for (const auto& [name, type] : words) {
+    if (name == word) return type;
+  }
+  return compression_type::producer;
+}
+
+std::string joined(const std::vector<std::string>& elements) {
+  std::string text;
+  for (const std::string& e : elements) {
+    if (!text.empty()) text += ',';
+    text += e;
+  }
+  return text;
+}
+
+/// A list after elements were added to or taken from it.
+std::string changed_list(std::string_view current, std::string_view elements, config_op op) {
+  std::vector<std::string> list;
+  for (const std::string_view e : list_elements(current)) list.emplace_back(e);
+  for (const std::string_view e : list_elements(elements)) {
+    const auto at = std::ranges::find(list, e);
+    if (op == config_op::append && at == list.end()) list.emplace_back(e);
+    if (op == config_op::subtract && at != list.end()) list.erase(at);
+  }
+  return joined(list);
+}
+
+std::optional<config_refusal> apply(config_overrides& overrides, const config_change& change,
+                                    const broker_settings& broker) {
+  if (change.op == config_op::remove) {
+    overrides.erase(change.key);  // Kafka does not ask whether there is such a key
+    return std::nullopt;
+  }
+  const config_key* key = find_config_key(change.key);
+  if (key == nullptr) return config_refusal{base::errc::invalid_config, "Unknown topic config name: " + change.key};
+  if (!change.value) {
+    return config_refusal{base::errc::invalid_argument, "Null value not supported for configuration " + change.key};
+  }
+  std::string value = *change.value;
+  if (change.op == config_op::append || change.op == config_op::subtract) {
+    if (key->type != config_type::list) {
+      return config_refusal{base::errc::invalid_config, "Can't append to or subtract from " + change.key +
+                                                            ": it is not a list"};
+    }
+    const auto own = overrides.find(change.key);
+    const std::string current(own != overrides.end() ? std::string_view(own->second) : default_value(*key, broker));
+    value = changed_list(current, value, change.op);
+  }
+  std::string why = setting_problem(change.key, value, broker);
+  if (!why.empty()) return config_refusal{base::errc::invalid_config, std::move(why)};
+  overrides.insert_or_assign(change.key, std::move(value));
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view default_value(const config_key& key, const broker_settings& broker) {
+  const broker_setting* set = broker.default_of(key.name);
+  return set != nullptr ? std::string_view(set->value) : key.initial;
+}
+
+topic_config make_topic_config(config_overrides overrides, const broker_settings& broker) {
+  topic_config made;
+  const values in(overrides, broker);
+  made.max_message_bytes = static_cast<uint32_t>(in.number("max.message.bytes"));
+  made.timestamp_type = in.text("message.timestamp.type") == "LogAppendTime" ? record::timestamp_type::log_append_time
+                                                                             : record::timestamp_type::create_time;
+  made.timestamp_before_max_ms = in.number("message.timestamp.before.max.ms");
+  made.timestamp_after_max_ms = in.number("message.timestamp.after.max.ms");
+  made.compression = compression_named(in.text("compression.type"));
+  const auto policy = list_elements(in.text("cleanup.policy"));
+  made.compacted = std::ranges::find(policy, "compact") != policy.end();
+  made.decompressed_bytes_max = static_cast<uint64_t>(in.number("max.decompressed.message.bytes"));
+  made.log.segment_bytes = static_cast<uint64_t>(in.number("segment.bytes"));
+  made.log.segment_ms = base::milliseconds(std::min(in.number("segment.ms"), segment_ms_most));
+  made.log.index_interval_bytes = static_cast<uint32_t>(in.number("index.interval.bytes"));
+  made.log.segment_index_bytes = static_cast<uint32_t>(in.number("segment.index.bytes"));
+  made.log.acknowledge_from_memory = in.text("millrace.ack") == "memory";
+  made.overrides = std::move(overrides);
+  return made;
+}
+
+std::string setting_problem(std::string_view name, std::string_view value, const broker_settings& broker) {
+  const config_key* key = find_config_key(name);
+  if (key == nullptr) return "Unknown topic config name: " + std::string(name);
+  std::string why = value_problem(*key, value);
+  if (!why.empty() || key->works) return why;
+  const std::string_view initial = default_value(*key, broker);
+  if (same_value(*key, value, initial)) return {};
+  return std::string(name) + " does not work yet: it can only be set to its default, " + std::string(initial);
+}
+
+std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,
+                                            const broker_settings& broker) {
+  config_overrides draft = overrides;
+  std::set<std::string_view> seen;
+  for (const config_change& change : changes) {
+    if (!seen.insert(change.key).second) {
+      return config_refusal{base::errc::invalid_argument, "Error due to duplicate config keys: " + change.key};
+    }
+    if (auto refused = apply(draft, change, broker)) return refused;
+  }
+  overrides = std::move(draft);
+  return std::nullopt;
+}
+
+}  // namespace millrace::broker
