@@ -69,10 +69,10 @@ class machine {
   void post_from_outside(base::core_id target, mail& m) { exchange_.post_from_outside(target, m); }
   log_writer& log() noexcept { return log_; }
 
-  /// Holds back SIGINT and SIGTERM for wait_for_signal(), in this thread and those it starts, and
+  /// Holds back SIGINT, SIGTERM, SIGHUP and SIGQUIT for wait_for_signal(), in this thread and those it starts, and
   /// ignores SIGPIPE. Before start().
   static void hold_signals();
-  /// Waits for SIGINT or SIGTERM and returns which.
+  /// Waits for one of them and returns which.
   static int wait_for_signal();
 
  private:

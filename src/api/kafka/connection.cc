@@ -9,6 +9,7 @@
 #include "base/limits.hh"
 #include "wire/kafka/api_table.hh"
 #include "wire/kafka/header.hh"
+#include "wire/kafka/messages/api_versions.hh"
 
 namespace millrace::api::kafka {
 

@@ -15,6 +15,7 @@ inline int16_t error_code(base::errc why) noexcept { return error_code(base::err
 namespace code {
 inline constexpr int16_t unknown_server_error = -1;
 inline constexpr int16_t none = 0;
+inline constexpr int16_t corrupt_message = 2;
 inline constexpr int16_t unknown_topic_or_partition = 3;
 inline constexpr int16_t leader_not_available = 5;
 inline constexpr int16_t coordinator_not_available = 15;
@@ -23,7 +24,9 @@ inline constexpr int16_t unsupported_version = 35;
 inline constexpr int16_t invalid_config = 40;
 inline constexpr int16_t invalid_request = 42;
 inline constexpr int16_t transactional_id_authorization_failed = 53;
+inline constexpr int16_t fetch_session_id_not_found = 70;
 inline constexpr int16_t topic_deletion_disabled = 73;
+inline constexpr int16_t invalid_record = 87;
 inline constexpr int16_t mismatched_endpoint_type = 114;
 inline constexpr int16_t unsupported_endpoint_type = 115;
 }  // namespace code

@@ -46,7 +46,7 @@ base::result<void> fetch_exchange::begin(const wk::request_header& header, const
   deadline_ = door_.on().now() + base::milliseconds(std::max(asked.max_wait_ms, 0));
   if (asked.session_id != 0) {
     // No sessions are kept: the client goes on with full fetches.
-    top_error_ = fetch_session_id_not_found;
+    top_error_ = code::fetch_session_id_not_found;
     stage_ = stage::answered;
     set_ready();
     return {};
@@ -84,7 +84,7 @@ void fetch_exchange::add(const wk::fetch_request_partition& asked, const topic_e
   if (info == nullptr || asked.partition < 0 || static_cast<size_t>(asked.partition) >= info->partitions.size()) {
     const bool by_id = version_ >= 13 && info == nullptr;
     const base::errc why = by_id ? base::errc::unknown_topic_id : base::errc::unknown_topic_or_partition;
-    e.error = error_code(base::error{why, 0, 0});
+    e.error = error_code(why);
     entries_.push_back(e);
     return;
   }

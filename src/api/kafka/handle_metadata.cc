@@ -115,7 +115,9 @@ base::result<void> answer_all(request_context& request, const metadata_request& 
   TRY_CHECK(build.begin());
   const auto& topics = request.door.topics().topics;
   TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(topics.size()));
-  for (size_t i = 0; i < topics.size(); ++i) TRY_CHECK(build.describe(*topics[i], build.answer.topics[i]));
+  for (size_t i = 0; i < topics.size(); ++i) {
+    TRY_CHECK(build.describe(*topics[i], build.answer.topics[i]));
+  }
   request.respond(build.answer);
   return {};
 }

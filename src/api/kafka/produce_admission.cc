@@ -60,39 +60,39 @@ void produce_exchange::refuse(entry& e, int16_t error, const char* message) {
 bool produce_exchange::look_at(entry& e) {
   const broker::topic_info* topic = topic_of(e);
   if (topic == nullptr || e.index < 0 || static_cast<size_t>(e.index) >= topic->partitions.size()) {
-    refuse(e, error_code(base::error{base::errc::unknown_topic_or_partition, 0, 0}));
+    refuse(e, error_code(base::errc::unknown_topic_or_partition));
     return false;
   }
   if (e.records.empty()) {
-    refuse(e, invalid_record, "no records");
+    refuse(e, code::invalid_record, "no records");
     return false;
   }
   const auto batch = record::batch_view::frame(e.records);
   if (!batch) {
     const bool old_format = batch.error().code == base::errc::invalid_record;
-    refuse(e, old_format ? invalid_record : corrupt_message);
+    refuse(e, old_format ? code::invalid_record : code::corrupt_message);
     return false;
   }
   if (batch->size() != e.records.size()) {
-    refuse(e, invalid_record, "more than one batch for a partition");
+    refuse(e, code::invalid_record, "more than one batch for a partition");
     return false;
   }
   if (batch->is_transactional()) {
-    refuse(e, transactional_id_authorization_failed);
+    refuse(e, code::transactional_id_authorization_failed);
     return false;
   }
   if (batch->size() > topic->config.max_message_bytes) {
-    refuse(e, error_code(base::error{base::errc::too_large, 0, 0}));
+    refuse(e, error_code(base::errc::too_large));
     return false;
   }
   const auto shape = record::verify_produced(*batch);
   if (!shape) {
-    refuse(e, record::verify_crc(*batch) ? invalid_record : corrupt_message,
+    refuse(e, record::verify_crc(*batch) ? code::invalid_record : code::corrupt_message,
            record::explain(static_cast<record::check>(shape.error().place)));
     return false;
   }
   if (batch->codec() == record::codec::zstd && version_ < zstd_since) {
-    refuse(e, error_code(base::error{base::errc::unsupported_compression, 0, 0}));
+    refuse(e, error_code(base::errc::unsupported_compression));
     return false;
   }
   return true;
@@ -139,7 +139,7 @@ void produce_exchange::admit(entry& e) {
   if (target != batch->codec()) {
     std::vector<uint8_t> repacked;
     // The CRC covers what the client sent; a batch of our making must not hide that it was wrong.
-    if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, corrupt_message);
+    if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, code::corrupt_message);
     const auto done = record::rebuild(*record::batch_view::frame(e.records),
                                       {.codec = target, .decompressed_bytes_max = topic.config.decompressed_bytes_max},
                                       repacked);
@@ -160,13 +160,13 @@ bool produce_exchange::conclude(entry& e, const base::result<record::walk_summar
   if (!walked || faulty) {
     if (!record::verify_crc(*batch)) {
       e.fault_count = 0;
-      refuse(e, corrupt_message);
+      refuse(e, code::corrupt_message);
     } else if (!walked) {
       const bool bounded = walked.error().code == base::errc::too_large;
-      refuse(e, bounded ? error_code(walked.error()) : invalid_record,
+      refuse(e, bounded ? error_code(walked.error()) : code::invalid_record,
              record::explain(static_cast<record::check>(walked.error().place)));
     } else {
-      refuse(e, error_code(base::error{walked->fault_code(), 0, 0}), record::explain(faults_[e.fault_begin].why));
+      refuse(e, error_code(walked->fault_code()), record::explain(faults_[e.fault_begin].why));
     }
     return false;
   }
@@ -186,7 +186,7 @@ void produce_exchange::route(entry& e) {
   // On its own core the copy computes the CRC; what travels is checked here, where its bytes are warm.
   storage::crc_check crc = storage::crc_check::compute;
   if (where.owner != door_.on().id()) {
-    if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, corrupt_message);
+    if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, code::corrupt_message);
     crc = storage::crc_check::already_verified;
   }
   owner_work& w = work_for(where.owner, &e.work);
@@ -234,7 +234,7 @@ reactor::task<void> produce_exchange::admit_large(entry* e) {
   if (!step) walked = step.failure();
   topic = topic_of(*e);
   if (topic == nullptr || static_cast<size_t>(e->index) >= topic->partitions.size()) {
-    refuse(*e, error_code(base::error{base::errc::unknown_topic_or_partition, 0, 0}));
+    refuse(*e, error_code(base::errc::unknown_topic_or_partition));
     co_return;
   }
   if (!conclude(*e, walked, true)) co_return;
@@ -245,7 +245,7 @@ reactor::task<void> produce_exchange::admit_large(entry* e) {
     if (!done) co_return;
     topic = topic_of(*e);
     if (topic == nullptr || static_cast<size_t>(e->index) >= topic->partitions.size()) {
-      refuse(*e, error_code(base::error{base::errc::unknown_topic_or_partition, 0, 0}));
+      refuse(*e, error_code(base::errc::unknown_topic_or_partition));
       co_return;
     }
   }
@@ -255,7 +255,7 @@ reactor::task<void> produce_exchange::admit_large(entry* e) {
 reactor::task<bool> produce_exchange::repack_large(entry* e, record::codec codec, uint64_t bytes_max) {
   const auto batch = record::batch_view::frame(e->records);
   if (!record::verify_crc(*batch)) {
-    refuse(*e, corrupt_message);
+    refuse(*e, code::corrupt_message);
     co_return false;
   }
   std::vector<uint8_t> repacked;

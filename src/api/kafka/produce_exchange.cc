@@ -68,8 +68,8 @@ void produce_exchange::read_request(wk::produce_reader& in) {
         // The frame is ours to write: offsets, times and attributes are corrected in place.
         e.records = {const_cast<uint8_t*>(partition.records->data()), partition.records->size()};
       }
-      if (acks_ < -1 || acks_ > 1) refuse(e, error_code(base::error{base::errc::invalid_required_acks, 0, 0}));
-      if (transactional) refuse(e, transactional_id_authorization_failed);
+      if (acks_ < -1 || acks_ > 1) refuse(e, error_code(base::errc::invalid_required_acks));
+      if (transactional) refuse(e, code::transactional_id_authorization_failed);
       entries_.push_back(e);
     }
     ++topic_count_;

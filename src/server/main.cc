@@ -1,0 +1,130 @@
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "reactor/machine.hh"
+#include "reactor/probe.hh"
+#include "server/config_check.hh"
+#include "server/config_load.hh"
+#include "server/options.hh"
+#include "server/settings.hh"
+#include "server/wiring.hh"
+
+/// millraced: the broker. Exit status: 0 after a clean stop, 1 where it could not start or not stop cleanly, 2 for a mistake
+/// on the command line.
+
+extern char** environ;
+
+namespace {
+
+using namespace millrace;
+
+constexpr unsigned stop_seconds_max = 10;
+constexpr rlim_t open_files_wanted = 1u << 20;
+
+std::vector<uint32_t> cpus_allowed() {
+  cpu_set_t set;
+  std::vector<uint32_t> cpus;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return {0};
+  for (uint32_t i = 0; i < CPU_SETSIZE; ++i) {
+    if (CPU_ISSET(i, &set)) cpus.push_back(i);
+  }
+  return cpus;
+}
+
+int64_t machine_memory() { return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE); }
+
+/// Raises a limit as far as it is allowed to, and says where that is not enough.
+void raise_limit(int which, rlim_t wanted, const char* name) {
+  rlimit limit{};
+  if (getrlimit(static_cast<__rlimit_resource_t>(which), &limit) != 0) return;
+  if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted) {
+    rlimit raised{wanted, std::max(limit.rlim_max, wanted)};
+    if (setrlimit(static_cast<__rlimit_resource_t>(which), &raised) == 0) return;
+    raised = {limit.rlim_max, limit.rlim_max};
+    setrlimit(static_cast<__rlimit_resource_t>(which), &raised);
+    if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max >= wanted) return;
+    std::fprintf(stderr, "millraced: the limit of %s stays at %llu\n", name,
+                 static_cast<unsigned long long>(limit.rlim_max));
+  }
+}
+
+server::loaded_config read_config(const server::options& asked) {
+  server::config_sources sources{.file = asked.config_file, .environment = {}, .flags = asked.flags, .sets = asked.sets};
+  for (char** variable = environ; *variable != nullptr; ++variable) sources.environment.emplace_back(*variable);
+  return server::load_config(sources);
+}
+
+/// Waits for the first signal, asks for the stop, and ends the process at once on a second one or when it takes too long.
+void stop_on_signal(reactor::machine& machine) {
+  reactor::machine::wait_for_signal();
+  machine.request_stop();
+  std::thread([] {
+    reactor::machine::wait_for_signal();
+    _exit(1);
+  }).detach();
+  std::thread([] {
+    std::this_thread::sleep_for(std::chrono::seconds(stop_seconds_max));
+    std::fprintf(stderr, "millraced: the stop took longer than %u s: ending\n", stop_seconds_max);
+    _exit(1);
+  }).detach();
+}
+
+int serve(const server::loaded_config& loaded) {
+  const server::config& settings = loaded.values;
+  const std::vector<uint32_t> allowed = cpus_allowed();
+  const auto problems = server::check_machine(settings, allowed, machine_memory());
+  for (const std::string& p : problems) std::fprintf(stderr, "millraced: %s\n", p.c_str());
+  if (!problems.empty()) return 1;
+  raise_limit(RLIMIT_NOFILE, open_files_wanted, "open files");
+  raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "locked memory");
+
+  std::vector<unsigned> cpus(settings.cores.begin(), settings.cores.end());
+  if (cpus.empty()) cpus.assign(allowed.begin(), allowed.end());
+  const int64_t memory = settings.memory > 0 ? settings.memory : server::default_memory(machine_memory());
+  const auto cores = static_cast<unsigned>(cpus.size());
+  server::wiring program({.storage = server::storage_settings(settings),
+                          .controller = server::controller_settings(loaded, cores),
+                          .door = server::door_settings(settings),
+                          .listeners = server::listener_settings(settings)},
+                         cores);
+  reactor::machine::hold_signals();
+  reactor::machine machine(server::machine_settings(settings, std::move(cpus), static_cast<uint64_t>(memory)), program);
+  const auto started = machine.start();
+  if (!started) {
+    std::fprintf(stderr, "millraced: cannot start the cores (io_uring and memory are needed; see --probe): %s, %d\n",
+                 base::name_of(started.error().code), started.error().detail);
+    return 1;
+  }
+  stop_on_signal(machine);
+  machine.join();
+  return program.succeeded() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const auto parsed = server::parse_options({arguments + 1, static_cast<size_t>(count - 1)});
+  if (parsed.exit_code) {
+    std::fprintf(*parsed.exit_code == 0 ? stdout : stderr, "%s\n", parsed.text.c_str());
+    return *parsed.exit_code;
+  }
+  if (parsed.value.version) {
+    std::printf("millraced %s\n", MILLRACE_VERSION);
+    return 0;
+  }
+  const server::loaded_config loaded = read_config(parsed.value);
+  for (const std::string& warning : loaded.warnings) std::fprintf(stderr, "millraced: %s\n", warning.c_str());
+  for (const std::string& error : loaded.errors) std::fprintf(stderr, "millraced: %s\n", error.c_str());
+  if (!loaded.errors.empty()) return 1;
+  if (parsed.value.probe) {
+    const reactor::probe_report report = reactor::probe(loaded.values.log_dirs);
+    std::printf("%s", reactor::to_text(report).c_str());
+    return report.usable ? 0 : 1;
+  }
+  return serve(loaded);
+}

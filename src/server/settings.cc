@@ -1,0 +1,99 @@
+#include "server/settings.hh"
+
+#include <algorithm>
+
+#include "server/config_value.hh"
+
+namespace millrace::server {
+
+namespace {
+
+/// Of the process's memory, what the cores reserve for buffers; the rest is for everything that is allocated one by one,
+/// and for frames that are larger than a buffer.
+constexpr unsigned reserved_percent = 72;
+constexpr uint64_t process_bytes = 24u << 20;
+constexpr uint64_t core_bytes_min = 24u << 20;
+/// Receive buffers take at most an eighth of a core's memory.
+constexpr unsigned receive_share = 8;
+
+unsigned receive_buffers(uint64_t core_bytes) {
+  unsigned count = 256;
+  while (count > 16 && count * uint64_t{65536} > core_bytes / receive_share) count /= 2;
+  return count;
+}
+
+}  // namespace
+
+reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes) {
+  reactor::machine_options options;
+  const uint64_t usable = memory_bytes > process_bytes ? memory_bytes - process_bytes : 0;
+  options.memory_bytes = std::max(core_bytes_min, usable * reserved_percent / 100 / cpus.size());
+  options.cpus = std::move(cpus);
+  options.ring.receive_buffers = receive_buffers(options.memory_bytes);
+  options.ring.spin_max = base::microseconds(from.reactor_spin_max_us);
+  options.stall_threshold = base::milliseconds(from.reactor_stall_threshold_ms);
+  options.log_least = from.logging_level;
+  return options;
+}
+
+storage::storage_options storage_settings(const config& from) {
+  storage::storage_options options;
+  options.data_dir = from.log_dirs;
+  options.commits.file_bytes = static_cast<uint64_t>(from.commit_log_size);
+  options.commits.inline_bytes_max = static_cast<uint32_t>(from.commit_log_inline_bytes_max);
+  options.commits.groups_in_flight = static_cast<unsigned>(from.commit_log_groups_in_flight);
+  return options;
+}
+
+broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores) {
+  const config& from = loaded.values;
+  broker::controller_options options;
+  options.data_dir = from.log_dirs;
+  broker::broker_settings& s = options.settings;
+  s.node_id = from.node_id;
+  s.rack = from.broker_rack;
+  s.num_partitions = from.num_partitions;
+  s.default_replication_factor = static_cast<int16_t>(from.default_replication_factor);
+  s.delete_topics = from.delete_topic_enable;
+  for (const explained_setting& one : explain(loaded)) {
+    const bool built_in = one.from.from == origin::built_in;
+    s.all.push_back({.name = std::string(one.what.name),
+                     .value = one.text,
+                     .source = built_in ? broker::config_source::built_in : broker::config_source::static_broker,
+                     .type = static_cast<broker::config_type>(kafka_type(one.what)),
+                     .about = std::string(one.what.about),
+                     .topic_key = std::string(one.what.topic_key)});
+  }
+  options.placement = broker::placement(cores);
+  for (const placement& p : from.placement_override) options.placement.set_override(p.topic, p.partition, p.core);
+  return options;
+}
+
+api::kafka::door_options door_settings(const config& from) {
+  api::kafka::door_options options;
+  options.node_id = from.node_id;
+  options.request_bytes_max = static_cast<uint32_t>(from.socket_request_max_bytes);
+  options.idle_max = base::milliseconds(from.connections_max_idle_ms);
+  options.fetch_bytes_max = static_cast<uint32_t>(from.fetch_max_bytes);
+  options.validate_compressed = from.validate_compressed_batches;
+  options.auto_create_topics = from.auto_create_topics_enable;
+  options.connections_max = static_cast<uint32_t>(from.max_connections);
+  return options;
+}
+
+std::vector<api::kafka::door_listener> listener_settings(const config& from) {
+  std::vector<api::kafka::door_listener> all;
+  for (const endpoint& l : from.listeners) {
+    api::kafka::door_listener one;
+    const std::string host = l.host == "localhost" ? "127.0.0.1" : l.host;
+    one.bind = {.host = host, .port = l.port, .shared = true};
+    one.advertised = {.host = l.host, .port = l.port};
+    const auto said = std::find_if(from.advertised_listeners.begin(), from.advertised_listeners.end(),
+                                   [&](const endpoint& a) { return a.name == l.name; });
+    if (said != from.advertised_listeners.end()) one.advertised = {.host = said->host, .port = said->port};
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace millrace::server

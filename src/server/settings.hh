@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/kafka/door.hh"
+#include "broker/catalog/controller.hh"
+#include "reactor/machine.hh"
+#include "server/config_load.hh"
+#include "storage/log_manager.hh"
+
+/// The configuration in the words of the rooms below: what each of them is given at start. Plain functions.
+
+namespace millrace::server {
+
+/// `cpus`: one core on each. `memory_bytes`: of the whole process.
+reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes);
+storage::storage_options storage_settings(const config& from);
+broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
+api::kafka::door_options door_settings(const config& from);
+/// Each listener with what it tells clients.
+std::vector<api::kafka::door_listener> listener_settings(const config& from);
+
+}  // namespace millrace::server

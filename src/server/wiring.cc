@@ -1,0 +1,224 @@
+#include "server/wiring.hh"
+
+#include <csignal>
+#include <map>
+#include <unistd.h>
+
+#include "reactor/call.hh"
+#include "storage/data_dir.hh"
+#include "storage/layout.hh"
+
+namespace millrace::server {
+
+using base::errc;
+using base::fail;
+using base::result;
+using reactor::task;
+
+wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
+    : core(on), catalog(on), broker(on, whole.options_.storage), scope(on) {}
+
+wiring::wiring(wiring_options options, unsigned cores) : options_(std::move(options)), cores_(cores), parts_(cores) {}
+
+wiring::~wiring() = default;
+
+// ---- on each core
+
+void wiring::start(reactor::core& on) {
+  parts_[on.id().value()] = std::make_unique<core_parts>(on, *this);
+  if (on.id().value() != 0) return;
+  store_ = std::make_unique<broker::file_store>(on, options_.storage.data_dir + "/meta/catalog");
+  controller_ = std::make_unique<broker::controller>(on, options_.controller, *store_);
+  life_ = std::make_unique<reactor::scope>(on);
+  stop_wanted_ = std::make_unique<reactor::wait_list>(on);
+  life_->spawn(live(&on));
+}
+
+/// The stop goes in order, from core 0; the others end when they are told.
+void wiring::stop(reactor::core& on) {
+  if (on.id().value() != 0) return;
+  stopping_ = true;
+  stop_wanted_->wake_all();
+}
+
+void wiring::finish(reactor::core& on) {
+  if (on.id().value() == 0) {
+    life_.reset();
+    controller_.reset();
+    store_.reset();
+    stop_wanted_.reset();
+  }
+  parts_[on.id().value()].reset();
+}
+
+// ---- core 0: the life of the broker
+
+task<void> wiring::live(reactor::core* home) {
+  const result<void> booted = co_await boot(*home);
+  if (booted) {
+    say_ready(*home);
+    while (!stopping_) co_await stop_wanted_->wait();
+    home->log().info("server", "stopping");
+  } else {
+    failed_ = true;
+  }
+  const result<void> stopped = co_await shut_down(*home);
+  if (!stopped) {
+    home->log().error("server", "stop was not clean", base::field("error", stopped.error()));
+    failed_ = true;
+  }
+  if (!booted) kill(getpid(), SIGTERM);  // wakes main(), which waits for a signal
+  for (unsigned i = cores_; i-- > 0;) {
+    const base::core_id target = id(i);
+    co_await reactor::call_on(*home, target, [](reactor::core& there) { there.stop(); });
+  }
+}
+
+void wiring::report(reactor::core& home, const char* step, base::error why) {
+  home.log().error("server", "cannot start", base::field("step", step), base::field("error", why),
+                   base::field("path", options_.storage.data_dir));
+}
+
+task<result<void>> wiring::boot(reactor::core& home) {
+  const result<void> storage = co_await boot_storage(home);
+  if (!storage) co_return storage;
+  std::vector<broker::broker_core*> brokers;
+  std::vector<broker::catalog*> catalogs;
+  for (auto& p : parts_) {
+    brokers.push_back(&p->broker);
+    catalogs.push_back(&p->catalog);
+  }
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    const std::vector<broker::broker_core*>* all = &brokers;
+    core_parts* part = parts_[i].get();
+    co_await reactor::call_on(home, target, [part, all](reactor::core&) { part->broker.meet(*all); });
+  }
+  const result<void> started = co_await controller_->start(std::move(brokers), std::move(catalogs));
+  if (!started) {
+    report(home, "catalog", started.error());
+    co_return started;
+  }
+  const result<void> open = co_await open_doors(home);
+  co_return open;
+}
+
+task<result<void>> wiring::boot_storage(reactor::core& home) {
+  const std::string data_dir = options_.storage.data_dir;
+  const result<void> claimed = co_await storage::claim(home, data_dir);
+  if (!claimed) {
+    report(home, "data directory", claimed.error());
+    co_return claimed;
+  }
+  const result<void> loaded = co_await controller_->load();
+  if (!loaded) {
+    report(home, "catalog", loaded.error());
+    co_return loaded;
+  }
+  result<storage::recovered> found = co_await storage::recover(home, data_dir);
+  if (!found) {
+    report(home, "recovery", found.error());
+    co_return found.failure();
+  }
+  const result<base::leader_epoch> epoch = co_await storage::raise_start_number(home, data_dir, found->start_number);
+  if (!epoch) {
+    report(home, "start number", epoch.error());
+    co_return epoch.failure();
+  }
+  if (!found->clean) {
+    home.log().info("server", "recovered after an unclean stop", base::field("records", found->records),
+                    base::field("bytes", found->bytes), base::field("cut_groups", found->cut_groups));
+  }
+  // Each log goes to the core that owns it now; logs that the catalog does not know were deleted.
+  std::map<storage::log_id, broker::known_log> known;
+  for (broker::known_log& k : controller_->logs()) known.emplace(k.id, std::move(k));
+  std::vector<std::vector<storage::log_manager::taken>> shares(cores_);
+  for (storage::log_state& s : found->logs) {
+    const auto k = known.find(s.id);
+    if (k == known.end()) continue;
+    shares[k->second.owner.value()].push_back({std::move(s), k->second.config});
+  }
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    core_parts* part = parts_[i].get();
+    std::vector<storage::log_manager::taken>* share = &shares[i];
+    const base::leader_epoch number = *epoch;
+    const bool clean = found->clean;
+    const result<void> started =
+        co_await reactor::call_task_on(home, target, part->scope, [part, share, number, clean](reactor::core&) {
+          return part->broker.start(std::move(*share), number, clean);
+        });
+    if (!started) {
+      report(home, "storage", started.error());
+      co_return started;
+    }
+  }
+  const result<void> retired = co_await storage::retire(home, data_dir, std::move(found->superseded));
+  if (!retired) {
+    report(home, "retiring old files", retired.error());
+    co_return retired;
+  }
+  parts_[0]->scope.spawn(storage::remove_deleted(home, data_dir, std::move(found->deleted)));
+  co_return result<void>();
+}
+
+/// Core 0 binds first, so that all cores share the port that the kernel chose.
+task<result<void>> wiring::open_doors(reactor::core& home) {
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    core_parts* part = parts_[i].get();
+    const result<void> opened = co_await reactor::call_on(home, target, [part, this](reactor::core& there) {
+      part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, options_.door);
+      return part->door->open(options_.listeners);
+    });
+    if (opened) continue;
+    const bool busy = opened.error().detail == EADDRINUSE;
+    for (const api::kafka::door_listener& l : options_.listeners) {
+      home.log().error("server", busy ? "address in use" : "cannot listen", base::field("host", l.bind.host),
+                       base::field("port", l.bind.port), base::field("error", opened.error()));
+    }
+    co_return opened;
+  }
+  co_return result<void>();
+}
+
+void wiring::say_ready(reactor::core& home) {
+  std::string text;
+  for (const api::kafka::door_listener& l : options_.listeners) {
+    if (!text.empty()) text += ",";
+    const bool v6 = l.bind.host.find(':') != std::string::npos;
+    text += (v6 ? "[" + l.bind.host + "]" : l.bind.host) + ":" + std::to_string(l.bind.port);
+  }
+  home.log().info("server", "ready", base::field("kafka", text), base::field("cores", cores_),
+                  base::field("cluster", controller_->cluster_id()));
+}
+
+// ---- stopping, from the top down
+
+task<result<void>> wiring::shut_down(reactor::core& home) {
+  result<void> outcome;
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    core_parts* part = parts_[i].get();
+    if (part->door == nullptr) continue;
+    const result<void> closed =
+        co_await reactor::call_task_on(home, target, part->scope, [part](reactor::core&) { return close_door(part); });
+    if (!closed) outcome = closed;
+  }
+  co_await controller_->stop();
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    core_parts* part = parts_[i].get();
+    const result<void> stopped = co_await reactor::call_task_on(
+        home, target, part->scope, [part](reactor::core&) { return part->broker.stop(); });
+    if (!stopped) outcome = stopped;
+  }
+  co_return outcome;
+}
+
+task<result<void>> wiring::close_door(core_parts* part) {
+  co_await part->door->close();
+  co_return result<void>();
+}
+
+}  // namespace millrace::server

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/kafka/door.hh"
+#include "broker/catalog/catalog.hh"
+#include "broker/catalog/controller.hh"
+#include "broker/catalog/file_store.hh"
+#include "broker/partition/broker_core.hh"
+#include "reactor/machine.hh"
+#include "reactor/scope.hh"
+#include "storage/recovery.hh"
+
+/// The broker put together: what lives on each core, started from the bottom up and stopped from the top down by tasks of
+/// core 0.
+
+namespace millrace::server {
+
+struct wiring_options {
+  storage::storage_options storage;
+  broker::controller_options controller;
+  api::kafka::door_options door;
+  std::vector<api::kafka::door_listener> listeners;
+};
+
+class wiring final : public reactor::core_program {
+ public:
+  wiring(wiring_options options, unsigned cores);
+  ~wiring() override;
+
+  void start(reactor::core& on) override;
+  void stop(reactor::core& on) override;
+  void finish(reactor::core& on) override;
+
+  /// Whether it served, or was asked to stop before; false where a step of the start failed (it is in the log).
+  bool succeeded() const noexcept { return !failed_; }
+
+ private:
+  /// What lives on one core. Made and destroyed on it.
+  struct core_parts {
+    core_parts(reactor::core& on, wiring& whole);
+    reactor::core& core;
+    broker::catalog catalog;
+    broker::broker_core broker;
+    std::unique_ptr<api::kafka::door> door;
+    reactor::scope scope;
+  };
+
+  reactor::task<void> live(reactor::core* home);
+  reactor::task<base::result<void>> boot(reactor::core& home);
+  reactor::task<base::result<void>> boot_storage(reactor::core& home);
+  reactor::task<base::result<void>> open_doors(reactor::core& home);
+  reactor::task<base::result<void>> shut_down(reactor::core& home);
+  static reactor::task<base::result<void>> close_door(core_parts* part);
+  void report(reactor::core& home, const char* step, base::error why);
+  void say_ready(reactor::core& home);
+  base::core_id id(unsigned i) const { return base::core_id(i); }
+
+  wiring_options options_;
+  const unsigned cores_;
+  std::vector<std::unique_ptr<core_parts>> parts_;  ///< by core
+  std::unique_ptr<broker::file_store> store_;       ///< core 0's, as all below
+  std::unique_ptr<broker::controller> controller_;
+  std::unique_ptr<reactor::scope> life_;
+  std::unique_ptr<reactor::wait_list> stop_wanted_;
+  bool stopping_ = false;
+  std::vector<std::string> deleted_;  ///< directories to remove in the background
+  std::atomic<bool> failed_{false};
+};
+
+}  // namespace millrace::server
