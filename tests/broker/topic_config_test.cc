@@ -1,0 +1,195 @@
+#include "broker/catalog/topic_config.hh"
+
+#include <doctest/doctest.h>
+
+
+namespace millrace::broker {
+
+TEST_CASE("config keys: Kafka's 37 and one of ours, found by name, each with a default that is valid") {
+  const broker_settings broker;
+  CHECK(topic_config_keys().size() == 38);
+  for (const config_key& key : topic_config_keys()) {
+    CAPTURE(key.name);
+    CHECK(find_config_key(key.name) == &key);
+    CHECK(value_problem(key, key.initial) == "");
+    CHECK(setting_problem(key.name, key.initial, broker) == "");
+    CHECK(same_value(key, key.initial, key.initial));
+    CHECK_FALSE(key.about.empty());
+  }
+  CHECK(find_config_key("no.such") == nullptr);
+  CHECK(find_config_key("") == nullptr);
+}
+
+TEST_CASE("topic config: values that are taken and values that are not") {
+  struct row {
+    const char* key;
+    const char* value;
+    bool taken;
+  };
+  const row rows[] = {
+      {"max.message.bytes", "0", true},
+      {"max.message.bytes", "2147483647", true},
+      {"max.message.bytes", "2147483648", false},
+      {"max.message.bytes", "-1", false},
+      {"max.message.bytes", " 5000 ", true},
+      {"max.message.bytes", "5e3", false},
+      {"max.message.bytes", "+5", false},
+      {"max.message.bytes", "", false},
+      {"segment.bytes", "1048576", true},
+      {"segment.bytes", "1048575", false},
+      {"segment.bytes", "9999999999", false},
+      {"segment.ms", "1", true},
+      {"segment.ms", "0", false},
+      {"segment.ms", "9223372036854775807", true},
+      {"segment.ms", "9223372036854775808", false},
+      {"segment.index.bytes", "3", false},
+      {"index.interval.bytes", "0", true},
+      {"flush.messages", "1", true},
+      {"flush.messages", "0", false},
+      {"flush.ms", "0", true},
+      {"message.timestamp.type", "LogAppendTime", true},
+      {"message.timestamp.type", "logappendtime", false},
+      {"compression.type", "gzip", true},
+      {"compression.type", "none", false},
+      {"compression.type", "brotli", false},
+      {"max.decompressed.message.bytes", "1", true},
+      {"max.decompressed.message.bytes", "0", false},
+      {"millrace.ack", "memory", true},
+      {"millrace.ack", "never", false},
+      // What does not work yet can be set to its default, however it is spelt.
+      {"retention.ms", "604800000", true},
+      {"retention.ms", "0604800000", true},
+      {"retention.ms", "1000", false},
+      {"retention.ms", "abc", false},
+      {"cleanup.policy", " delete ", true},
+      {"cleanup.policy", "compact", false},
+      {"cleanup.policy", "x", false},
+      {"cleanup.policy", "", false},
+      {"preallocate", "FALSE", true},
+      {"preallocate", "true", false},
+      {"preallocate", "maybe", false},
+      {"min.cleanable.dirty.ratio", "0.50", true},
+      {"min.cleanable.dirty.ratio", "0.6", false},
+      {"min.cleanable.dirty.ratio", "1.5", false},
+      {"min.insync.replicas", "1", true},
+      {"min.insync.replicas", "2", false},
+      {"remote.storage.enable", "true", false},
+      {"compression.gzip.level", "10", false},
+      {"no.such", "1", false},
+      {"", "1", false},
+  };
+  const broker_settings broker;
+  for (const row& r : rows) {
+    CAPTURE(r.key);
+    CAPTURE(r.value);
+    const std::string why = setting_problem(r.key, r.value, broker);
+    CHECK(why.empty() == r.taken);
+    if (!r.taken) CHECK(why.find(r.key) != std::string::npos);
+  }
+}
+
+TEST_CASE("topic config: what is set for the topic is in force, then the broker's setting, then Kafka's default") {
+  broker_settings broker;
+  CHECK(make_topic_config({}, broker).max_message_bytes == 1048588);
+  broker.all.push_back({.name = "message.max.bytes", .value = "2000000", .about = "", .topic_key = "max.message.bytes"});
+  broker.all.push_back({.name = "millrace.ack", .value = "memory", .about = "", .topic_key = "millrace.ack"});
+  CHECK(make_topic_config({}, broker).max_message_bytes == 2000000);
+  CHECK(make_topic_config({}, broker).log.acknowledge_from_memory);
+  const topic_config own = make_topic_config({{"max.message.bytes", " 77 "}, {"millrace.ack", "durable"}}, broker);
+  CHECK(own.max_message_bytes == 77);
+  CHECK_FALSE(own.log.acknowledge_from_memory);
+  CHECK(own.overrides.at("max.message.bytes") == " 77 ");
+}
+
+TEST_CASE("topic config: every key that works arrives at its value") {
+  const topic_config c = make_topic_config({{"message.timestamp.type", "LogAppendTime"},
+                                            {"message.timestamp.before.max.ms", "11"},
+                                            {"message.timestamp.after.max.ms", "22"},
+                                            {"compression.type", "lz4"},
+                                            {"max.decompressed.message.bytes", "33"},
+                                            {"segment.bytes", "1048577"},
+                                            {"segment.ms", "44"},
+                                            {"index.interval.bytes", "55"},
+                                            {"segment.index.bytes", "66"}},
+                                           {});
+  CHECK(c.timestamp_type == record::timestamp_type::log_append_time);
+  CHECK(c.timestamp_before_max_ms == 11);
+  CHECK(c.timestamp_after_max_ms == 22);
+  CHECK(c.compression == compression_type::lz4);
+  CHECK(c.decompressed_bytes_max == 33);
+  CHECK(c.log.segment_bytes == 1048577);
+  CHECK(c.log.segment_ms == base::milliseconds(44));
+  CHECK(c.log.index_interval_bytes == 55);
+  CHECK(c.log.segment_index_bytes == 66);
+  CHECK_FALSE(c.compacted);
+  CHECK(make_topic_config({{"segment.ms", "9223372036854775807"}}, {}).log.segment_ms.ns > 0);
+}
+
+TEST_CASE("topic config: a stored value of another version that cannot be read counts as not set") {
+  CHECK(make_topic_config({{"max.message.bytes", "lots"}, {"from.the.future", "1"}}, {}).max_message_bytes == 1048588);
+}
+
+TEST_CASE("topic config: a default of the broker's is what keys that do not work yet may be set to") {
+  broker_settings broker;
+  broker.all.push_back({.name = "log.retention.ms", .value = "1000", .about = "", .topic_key = "retention.ms"});
+  CHECK(setting_problem("retention.ms", "1000", broker) == "");
+  CHECK(setting_problem("retention.ms", "604800000", broker) != "");
+}
+
+TEST_CASE("topic config: changes are carried out all or none") {
+  using base::errc;
+  const broker_settings broker;
+  struct row {
+    const char* name;
+    std::vector<config_change> changes;
+    std::optional<errc> refused;
+    config_overrides after;
+  };
+  const config_overrides before = {{"segment.ms", "100"}};
+  const row rows[] = {
+      {"nothing", {}, {}, before},
+      {"set", {{"max.message.bytes", config_op::set, "9"}}, {}, {{"max.message.bytes", "9"}, {"segment.ms", "100"}}},
+      {"set again", {{"segment.ms", config_op::set, "7"}}, {}, {{"segment.ms", "7"}}},
+      {"remove", {{"segment.ms", config_op::remove, std::nullopt}}, {}, {}},
+      {"remove what is not set", {{"flush.ms", config_op::remove, "x"}}, {}, before},
+      {"remove what does not exist", {{"no.such", config_op::remove, std::nullopt}}, {}, before},
+      {"good and bad",
+       {{"segment.ms", config_op::set, "7"}, {"max.message.bytes", config_op::set, "x"}},
+       errc::invalid_config,
+       before},
+      {"unknown key", {{"no.such", config_op::set, "1"}}, errc::invalid_config, before},
+      {"null", {{"segment.ms", config_op::set, std::nullopt}}, errc::invalid_argument, before},
+      {"append null", {{"cleanup.policy", config_op::append, std::nullopt}}, errc::invalid_argument, before},
+      {"key twice",
+       {{"segment.ms", config_op::set, "7"}, {"segment.ms", config_op::set, "8"}},
+       errc::invalid_argument,
+       before},
+      {"append to a number", {{"segment.ms", config_op::append, "1"}}, errc::invalid_config, before},
+      {"append what is there",
+       {{"cleanup.policy", config_op::append, "delete"}},
+       {},
+       {{"cleanup.policy", "delete"}, {"segment.ms", "100"}}},
+      {"append what does not work yet", {{"cleanup.policy", config_op::append, "compact"}}, errc::invalid_config, before},
+      {"subtract what is not there",
+       {{"cleanup.policy", config_op::subtract, "compact"}},
+       {},
+       {{"cleanup.policy", "delete"}, {"segment.ms", "100"}}},
+      {"subtract the last", {{"cleanup.policy", config_op::subtract, "delete"}}, errc::invalid_config, before},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.name);
+    config_overrides overrides = before;
+    const auto refused = apply_changes(overrides, r.changes, broker);
+    CHECK(refused.has_value() == r.refused.has_value());
+    if (refused && r.refused) CHECK(refused->code == *r.refused);
+    CHECK(overrides == r.after);
+  }
+}
+
+TEST_CASE("config keys: lists lose their spaces and keep their order") {
+  CHECK(list_elements("") == std::vector<std::string_view>{});
+  CHECK(list_elements(" a , b,c ") == std::vector<std::string_view>{"a", "b", "c"});
+  CHECK(list_elements("a,,b") == std::vector<std::string_view>{"a", "", "b"});
+}
+
+}  // namespace millrace::broker
