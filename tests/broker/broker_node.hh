@@ -41,7 +41,7 @@ class broker_node {
     return stopped;
   }
   void crash(sim::crash_options how = {}) {
-    w.crash(n, how);
+    if (n.running()) w.crash(n, how);
     if (control) control->abandon();
     for (auto& b : brokers) b->abandon();
     for (auto& s : scopes) s->abandon();
@@ -49,6 +49,7 @@ class broker_node {
   }
   /// After a stop or a crash: fresh cores over the same disk.
   void rebuild(unsigned cores) {
+    if (up_) crash({.kind = sim::crash_kind::process});
     if (n.running()) w.crash(n, {.kind = sim::crash_kind::process});
     w.restart(n, cores);
     build();

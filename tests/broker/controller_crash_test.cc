@@ -88,7 +88,7 @@ bool is_wanted(known_topics found, const known_topics& wanted) {
 
 TEST_CASE("controller: after a power cut the catalog has what was answered, and every partition lives") {
   size_t cut_short = 0;
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 150; ++seed) {
     CAPTURE(seed);
     const unsigned cores = seed % 2 == 0 ? 1 : 3;
     broker_node b(seed, cores);
@@ -103,14 +103,15 @@ TEST_CASE("controller: after a power cut the catalog has what was answered, and 
       CHECK(b.all_partitions_live());
       h.answered = h.wanted = found;
       {
-        auto task = b.w.start(b.n, round % cores, change_for_ever(&b, round % cores, random.split(round), &h));
+        const unsigned core = static_cast<unsigned>(random.below(b.n.core_count()));
+        auto task = b.w.start(b.n, core, change_for_ever(&b, core, random.split(static_cast<uint64_t>(round)), &h));
         b.w.run_for(base::microseconds(random.between(100, 60000)));
         const bool power = random.chance(0.7);
         b.w.crash(b.n, {.kind = power ? sim::crash_kind::power : sim::crash_kind::process});
         task->abandon();
       }
       b.crash();
-      b.rebuild(1 + static_cast<unsigned>(random.below(3)) % cores);
+      b.rebuild(1 + static_cast<unsigned>(random.below(cores)));
       if (random.chance(0.3)) {
         // And again while it starts.
         auto starting = b.start_slowly();

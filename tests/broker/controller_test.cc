@@ -320,24 +320,31 @@ TEST_CASE("controller: where the catalog cannot be written, nothing changes") {
   CHECK_FALSE(b.remove("t").error);
 }
 
-TEST_CASE("controller: a directory that somebody left is never given to a new topic") {
+TEST_CASE("controller: the directory of a deletion that was cut short is not given to a new topic") {
   broker_node b(12);
-  b.n.disk().make_directories("/data/meta");
   REQUIRE(b.start());
   REQUIRE_FALSE(b.create(topic("t", 2)).error);
   REQUIRE(b.stop());
-  b.n.disk().make_directories("/data/left-1");
-  b.n.disk().put("/data/left-1/00000000000000000000.log", base::as_bytes("old bytes"));
   b.rebuild(1);
+  // What a crash between the catalog's write and the renaming leaves.
+  b.n.disk().make_directories(data_dir + "/meta");
+  const auto before = b.w.run(b.n, 0, b.store->load());
+  REQUIRE(before);
+  std::vector<meta_change> gone;
+  gone.push_back({topic_key("t"), std::nullopt});
+  REQUIRE(b.w.run(b.n, 0, b.store->put_if(before->revision, std::move(gone))));
   REQUIRE(b.start());
-  REQUIRE_FALSE(b.create(topic("left", 3)).error);
-  CHECK(b.n.disk().exists("/data/left-0"));
-  const std::string id(base::as_view(b.seen().find("left")->id.to_text()));
+  CHECK(b.seen().topics.empty());
+  REQUIRE_FALSE(b.create(topic("t", 3)).error);
+  const std::string id(base::as_view(b.seen().find("t")->id.to_text()));
+  CHECK(b.n.disk().exists("/data/" + id + "-0"));
   CHECK(b.n.disk().exists("/data/" + id + "-1"));
-  CHECK(b.n.disk().contents("/data/left-1/00000000000000000000.log")->size() == 9);
+  CHECK(b.n.disk().exists("/data/t-2"));
+  CHECK(b.all_partitions_live());
   REQUIRE(b.stop());
   b.rebuild(1);
   REQUIRE(b.start());
+  CHECK(b.seen().find("t")->partitions.size() == 3);
   CHECK(b.all_partitions_live());
 }
 

@@ -1,6 +1,6 @@
 """Foreign clients and tools, fetched by their own package managers into one cache directory outside the sources.
 
-The directory is $MILLRACE_E2E_CACHE, else build/e2e-cache. Everything is made once and kept; a lock lets several
+The directory is $E2E_CACHE, else build/e2e-cache. Everything is made once and kept; a lock lets several
 programs ask at the same time."""
 
 import contextlib
@@ -13,7 +13,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPO = HERE.parent.parent
-CACHE = pathlib.Path(os.environ.get("MILLRACE_E2E_CACHE", REPO / "build" / "e2e-cache"))
+CACHE = pathlib.Path(os.environ.get("E2E_CACHE", REPO / "build" / "e2e-cache"))
 
 
 @contextlib.contextmanager

@@ -112,12 +112,12 @@ def administer(table, client, other):
     topic, name = f"admin-{client.name.replace(' ', '-')}", client.name
 
     def create():
-        client.create(topic, 2, {"retention.ms": "3600000", "max.message.bytes": str(drivers.LIMIT)})
+        client.create(topic, 2, {"segment.ms": "3600000", "max.message.bytes": str(drivers.LIMIT)})
         return differs("partitions", waited(lambda: other.topics().get(topic), 2), 2)
 
     def alter():
-        client.alter(topic, {"retention.ms": "7200000"})
-        return differs("retention.ms", waited(lambda: other.configs(topic).get("retention.ms"), "7200000"), "7200000")
+        client.alter(topic, {"segment.ms": "7200000"})
+        return differs("segment.ms", waited(lambda: other.configs(topic).get("segment.ms"), "7200000"), "7200000")
 
     def grow():
         client.grow(topic, 4)
@@ -125,7 +125,7 @@ def administer(table, client, other):
 
     def configs():
         found = client.configs(topic)
-        return differs("retention.ms", found.get("retention.ms"), "3600000") or \
+        return differs("segment.ms", found.get("segment.ms"), "3600000") or \
             differs("cleanup.policy", found.get("cleanup.policy"), "delete") or \
             differs("max.message.bytes", found.get("max.message.bytes"), str(drivers.LIMIT))
 

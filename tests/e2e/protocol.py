@@ -90,12 +90,12 @@ class Message:
 
 
 def _table_path():
-    given = os.environ.get("MILLRACE_KAFKA_MESSAGES")
+    given = os.environ.get("E2E_KAFKA_MESSAGES")
     if given:
         return pathlib.Path(given)
     found = sorted((cache.REPO / "src" / "wire").rglob("*messages*.txt"))
     if not found:
-        raise RuntimeError("no table of Kafka's messages below src/wire; name it in MILLRACE_KAFKA_MESSAGES")
+        raise RuntimeError("no table of Kafka's messages below src/wire; name it in E2E_KAFKA_MESSAGES")
     return found[0]
 
 

@@ -47,7 +47,7 @@ TEST_CASE("messages: cut anywhere they are refused") {
   }
 }
 
-TEST_CASE("messages: a byte left over is malformed") {
+TEST_CASE("messages: a byte too many is passed over, as Kafka does") {
   base::prng random(12);
   for (const any_message& message : all_messages()) {
     if (is_header(message)) continue;
@@ -56,8 +56,7 @@ TEST_CASE("messages: a byte left over is malformed") {
       sample made = message.make(random, version);
       made.encoded.push_back(0);
       const auto read = message.read(made.encoded, version, size_t{64} << 20);
-      REQUIRE(!read.ok());
-      CHECK(read.error().code == base::errc::malformed);
+      CHECK(read.ok());
     }
   }
 }

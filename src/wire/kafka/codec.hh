@@ -8,17 +8,14 @@
 
 namespace millrace::wire::kafka {
 
-/// A header is followed by the body in the same reader; any other message ends its bytes.
-template <class Message>
-constexpr bool others_follow = requires { Message::others_follow; };
-
+/// Bytes behind the message are left in the reader: a header is followed by its body, and some clients (librdkafka 2.16,
+/// Metadata) send a few bytes too many, which Kafka passes over.
 template <class Message>
 base::result<Message> decode(reader& in, int16_t version, arena& memory) {
   if (!has_version<Message>(version)) return base::fail(base::errc::unsupported, version);
   Message message;
   decoding w(in, &memory, version, is_flexible<Message>(version));
   walk(w, message);
-  if (!others_follow<Message> && in.ok() && in.remaining() != 0) in.fail(base::errc::malformed);
   if (!in.ok()) return in.failure();
   return message;
 }

@@ -69,8 +69,6 @@ def declare(message):
     out += f"  static constexpr int16_t min_version = {message.versions.low};\n"
     out += f"  static constexpr int16_t max_version = {message.versions.high};\n"
     out += f"  static constexpr int16_t first_flexible = {message.flexible.low};\n"
-    if message.kind == "header":
-        out += "  static constexpr bool others_follow = true;\n"
     return out + "\n" + struct_body(message, message) + "};\n"
 
 

@@ -55,7 +55,6 @@ base::result<fetch_reader> fetch_reader::open(const reader& in, int16_t version)
   constexpr fetch_request initial{};
   w.tags(known_tag(0, true, settings.cluster_id, initial.cluster_id),
          known_tag(1, version >= 15, settings.replica_state, initial.replica_state));
-  if (at.ok() && at.remaining() != 0) at.fail(base::errc::malformed);
   if (!at.ok()) return at.failure();
   return request;
 }

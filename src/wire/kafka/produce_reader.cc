@@ -48,7 +48,6 @@ void produce_reader::check() {
       record_bytes_ += partition.records ? partition.records->size() : 0;
   }
   if (flexible()) in_.skip_tags();
-  if (in_.ok() && in_.remaining() != 0) in_.fail(base::errc::malformed);
 }
 
 bool produce_reader::next_topic(produce_topic& to) {
