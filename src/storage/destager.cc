@@ -8,6 +8,8 @@ namespace {
 constexpr uint64_t eager_bytes = 256 << 10;
 constexpr unsigned eager_writes_max = 8;
 constexpr unsigned pass_workers = 32;
+/// Indexes of an unclean start are completed at a clean stop where no more than this is to be read for them.
+constexpr uint64_t rebuilt_at_stop_max = 64u << 20;
 }  // namespace
 
 destager::destager(reactor::core& on, log_manager& manager, commit_log& commits, segment_writer& writer,
@@ -235,19 +237,32 @@ reactor::task<base::result<void>> destager::write_checkpoint(bool clean) {
 reactor::task<base::result<void>> destager::park_all() {
   for (const log_id& id : manager_.all_logs()) {
     log* l = manager_.find(id);
-    if (l == nullptr || l->offline_ || !l->touched_) continue;
-    const auto destaged = co_await destage(*l);
-    if (!destaged) co_return destaged;
-    segment& s = l->active();
-    if (!s.indexes_complete) {
-      const auto loaded = co_await s.load_indexes(s.indexes_from, manager_.indexes_trusted());
-      if (!loaded) co_return loaded;
-    }
-    const auto parked = co_await s.park();
+    if (l == nullptr || l->offline_) continue;
+    const auto parked = co_await park(*l);
     if (!parked) co_return parked;
-    l->touched_ = false;
   }
   co_return base::result<void>();
+}
+
+/// Leaves a log as Kafka's tools expect it: everything in its files, the last one cut to its last batch, with indexes.
+reactor::task<base::result<void>> destager::park(log& l) {
+  segment& s = l.active();
+  if (!l.touched_ && s.allocated <= block_ceil(s.size)) co_return base::result<void>();
+  const auto destaged = co_await destage(l);
+  if (!destaged) co_return destaged;
+  if (s.size == 0 && !s.is_open()) co_return base::result<void>();
+  if (!s.indexes_complete && s.indexes_from > rebuilt_at_stop_max) {
+    // Reading so much would make the stop wait: the next start finds no index files and rebuilds them when asked.
+    const auto cut = co_await s.cut();
+    co_return cut;
+  }
+  if (!s.indexes_complete) {
+    const auto loaded = co_await s.load_indexes(s.indexes_from, manager_.indexes_trusted());
+    if (!loaded) co_return loaded;
+  }
+  const auto parked = co_await s.park();
+  l.touched_ = false;
+  co_return parked;
 }
 
 reactor::task<void> destager::close() { co_await files_.close(); }

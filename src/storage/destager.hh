@@ -58,6 +58,7 @@ class destager final : public segment_write_owner {
   reactor::task<base::result<void>> destage_segment(log& l, segment& s, log_point* target);
   reactor::task<base::result<waited>> ready_to_write(log& l, segment& s, uint64_t upto);
   reactor::task<base::result<void>> close_segment(segment& s);
+  reactor::task<base::result<void>> park(log& l);
 
   reactor::core& core_;
   log_manager& manager_;

@@ -91,6 +91,8 @@ class segment {
   reactor::task<base::result<void>> close_cleanly();
   /// The same for a log that stops cleanly, without ending the segment's life as the active one: `allocated` goes down.
   reactor::task<base::result<void>> park();
+  /// Cuts the file to `size` without its indexes: they are rebuilt when they are asked for.
+  reactor::task<base::result<void>> cut();
   reactor::task<void> close_file();
   /// Reads the index files of a segment, or rebuilds them from its batches [0, valid_bytes) where they are missing,
   /// not well-formed, or `trust` is false (the active segment after an unclean stop). Afterwards indexes_complete. The

@@ -51,8 +51,15 @@ task<result<void>> segment::finish_file() {
   // Indexes first: a file that is cut has them.
   const result<void> indexed = co_await write_indexes();
   if (!indexed) co_return indexed;
-  const result<void> cut = co_await file_.truncate(size);
-  if (!cut) co_return cut;
+  const result<void> done = co_await cut();
+  co_return done;
+}
+
+task<result<void>> segment::cut() {
+  const result<void> opened = co_await open_for_write();
+  if (!opened) co_return opened;
+  const result<void> shorter = co_await file_.truncate(size);
+  if (!shorter) co_return shorter;
   allocated = block_floor(size);
   const result<void> synced = co_await file_.sync();
   co_return synced;

@@ -22,7 +22,9 @@ api_versions_request named(std::string_view name, std::string_view version) {
 
 }  // namespace
 
-TEST_CASE("api table: the ranges that old librdkafka looks for are there, and each row is one that wire can speak") {
+TEST_CASE(
+    "api table: the ranges that old librdkafka looks for are there, and each row is one that wire "
+    "can speak") {
   struct row {
     int16_t key;
     int16_t version;
@@ -77,8 +79,9 @@ TEST_CASE("ApiVersions: from version 3 on a client says who it is, in words that
     const char* word;
     bool taken;
   };
-  const row rows[] = {{"a", true},        {"a.b-c", true}, {"librdkafka", true}, {"2.0.2", true}, {"", false},
-                      {"bad name", false}, {"-x", false},   {"x-", false},        {".", false},    {"x_y", false}};
+  const row rows[] = {{"a", true},  {"a.b-c", true},     {"librdkafka", true}, {"2.0.2", true},
+                      {"", false},  {"bad name", false}, {"-x", false},        {"x-", false},
+                      {".", false}, {"x_y", false}};
   for (const row& r : rows) {
     CAPTURE(r.word);
     for (int16_t version : {int16_t{3}, int16_t{4}}) {
@@ -91,11 +94,14 @@ TEST_CASE("ApiVersions: from version 3 on a client says who it is, in words that
   }
 }
 
-TEST_CASE("ApiVersions: a version that we do not know is answered in version 0 with ours, whatever its body") {
+TEST_CASE(
+    "ApiVersions: a version that we do not know is answered in version 0 with ours, whatever its "
+    "body") {
   kafka_node k(3);
   for (const int16_t version : {int16_t{5}, int16_t{99}, int16_t{32767}, int16_t{-1}}) {
     CAPTURE(version);
-    const auto got = k.ask_raw<api_versions_response>(18, version, {0xff, 0xff, 0xff}, 0, int16_t{0});
+    const auto got =
+        k.ask_raw<api_versions_response>(18, version, {0xff, 0xff, 0xff}, 0, int16_t{0});
     REQUIRE_FALSE(got.closed);
     CHECK(got.body.error_code == 35);
     REQUIRE(got.body.api_keys.size() == 1);
@@ -104,14 +110,16 @@ TEST_CASE("ApiVersions: a version that we do not know is answered in version 0 w
   }
 }
 
-TEST_CASE("handlers: a body that is cut, or longer than it should be, closes the connection") {
+TEST_CASE("handlers: a body that does not decode closes the connection") {
   kafka_node k(4);
+  const std::vector<uint8_t> garbage(40, 0x7f);
   for (const served_api& api : served_apis()) {
     if (api.handle == nullptr) continue;
     for (int16_t version = api.min_version; version <= api.max_version; ++version) {
       CAPTURE(api.key);
       CAPTURE(version);
-      std::vector<uint8_t> garbage(40, 0x7f);
+      if (api.key == 18 && version < 3)
+        continue;  // its body is empty, and what follows one is passed over
       CHECK(k.ask_raw<api_versions_response>(api.key, version, garbage).closed);
     }
   }

@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "../broker/broker_node.hh"
-#include "api/kafka/door.hh"
 #include "api/kafka/connection.hh"
+#include "api/kafka/door.hh"
 #include "api/kafka/fetch_exchange.hh"
 #include "api/kafka/produce_exchange.hh"
 #include "record/batch_builder.hh"
 #include "wire/kafka/api_table.hh"
 #include "wire/kafka/header.hh"
 
-/// A broker in the world with a Kafka door on each core. Requests go to the handlers as frames and come back as frames;
-/// sockets are somebody else's test.
+/// A broker in the world with a Kafka door on each core. Requests go to the handlers as frames and
+/// come back as frames; sockets are somebody else's test.
 
 namespace millrace::api::kafka::test {
 
@@ -33,7 +33,8 @@ struct answered {
 
 class kafka_node {
  public:
-  explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {}, door_options options = {})
+  explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {},
+                      door_options options = {})
       : b(seed, cores), options_(options) {
     b.options.settings = std::move(settings);
     b.rebuild(cores);
@@ -60,10 +61,11 @@ class kafka_node {
     return ask_raw<Response>(Request::api_key, version, body, core);
   }
 
-  /// The same for bytes of any kind. The answer is read in `answer_version`, by default the request's.
+  /// The same for bytes of any kind. The answer is read in `answer_version`, by default the
+  /// request's.
   template <class Response>
-  answered<Response> ask_raw(int16_t key, int16_t version, const std::vector<uint8_t>& body, unsigned core = 0,
-                             std::optional<int16_t> answer_version = {}) {
+  answered<Response> ask_raw(int16_t key, int16_t version, const std::vector<uint8_t>& body,
+                             unsigned core = 0, std::optional<int16_t> answer_version = {}) {
     answered<Response> got;
     wire::kafka::arena memory(64 << 20);
     request_context context{.door = *doors_[core],
@@ -92,7 +94,8 @@ class kafka_node {
     return got;
   }
 
-  void create(const std::string& name, int32_t partitions = 1, broker::config_overrides configs = {}) {
+  void create(const std::string& name, int32_t partitions = 1,
+              broker::config_overrides configs = {}) {
     broker::new_topic t{.name = name, .partitions = partitions, .assignment = {}, .configs = {}};
     for (const auto& [key, value] : configs) t.configs.emplace_back(key, value);
     const auto made = b.create(std::move(t));
@@ -102,26 +105,31 @@ class kafka_node {
   /// Appends one batch with records of these times and waits until it is acknowledged.
   void append(const std::string& topic, size_t partition, std::vector<int64_t> times) {
     const broker::partition_info& p = b.seen().find(topic)->partitions[partition];
-    const auto done = b.w.run(b.n, p.owner.value(), append_there(b.brokers[p.owner.value()].get(), p.id, std::move(times)));
+    const auto done =
+        b.w.run(b.n, p.owner.value(),
+                append_there(b.brokers[p.owner.value()].get(), p.id, std::move(times)));
     ASSERT(done);
   }
 
   broker_node b;
 
  private:
-  static reactor::task<base::result<void>> append_there(broker::broker_core* there, storage::log_id id,
+  static reactor::task<base::result<void>> append_there(broker::broker_core* there,
+                                                        storage::log_id id,
                                                         std::vector<int64_t> times) {
     std::vector<uint8_t> bytes;
     record::batch_builder builder(bytes, {});
     for (const int64_t t : times) {
-      builder.add({.timestamp = t, .key = std::nullopt, .value = base::as_bytes("value"), .headers = {}});
+      builder.add(
+          {.timestamp = t, .key = std::nullopt, .value = base::as_bytes("value"), .headers = {}});
     }
     CO_TRY_CHECK(builder.finish());
     const auto batch = record::batch_view::frame(bytes);
     storage::log& log = there->find(id)->log();
     const auto done = log.append(*batch, there->epoch(), storage::crc_check::compute);
     if (!done) co_return done.failure();
-    while (there->find(id)->high_watermark() < done->next) co_await reactor::sleep(there->on(), base::milliseconds(1));
+    while (there->find(id)->high_watermark() < done->next)
+      co_await reactor::sleep(there->on(), base::milliseconds(1));
     co_return base::result<void>();
   }
 

@@ -12,8 +12,8 @@
 #include "storage/data_dir.hh"
 #include "storage/recovery.hh"
 
-/// A node of the world with a broker on it, as the server builds one: catalog, recovery, a broker_core on each core. For
-/// the tests of broker and api.
+/// A node of the world with a broker on it, as the server builds one: catalog, recovery, a
+/// broker_core on each core. For the tests of broker and api.
 
 namespace millrace::broker::test {
 
@@ -24,7 +24,8 @@ inline const std::string data_dir = "/data";
 
 class broker_node {
  public:
-  explicit broker_node(uint64_t seed, unsigned cores = 1, sim::world_options how = {}) : w(seed, how), n(w.add_node(cores)) {
+  explicit broker_node(uint64_t seed, unsigned cores = 1, sim::world_options how = {})
+      : w(seed, how), n(w.add_node(cores)) {
     build();
   }
   ~broker_node() {
@@ -72,7 +73,8 @@ class broker_node {
   admin_outcome create(new_topic topic, unsigned core = 0, bool validate_only = false) {
     std::vector<new_topic> topics;
     topics.push_back(std::move(topic));
-    return one(w.run(n, core, control->create_topics(n.core(core), std::move(topics), validate_only)));
+    return one(
+        w.run(n, core, control->create_topics(n.core(core), std::move(topics), validate_only)));
   }
   admin_outcome remove(const std::string& name, unsigned core = 0) {
     const topic_info* topic = seen(core).find(name);
@@ -81,7 +83,8 @@ class broker_node {
   }
   admin_outcome grow(partition_growth growth, unsigned core = 0, bool validate_only = false) {
     std::vector<partition_growth> all{std::move(growth)};
-    return one(w.run(n, core, control->create_partitions(n.core(core), std::move(all), validate_only)));
+    return one(
+        w.run(n, core, control->create_partitions(n.core(core), std::move(all), validate_only)));
   }
   admin_outcome alter(topic_alteration change, unsigned core = 0, bool validate_only = false) {
     std::vector<topic_alteration> all{std::move(change)};
@@ -155,10 +158,12 @@ class broker_node {
       }
       broker_core* there = brokers[i].get();
       there->meet(all);
-      auto work = [there, share = std::move(share), number = *epoch, clean = found->clean](reactor::core&) mutable {
+      auto work = [there, share = std::move(share), number = *epoch,
+                   clean = found->clean](reactor::core&) mutable {
         return there->start(std::move(share), number, clean);
       };
-      const auto started = co_await reactor::call_task_on(home, base::core_id(i), *scopes[i], std::move(work));
+      const auto started =
+          co_await reactor::call_task_on(home, base::core_id(i), *scopes[i], std::move(work));
       if (!started) co_return started;
     }
     CO_TRY_CHECK(co_await storage::retire(home, data_dir, std::move(found->superseded)));
@@ -174,7 +179,8 @@ class broker_node {
       broker_core* there = brokers[i].get();
       reactor::scope* own = scopes[i].get();
       auto work = [there](reactor::core&) { return there->stop(); };
-      const auto stopped = co_await reactor::call_task_on(home, base::core_id(i), *own, std::move(work));
+      const auto stopped =
+          co_await reactor::call_task_on(home, base::core_id(i), *own, std::move(work));
       if (!stopped) co_return stopped;
     }
     co_await scopes[0]->close();

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <set>
 
 #include "broker_node.hh"
@@ -25,9 +24,11 @@ reactor::task<base::result<void>> append(broker_core* there, storage::log_id id)
   builder.add({.timestamp = 1, .key = std::nullopt, .value = base::as_bytes("x"), .headers = {}});
   CO_TRY_CHECK(builder.finish());
   const auto batch = record::batch_view::frame(bytes);
-  const auto done = there->find(id)->log().append(*batch, there->epoch(), storage::crc_check::compute);
+  const auto done =
+      there->find(id)->log().append(*batch, there->epoch(), storage::crc_check::compute);
   if (!done) co_return done.failure();
-  while (there->find(id)->high_watermark() < done->next) co_await reactor::sleep(there->on(), base::milliseconds(1));
+  while (there->find(id)->high_watermark() < done->next)
+    co_await reactor::sleep(there->on(), base::milliseconds(1));
   co_return base::result<void>();
 }
 
@@ -96,26 +97,49 @@ TEST_CASE("controller: what a new topic may be") {
       {"10,000 partitions", topic("new", 10000), {}, 10000},
       {"10,001 partitions", topic("new", 10001), errc::policy_violation},
       {"all partitions there can be", topic("new", INT32_MAX), errc::policy_violation},
-      {"factor 0", with([](auto& t) { t.replication_factor = 0; }), errc::invalid_replication_factor},
-      {"factor -2", with([](auto& t) { t.replication_factor = -2; }), errc::invalid_replication_factor},
+      {"factor 0", with([](auto& t) { t.replication_factor = 0; }),
+       errc::invalid_replication_factor},
+      {"factor -2", with([](auto& t) { t.replication_factor = -2; }),
+       errc::invalid_replication_factor},
       {"factor 1", with([](auto& t) { t.replication_factor = 1; }), {}, 1},
-      {"factor 2", with([](auto& t) { t.replication_factor = 2; }), errc::invalid_replication_factor},
-      {"setting", with([](auto& t) { t.configs = {{"segment.ms", "5"}}; }), {}, 1},
-      {"setting twice", with([](auto& t) { t.configs = {{"segment.ms", "5"}, {"segment.ms", "6"}}; }), {}, 1},
-      {"null setting", with([](auto& t) { t.configs = {{"segment.ms", std::nullopt}}; }), errc::invalid_config},
-      {"unknown setting", with([](auto& t) { t.configs = {{"no.such", "5"}}; }), errc::invalid_config},
+      {"factor 2", with([](auto& t) { t.replication_factor = 2; }),
+       errc::invalid_replication_factor},
+      {"setting",
+       with([](auto& t) {
+         t.configs = {{"segment.ms", "5"}};
+       }),
+       {},
+       1},
+      {"setting twice",
+       with([](auto& t) {
+         t.configs = {{"segment.ms", "5"}, {"segment.ms", "6"}};
+       }),
+       {},
+       1},
+      {"null setting", with([](auto& t) {
+         t.configs = {{"segment.ms", std::nullopt}};
+       }),
+       errc::invalid_config},
+      {"unknown setting", with([](auto& t) {
+         t.configs = {{"no.such", "5"}};
+       }),
+       errc::invalid_config},
       {"setting before counts", with([](auto& t) {
          t.configs = {{"no.such", "5"}};
          t.partitions = 0;
        }),
        errc::invalid_config},
-      {"assigned", with([](auto& t) {
+      {"assigned",
+       with([](auto& t) {
          t.partitions = -1;
          t.assignment = {{1, {1}}, {0, {1}}};
        }),
        {},
        2},
-      {"assigned and counted", with([](auto& t) { t.assignment = {{0, {1}}}; }), errc::invalid_argument},
+      {"assigned and counted", with([](auto& t) {
+         t.assignment = {{0, {1}}};
+       }),
+       errc::invalid_argument},
       {"assigned with a gap", with([](auto& t) {
          t.partitions = -1;
          t.assignment = {{0, {1}}, {2, {1}}};
@@ -163,7 +187,8 @@ TEST_CASE("controller: topics of one request collide with each other, and the go
   broker_node b(4, 2);
   REQUIRE(b.start());
   std::vector<new_topic> topics{topic("a.b"), topic("a_b"), topic("ok", 3)};
-  const auto done = b.w.run(b.n, 1, b.control->create_topics(b.n.core(1), std::move(topics), false));
+  const auto done =
+      b.w.run(b.n, 1, b.control->create_topics(b.n.core(1), std::move(topics), false));
   REQUIRE(done);
   CHECK_FALSE((*done)[0].error);
   CHECK((*done)[1].error->code == errc::invalid_topic);
@@ -172,7 +197,8 @@ TEST_CASE("controller: topics of one request collide with each other, and the go
   CHECK(b.all_partitions_live());
 }
 
-TEST_CASE("controller: a deleted topic is gone everywhere, and one made again is another and empty") {
+TEST_CASE(
+    "controller: a deleted topic is gone everywhere, and one made again is another and empty") {
   broker_node b(5, 3);
   REQUIRE(b.start());
   REQUIRE_FALSE(b.create(topic("t", 4)).error);
@@ -214,9 +240,15 @@ TEST_CASE("controller: partitions are added, on all cores, and the old ones stay
       {"far too many", {"t", INT32_MAX, std::nullopt}, errc::policy_violation},
       {"unknown", {"nobody", 3, std::nullopt}, errc::unknown_topic_or_partition},
       {"none assigned", {"t", 3, std::vector<replica_list>{}}, errc::invalid_replica_assignment},
-      {"too many assigned", {"t", 3, std::vector<replica_list>{{1}, {1}}}, errc::invalid_replica_assignment},
-      {"assigned to a stranger", {"t", 3, std::vector<replica_list>{{2}}}, errc::invalid_replica_assignment},
-      {"assigned to nobody", {"t", 3, std::vector<replica_list>{{}}}, errc::invalid_replica_assignment},
+      {"too many assigned",
+       {"t", 3, std::vector<replica_list>{{1}, {1}}},
+       errc::invalid_replica_assignment},
+      {"assigned to a stranger",
+       {"t", 3, std::vector<replica_list>{{2}}},
+       errc::invalid_replica_assignment},
+      {"assigned to nobody",
+       {"t", 3, std::vector<replica_list>{{}}},
+       errc::invalid_replica_assignment},
       {"assigned", {"t", 3, std::vector<replica_list>{{1}}}, {}},
       {"more", {"t", 30, std::nullopt}, {}},
   };
@@ -235,7 +267,9 @@ TEST_CASE("controller: partitions are added, on all cores, and the old ones stay
   REQUIRE(b.stop());
 }
 
-TEST_CASE("controller: settings reach the snapshot and the logs, and survive a restart with other cores") {
+TEST_CASE(
+    "controller: settings reach the snapshot and the logs, and survive a restart with other "
+    "cores") {
   broker_node b(8, 3);
   REQUIRE(b.start());
   REQUIRE_FALSE(b.create(topic("t", 5)).error);
@@ -259,7 +293,8 @@ TEST_CASE("controller: settings reach the snapshot and the logs, and survive a r
   check();
 
   CHECK(b.alter({"nobody", changes, false}).error->code == errc::unknown_topic_or_partition);
-  CHECK(b.alter({"t", {{"no.such", config_op::set, "1"}}, false}).error->code == errc::invalid_config);
+  CHECK(b.alter({"t", {{"no.such", config_op::set, "1"}}, false}).error->code ==
+        errc::invalid_config);
   check();
   CHECK_FALSE(b.alter({"t", {{"segment.ms", config_op::set, "5"}}, true}).error);
   CHECK(b.seen().find("t")->config.overrides == config_overrides{{"segment.ms", "5"}});
@@ -276,115 +311,6 @@ TEST_CASE("controller: an override of the operator decides where a partition liv
   REQUIRE_FALSE(b.create(topic("t", 6)).error);
   for (const auto& p : b.seen().find("t")->partitions) CHECK(p.owner == base::core_id(2));
   CHECK(b.all_partitions_live());
-}
-
-TEST_CASE("controller: where a core cannot make its partitions, none are made and the name is free again") {
-  for (const unsigned cores : {1u, 3u}) {
-    broker_node b(10, cores);
-    REQUIRE(b.start());
-    REQUIRE_FALSE(b.create(topic("old", 2)).error);
-    b.n.disk().add_rule({.kind = reactor::op_kind::make_dir, .path_part = "/t-5", .error = 28});
-    CHECK(b.create(topic("t", 7)).error->code == errc::no_space);
-    CHECK(b.seen().find("t") == nullptr);
-    CHECK(b.all_partitions_live());
-    b.n.disk().add_rule({.kind = reactor::op_kind::make_dir, .path_part = "/old-3", .error = 28});
-    CHECK(b.grow({"old", 6, std::nullopt}).error->code == errc::no_space);
-    CHECK(b.seen().find("old")->partitions.size() == 2);
-    b.n.disk().clear_rules();
-    CHECK_FALSE(b.create(topic("t", 7)).error);
-    CHECK_FALSE(b.grow({"old", 6, std::nullopt}).error);
-    CHECK(b.all_partitions_live());
-    REQUIRE(b.stop());
-    b.rebuild(cores);
-    REQUIRE(b.start());
-    CHECK(b.seen().find("t")->partitions.size() == 7);
-    CHECK(b.seen().find("old")->partitions.size() == 6);
-    CHECK(b.all_partitions_live());
-  }
-}
-
-TEST_CASE("controller: where the catalog cannot be written, nothing changes") {
-  broker_node b(11, 2);
-  REQUIRE(b.start());
-  REQUIRE_FALSE(b.create(topic("t", 3)).error);
-  b.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "meta", .error = 28});
-  CHECK(b.create(topic("new")).error->code == errc::no_space);
-  CHECK(b.remove("t").error->code == errc::no_space);
-  CHECK(b.grow({"t", 5, std::nullopt}).error->code == errc::no_space);
-  CHECK(b.alter({"t", {{"segment.ms", config_op::set, "5"}}, false}).error->code == errc::no_space);
-  CHECK(b.seen().topics.size() == 1);
-  CHECK(b.seen(1).find("t")->partitions.size() == 3);
-  CHECK(b.seen(1).find("t")->config.overrides.empty());
-  CHECK(b.all_partitions_live());
-  b.n.disk().clear_rules();
-  CHECK_FALSE(b.remove("t").error);
-}
-
-TEST_CASE("controller: the directory of a deletion that was cut short is not given to a new topic") {
-  broker_node b(12);
-  REQUIRE(b.start());
-  REQUIRE_FALSE(b.create(topic("t", 2)).error);
-  REQUIRE(b.stop());
-  b.rebuild(1);
-  // What a crash between the catalog's write and the renaming leaves.
-  b.n.disk().make_directories(data_dir + "/meta");
-  const auto before = b.w.run(b.n, 0, b.store->load());
-  REQUIRE(before);
-  std::vector<meta_change> gone;
-  gone.push_back({topic_key("t"), std::nullopt});
-  REQUIRE(b.w.run(b.n, 0, b.store->put_if(before->revision, std::move(gone))));
-  REQUIRE(b.start());
-  CHECK(b.seen().topics.empty());
-  REQUIRE_FALSE(b.create(topic("t", 3)).error);
-  const std::string id(base::as_view(b.seen().find("t")->id.to_text()));
-  CHECK(b.n.disk().exists("/data/" + id + "-0"));
-  CHECK(b.n.disk().exists("/data/" + id + "-1"));
-  CHECK(b.n.disk().exists("/data/t-2"));
-  CHECK(b.all_partitions_live());
-  REQUIRE(b.stop());
-  b.rebuild(1);
-  REQUIRE(b.start());
-  CHECK(b.seen().find("t")->partitions.size() == 3);
-  CHECK(b.all_partitions_live());
-}
-
-TEST_CASE("controller: changes from all cores at once are carried out one by one") {
-  for (uint64_t seed = 1; seed <= 10; ++seed) {
-    broker_node b(seed, 3);
-    REQUIRE(b.start());
-    std::vector<std::unique_ptr<sim::started<base::result<admin_outcomes>>>> running;
-    for (unsigned i = 0; i < 30; ++i) {
-      std::vector<new_topic> topics{topic("t" + std::to_string(i % 10), 2)};
-      const unsigned core = i % 3;
-      running.push_back(b.w.start(b.n, core, b.control->create_topics(b.n.core(core), std::move(topics), false)));
-    }
-    REQUIRE(b.w.run_until([&] { return std::ranges::all_of(running, [](auto& r) { return r->done(); }); },
-                          base::seconds(60)));
-    int made = 0;
-    for (auto& r : running) {
-      const auto done = r->take();
-      REQUIRE(done);
-      if (!done->front().error) {
-        ++made;
-      } else {
-        CHECK(done->front().error->code == errc::topic_exists);
-      }
-    }
-    CHECK(made == 10);
-    CHECK(b.seen().topics.size() == 10);
-    CHECK(b.all_partitions_live());
-    REQUIRE(b.stop());
-  }
-}
-
-TEST_CASE("controller: a catalog file that is damaged refuses the start") {
-  broker_node b(13);
-  REQUIRE(b.start());
-  REQUIRE_FALSE(b.create(topic("t")).error);
-  REQUIRE(b.stop());
-  REQUIRE(b.n.disk().corrupt("/data/meta/catalog", 40, 1, sim::damage::flip_bit));
-  b.rebuild(1);
-  CHECK(b.start().error().code == errc::corrupt);
 }
 
 }  // namespace millrace::broker

@@ -12,11 +12,24 @@ TEST_CASE("names: Kafka's rules at their edges") {
     bool legal;
   };
   const row rows[] = {
-      {"a", true},           {"A-z_0.9", true},     {".lead", true},       {"trail.", true},
-      {"a..b", true},        {"...", true},         {"-", true},           {"", false},
-      {".", false},          {"..", false},         {"a/b", false},        {"sp ace", false},
-      {"a:b", false},        {"a\n", false},        {"\xc3\xa9", false},   {std::string("a\0b", 3), false},
-      {"@default", false},   {std::string(base::topic_name_bytes_max, 'x'), true},
+      {"a", true},
+      {"A-z_0.9", true},
+      {".lead", true},
+      {"trail.", true},
+      {"a..b", true},
+      {"...", true},
+      {"-", true},
+      {"", false},
+      {".", false},
+      {"..", false},
+      {"a/b", false},
+      {"sp ace", false},
+      {"a:b", false},
+      {"a\n", false},
+      {"\xc3\xa9", false},
+      {std::string("a\0b", 3), false},
+      {"@default", false},
+      {std::string(base::topic_name_bytes_max, 'x'), true},
       {std::string(base::topic_name_bytes_max + 1, 'x'), false},
   };
   for (const row& r : rows) {
@@ -32,9 +45,14 @@ TEST_CASE("names: a name is cut into stream and topic at its first dot") {
     std::string_view topic;
   };
   const row rows[] = {
-      {"orders", default_stream, "orders"}, {"shop.orders", "shop", "orders"}, {"a.b.c", "a", "b.c"},
-      {".lead", default_stream, ".lead"},   {"trail.", default_stream, "trail."}, {"a..b", "a", ".b"},
-      {"..", default_stream, ".."},         {".", default_stream, "."},
+      {"orders", default_stream, "orders"},
+      {"shop.orders", "shop", "orders"},
+      {"a.b.c", "a", "b.c"},
+      {".lead", default_stream, ".lead"},
+      {"trail.", default_stream, "trail."},
+      {"a..b", "a", ".b"},
+      {"..", default_stream, ".."},
+      {".", default_stream, "."},
   };
   for (const row& r : rows) {
     CAPTURE(r.name);

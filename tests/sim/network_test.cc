@@ -338,13 +338,14 @@ TEST_CASE("network: a full accept holds connections back, and nobody is lost") {
 
 TEST_CASE("network: a late cancel does not strike the receive that was armed after") {
   bool overtaken = false;
+  const std::vector<uint8_t> bytes = filled(20, 'z');
   for (uint64_t seed = 1; seed <= 80; ++seed) {
     sim::world_options options;
     options.network.multishot_end = 1;
     pair p(seed, options);
     receiver there(p.server.core(), p.far);
     there.start();
-    auto sending = p.w.start(p.client, 0, send(p.client.core(), p.near, filled(20, 'z')));
+    auto sending = p.w.start(p.client, 0, send(p.client.core(), p.near, bytes));
     p.w.run_for(base::microseconds(static_cast<int64_t>(seed)));
     const bool first = there.in_flight && there.ends.empty();
     if (first) p.server.core().cancel(there);

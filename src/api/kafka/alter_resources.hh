@@ -8,7 +8,8 @@
 #include "api/kafka/door.hh"
 #include "broker/catalog/topic_config.hh"
 
-/// What AlterConfigs and IncrementalAlterConfigs have in common: settings of several resources, changed each by itself.
+/// What AlterConfigs and IncrementalAlterConfigs have in common: settings of several resources,
+/// changed each by itself.
 
 namespace millrace::api::kafka {
 
@@ -27,12 +28,15 @@ struct resource_change {
   }
 };
 
-/// Carries them out; one that already has an error is left alone. A resource that comes twice is refused both times.
-reactor::task<void> alter_resources(door* d, std::vector<resource_change>* resources, bool validate_only);
+/// Carries them out; one that already has an error is left alone. A resource that comes twice is
+/// refused both times.
+reactor::task<void> alter_resources(door* d, std::vector<resource_change>* resources,
+                                    bool validate_only);
 
 /// Writes the outcomes into a response of either message.
 template <class Response, class Resource>
-base::result<Response> alter_response(wire::kafka::arena& memory, const std::vector<resource_change>& resources) {
+base::result<Response> alter_response(wire::kafka::arena& memory,
+                                      const std::vector<resource_change>& resources) {
   Response answer;
   TRY(answer.responses, memory.make_array<Resource>(resources.size()));
   for (size_t i = 0; i < resources.size(); ++i) {

@@ -7,8 +7,9 @@
 namespace millrace::api::kafka {
 namespace {
 
-/// Old librdkafka switches features on by single versions in these ranges: that is why Produce starts at 0 although 0-2
-/// are refused, and why FindCoordinator is here before there are groups (lz4 depends on it).
+/// Old librdkafka switches features on by single versions in these ranges: that is why Produce
+/// starts at 0 although 0-2 are refused, and why FindCoordinator is here before there are groups
+/// (lz4 depends on it).
 constexpr auto rows = std::to_array<served_api>({
     {0, 0, 9, nullptr},   // Produce
     {1, 4, 12, nullptr},  // Fetch

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-/// The operations that everybody may carry out while nobody has to say who they are, as bits by Kafka's numbers of
-/// operations (KIP-430): what Kafka answers without an authorizer.
+/// The operations that everybody may carry out while nobody has to say who they are, as bits by
+/// Kafka's numbers of operations (KIP-430): what Kafka answers without an authorizer.
 
 namespace millrace::api::kafka {
 

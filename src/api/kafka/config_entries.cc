@@ -10,10 +10,16 @@ std::vector<config_entry> describe_topic(const broker::config_overrides& overrid
                                          const broker::broker_settings& settings) {
   std::vector<config_entry> entries;
   for (const broker::config_key& key : broker::topic_config_keys()) {
-    config_entry entry{.name = key.name, .value = {}, .source = {}, .type = key.type, .read_only = false,
-                       .about = key.about, .synonyms = {}};
+    config_entry entry{.name = key.name,
+                       .value = {},
+                       .source = {},
+                       .type = key.type,
+                       .read_only = false,
+                       .about = key.about,
+                       .synonyms = {}};
     const auto own = overrides.find(key.name);
-    if (own != overrides.end()) entry.synonyms.push_back({key.name, own->second, config_source::topic});
+    if (own != overrides.end())
+      entry.synonyms.push_back({key.name, own->second, config_source::topic});
     const broker::broker_setting* set = settings.default_of(key.name);
     if (set != nullptr) {
       entry.synonyms.push_back({set->name, set->value, set->source});
@@ -38,8 +44,13 @@ std::vector<config_entry> describe_topic(const broker::config_overrides& overrid
 std::vector<config_entry> describe_broker(const broker::broker_settings& settings) {
   std::vector<config_entry> entries;
   for (const broker::broker_setting& s : settings.all) {
-    entries.push_back({.name = s.name, .value = s.value, .source = s.source, .type = s.type, .read_only = true,
-                       .about = s.about, .synonyms = {{s.name, s.value, s.source}}});
+    entries.push_back({.name = s.name,
+                       .value = s.value,
+                       .source = s.source,
+                       .type = s.type,
+                       .read_only = true,
+                       .about = s.about,
+                       .synonyms = {{s.name, s.value, s.source}}});
   }
   std::ranges::sort(entries, {}, &config_entry::name);
   return entries;

@@ -7,8 +7,8 @@
 #include "broker/catalog/broker_settings.hh"
 #include "broker/catalog/topic_config.hh"
 
-/// Settings as DescribeConfigs and CreateTopics show them. Pure functions; the views point into the arguments and into
-/// constants.
+/// Settings as DescribeConfigs and CreateTopics show them. Pure functions; the views point into the
+/// arguments and into constants.
 
 namespace millrace::api::kafka {
 

@@ -9,7 +9,8 @@ int16_t error_code(base::error why) noexcept {
     case errc::io:
     case errc::no_space:
     case errc::storage:
-    case errc::no_memory:  // of these two: clients try again, and find what they need elsewhere or later
+    case errc::no_memory:  // of these two: clients try again, and find what they need elsewhere or
+                           // later
     case errc::busy:
       return 56;  // KAFKA_STORAGE_ERROR
     case errc::closed:

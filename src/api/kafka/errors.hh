@@ -4,7 +4,8 @@
 
 #include "base/result.hh"
 
-/// Kafka's error codes: the one table from our errors to them, and names for those that only a door has a use for.
+/// Kafka's error codes: the one table from our errors to them, and names for those that only a door
+/// has a use for.
 
 namespace millrace::api::kafka {
 

@@ -12,7 +12,8 @@ using wire::kafka::delete_topics_request;
 using wire::kafka::delete_topics_response;
 using wire::kafka::delete_topics_response_deletable_topic_result;
 
-/// Kafka's own rule: clients before this version do not know the code for "deletion is switched off".
+/// Kafka's own rule: clients before this version do not know the code for "deletion is switched
+/// off".
 constexpr int16_t deletion_disabled_since = 3;
 
 int16_t outcome_code(const broker::admin_outcome& outcome) {
@@ -38,7 +39,8 @@ handled handle_delete_topics(request_context& request) {
   for (const auto& [name, count] : times) {
     const broker::topic_info* topic = request.door.topics().find(name);
     if (!allowed) {
-      codes[name] = request.version >= deletion_disabled_since ? code::topic_deletion_disabled : code::invalid_request;
+      codes[name] = request.version >= deletion_disabled_since ? code::topic_deletion_disabled
+                                                               : code::invalid_request;
     } else if (count > 1) {
       codes[name] = code::invalid_request;
     } else if (topic == nullptr) {
@@ -49,13 +51,15 @@ handled handle_delete_topics(request_context& request) {
     }
   }
   if (!ids.empty()) {
-    const auto done = co_await request.door.controller().delete_topics(request.door.on(), std::move(ids));
+    const auto done =
+        co_await request.door.controller().delete_topics(request.door.on(), std::move(ids));
     for (size_t i = 0; i < deleted.size(); ++i) {
       codes[deleted[i]] = done ? outcome_code((*done)[i]) : error_code(done.error());
     }
   }
   delete_topics_response answer;
-  CO_TRY(answer.responses, request.memory.make_array<delete_topics_response_deletable_topic_result>(codes.size()));
+  CO_TRY(answer.responses,
+         request.memory.make_array<delete_topics_response_deletable_topic_result>(codes.size()));
   size_t at = 0;
   for (const std::string_view name : asked.topic_names) {
     const auto found = codes.find(name);

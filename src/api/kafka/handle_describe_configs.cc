@@ -19,16 +19,21 @@ using wire::kafka::describe_configs_response_result;
 using wire::kafka::describe_configs_response_synonym;
 
 /// Only the settings asked for; null and none mean all.
-void keep_asked(std::vector<config_entry>& entries, const describe_configs_request_resource& resource) {
+void keep_asked(std::vector<config_entry>& entries,
+                const describe_configs_request_resource& resource) {
   if (!resource.configuration_keys || resource.configuration_keys->empty()) return;
-  std::vector<std::string_view> keys(resource.configuration_keys->begin(), resource.configuration_keys->end());
+  std::vector<std::string_view> keys(resource.configuration_keys->begin(),
+                                     resource.configuration_keys->end());
   std::ranges::sort(keys);
-  std::erase_if(entries, [&](const config_entry& e) { return !std::ranges::binary_search(keys, e.name); });
+  std::erase_if(entries,
+                [&](const config_entry& e) { return !std::ranges::binary_search(keys, e.name); });
 }
 
-base::result<void> write(wire::kafka::arena& memory, const describe_configs_request& asked, const config_entry& entry,
+base::result<void> write(wire::kafka::arena& memory, const describe_configs_request& asked,
+                         const config_entry& entry,
                          describe_configs_response_resource_result& out) {
-  // Entries of the broker's settings and of the snapshot outlive the answer; it is encoded before anything is awaited.
+  // Entries of the broker's settings and of the snapshot outlive the answer; it is encoded before
+  // anything is awaited.
   out.name = entry.name;
   out.value = entry.value;
   out.read_only = entry.read_only;
@@ -50,7 +55,8 @@ void refuse(describe_configs_response_result& out, int16_t error, std::string_vi
 }
 
 /// The settings of a resource; what is wrong with it goes into `out`.
-std::vector<config_entry> entries_of(request_context& request, const describe_configs_request_resource& resource,
+std::vector<config_entry> entries_of(request_context& request,
+                                     const describe_configs_request_resource& resource,
                                      describe_configs_response_result& out) {
   const broker::broker_settings& settings = request.door.controller().settings();
   const std::string_view name = resource.resource_name;
@@ -75,10 +81,11 @@ std::vector<config_entry> entries_of(request_context& request, const describe_co
 }  // namespace
 
 handled handle_describe_configs(request_context& request) {
-  CO_TRY(const describe_configs_request asked,
-         wire::kafka::decode<describe_configs_request>(request.body, request.version, request.memory));
+  CO_TRY(const describe_configs_request asked, wire::kafka::decode<describe_configs_request>(
+                                                   request.body, request.version, request.memory));
   describe_configs_response answer;
-  CO_TRY(answer.results, request.memory.make_array<describe_configs_response_result>(asked.resources.size()));
+  CO_TRY(answer.results,
+         request.memory.make_array<describe_configs_response_result>(asked.resources.size()));
   for (size_t r = 0; r < asked.resources.size(); ++r) {
     const describe_configs_request_resource& resource = asked.resources[r];
     describe_configs_response_result& out = answer.results[r];
@@ -86,7 +93,8 @@ handled handle_describe_configs(request_context& request) {
     out.resource_name = resource.resource_name;
     std::vector<config_entry> entries = entries_of(request, resource, out);
     keep_asked(entries, resource);
-    CO_TRY(out.configs, request.memory.make_array<describe_configs_response_resource_result>(entries.size()));
+    CO_TRY(out.configs,
+           request.memory.make_array<describe_configs_response_resource_result>(entries.size()));
     for (size_t i = 0; i < entries.size(); ++i) {
       CO_TRY_CHECK(write(request.memory, asked, entries[i], out.configs[i]));
     }

@@ -33,7 +33,8 @@ std::vector<std::string_view> names_asked(const metadata_request& asked) {
   return names;
 }
 
-/// What a topic's making that failed answers: what is tried again finds the broker in a better state.
+/// What a topic's making that failed answers: what is tried again finds the broker in a better
+/// state.
 int16_t creation_code(base::error why) {
   switch (why.code) {
     case base::errc::topic_exists:
@@ -51,11 +52,13 @@ int16_t creation_code(base::error why) {
 using creation_codes = std::map<std::string, int16_t, std::less<>>;
 
 /// Makes the topics that are not there; what could not be made is in the answer.
-reactor::task<creation_codes> create_missing(request_context& request, std::vector<broker::new_topic> missing) {
+reactor::task<creation_codes> create_missing(request_context& request,
+                                             std::vector<broker::new_topic> missing) {
   creation_codes codes;
   std::vector<std::string> names;
   for (const auto& t : missing) names.push_back(t.name);
-  auto made = co_await request.door.controller().create_topics(request.door.on(), std::move(missing), false);
+  auto made = co_await request.door.controller().create_topics(request.door.on(),
+                                                               std::move(missing), false);
   for (size_t i = 0; i < names.size(); ++i) {
     const std::optional<base::error> why = made ? (*made)[i].error : made.error();
     if (why) codes[names[i]] = creation_code(*why);
@@ -80,7 +83,8 @@ class answer_builder {
     if (!settings().rack.empty()) me.rack = settings().rack;
     answer.cluster_id = request_.door.topics().cluster_id;
     answer.controller_id = settings().node_id;
-    if (asked_.include_cluster_authorized_operations) answer.cluster_authorized_operations = cluster_operations;
+    if (asked_.include_cluster_authorized_operations)
+      answer.cluster_authorized_operations = cluster_operations;
     return {};
   }
 
@@ -88,7 +92,8 @@ class answer_builder {
     out.name = topic.name;
     out.topic_id = topic.id;
     out.is_internal = topic.internal;
-    if (asked_.include_topic_authorized_operations) out.topic_authorized_operations = topic_operations;
+    if (asked_.include_topic_authorized_operations)
+      out.topic_authorized_operations = topic_operations;
     TRY(out.partitions, memory_.make_array<metadata_response_partition>(topic.partitions.size()));
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
       metadata_response_partition& p = out.partitions[i];
@@ -123,7 +128,8 @@ base::result<void> answer_all(request_context& request, const metadata_request& 
 }
 
 base::result<void> answer_named(request_context& request, const metadata_request& asked,
-                                const std::vector<std::string_view>& names, const creation_codes& failed) {
+                                const std::vector<std::string_view>& names,
+                                const creation_codes& failed) {
   answer_builder build(request, asked);
   TRY_CHECK(build.begin());
   TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(names.size()));
@@ -137,7 +143,7 @@ base::result<void> answer_named(request_context& request, const metadata_request
     out.name = names[i];
     out.error_code = broker::topic_name_problem(names[i]) != nullptr ? code::invalid_topic
                      : why != failed.end() && why->second != 0       ? why->second
-                                                                     : code::unknown_topic_or_partition;
+                                                               : code::unknown_topic_or_partition;
   }
   request.respond(build.answer);
   return {};
@@ -155,7 +161,9 @@ handled handle_metadata(request_context& request) {
   std::vector<broker::new_topic> missing;
   if (asked.allow_auto_topic_creation && request.door.options().auto_create_topics) {
     for (const std::string_view name : names) {
-      if (broker::topic_name_problem(name) != nullptr || request.door.topics().find(name) != nullptr) continue;
+      if (broker::topic_name_problem(name) != nullptr ||
+          request.door.topics().find(name) != nullptr)
+        continue;
       missing.push_back({.name = std::string(name), .assignment = {}, .configs = {}});
     }
   }

@@ -33,7 +33,7 @@ struct new_topic {
 /// More partitions for a topic.
 struct partition_growth {
   std::string topic;
-  int32_t total = 0;  ///< that it shall have
+  int32_t total = 0;                                    ///< that it shall have
   std::optional<std::vector<replica_list>> assignment;  ///< of the new ones
 };
 
@@ -44,8 +44,8 @@ struct topic_alteration {
   bool replace = false;  ///< what is not named is removed (AlterConfigs)
 };
 
-/// What came of one of them. Errors: each change says which; storage, no_space and io where it could not be made durable,
-/// closed where the broker stops.
+/// What came of one of them. Errors: each change says which; storage, no_space and io where it
+/// could not be made durable, closed where the broker stops.
 struct admin_outcome {
   std::optional<base::error> error;
   std::string why;  ///< for people, where there is more to say than the code
@@ -54,7 +54,9 @@ struct admin_outcome {
   int16_t replication_factor = 0;
   config_overrides overrides;
 
-  void refuse(base::errc code, std::string text = {}) { refuse(base::error{code, 0, 0}, std::move(text)); }
+  void refuse(base::errc code, std::string text = {}) {
+    refuse(base::error{code, 0, 0}, std::move(text));
+  }
   void refuse(base::error e, std::string text = {}) {
     error = e;
     why = std::move(text);

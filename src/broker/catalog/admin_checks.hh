@@ -3,25 +3,30 @@
 #include "broker/catalog/admin.hh"
 #include "broker/catalog/topic_table.hh"
 
-/// Whether administration may do what it is asked: the rules of Kafka's controller for one node. Pure functions over the
-/// topics as they are; on success they give what shall be stored, otherwise the outcome says why not.
+/// Whether administration may do what it is asked: the rules of Kafka's controller for one node.
+/// Pure functions over the topics as they are; on success they give what shall be stored, otherwise
+/// the outcome says why not.
 
 namespace millrace::broker {
 
-/// A new topic under `id`. Errors, in Kafka's order: invalid_topic, topic_exists, invalid_topic (collision),
-/// invalid_config, invalid_argument (assignment beside counts), invalid_replica_assignment, invalid_replication_factor,
-/// invalid_partitions.
-std::optional<stored_topic> check_new_topic(const new_topic& asked, const base::uuid& id, const topic_table& topics,
-                                            const broker_settings& settings, admin_outcome& outcome);
+/// A new topic under `id`. Errors, in Kafka's order: invalid_topic, topic_exists, invalid_topic
+/// (collision), invalid_config, invalid_argument (assignment beside counts),
+/// invalid_replica_assignment, invalid_replication_factor, invalid_partitions.
+std::optional<stored_topic> check_new_topic(const new_topic& asked, const base::uuid& id,
+                                            const topic_table& topics,
+                                            const broker_settings& settings,
+                                            admin_outcome& outcome);
 
-/// Errors: unknown_topic_or_partition, invalid_partitions (not more than there are), invalid_replica_assignment,
-/// policy_violation.
+/// Errors: unknown_topic_or_partition, invalid_partitions (not more than there are),
+/// invalid_replica_assignment, policy_violation.
 std::optional<stored_topic> check_growth(const partition_growth& asked, const topic_table& topics,
                                          const broker_settings& settings, admin_outcome& outcome);
 
 /// Errors: unknown_topic_or_partition, those of apply_changes.
-std::optional<stored_topic> check_alteration(const topic_alteration& asked, const topic_table& topics,
-                                             const broker_settings& settings, admin_outcome& outcome);
+std::optional<stored_topic> check_alteration(const topic_alteration& asked,
+                                             const topic_table& topics,
+                                             const broker_settings& settings,
+                                             admin_outcome& outcome);
 
 /// The partitions that a request for new topics makes in all.
 int64_t partitions_asked(const std::vector<new_topic>& topics, const broker_settings& settings);

@@ -6,21 +6,21 @@
 
 #include "broker/catalog/config_keys.hh"
 
-/// What the operator decided about the whole broker, as far as topics and administration are concerned. Plain values; the
-/// server fills them before anything starts, and nothing changes them.
+/// What the operator decided about the whole broker, as far as topics and administration are
+/// concerned. Plain values; the server fills them before anything starts, and nothing changes them.
 
 namespace millrace::broker {
 
 /// As DescribeConfigs numbers them.
 enum class config_source : int8_t {
-  topic = 1,             ///< set for the topic itself
-  static_broker = 4,     ///< in the file, the environment or a flag
+  topic = 1,          ///< set for the topic itself
+  static_broker = 4,  ///< in the file, the environment or a flag
   built_in = 5,
 };
 
 /// One setting of the broker, as DescribeConfigs shows it.
 struct broker_setting {
-  std::string name;   ///< Kafka's, where Kafka has it
+  std::string name;  ///< Kafka's, where Kafka has it
   std::string value;
   config_source source = config_source::built_in;
   config_type type = config_type::string;
@@ -36,7 +36,8 @@ struct broker_settings {
   bool delete_topics = true;  ///< delete.topic.enable
   std::vector<broker_setting> all;
 
-  /// The setting that is a topic key's default; null where the broker has none, and Kafka's default holds.
+  /// The setting that is a topic key's default; null where the broker has none, and Kafka's default
+  /// holds.
   const broker_setting* default_of(std::string_view topic_key) const {
     for (const broker_setting& s : all) {
       if (s.topic_key == topic_key) return &s;

@@ -3,9 +3,10 @@
 #include "broker/catalog/snapshot.hh"
 #include "reactor/mailbox.hh"
 
-/// One core's view of the catalog: the current snapshot. The controller changes it by mail; a request looks at one snapshot
-/// from its decoding to its first wait. Beside it the credit for calls that administration and rare requests make to other
-/// cores, so that a client cannot fill the rings between them.
+/// One core's view of the catalog: the current snapshot. The controller changes it by mail; a
+/// request looks at one snapshot from its decoding to its first wait. Beside it the credit for
+/// calls that administration and rare requests make to other cores, so that a client cannot fill
+/// the rings between them.
 
 namespace millrace::broker {
 

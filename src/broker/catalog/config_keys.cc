@@ -22,84 +22,116 @@ constexpr bool yes = true;
 constexpr bool not_yet = false;
 using enum config_type;
 
+struct range {
+  int64_t least;
+  int64_t most;
+};
+consteval range from(int64_t least) { return {least, INT64_MAX}; }
+
+// A row of each kind: name, default, the broker's key, whether it works, what is allowed, and why
+// it exists.
+using text = std::string_view;
+consteval config_key longs(text name, text initial, text broker_key, bool works, range r,
+                           text about) {
+  return {name, int64, initial, broker_key, works, r.least, r.most, {}, about};
+}
+consteval config_key ints(text name, text initial, text broker_key, bool works, range r,
+                          text about) {
+  return {name, int32, initial, broker_key, works, r.least, r.most, {}, about};
+}
+consteval config_key words(text name, config_type type, text initial, text broker_key, bool works,
+                           std::span<const text> choices, text about) {
+  return {name, type, initial, broker_key, works, 0, 0, choices, about};
+}
+/// Switches: all are off, and none works yet.
+consteval config_key flag(text name, text broker_key, text about) {
+  return {name, boolean, "false", broker_key, not_yet, 0, 0, {}, about};
+}
+/// A number from 0 to 1.
+consteval config_key share(text name, text initial, text broker_key, text about) {
+  return {name, float64, initial, broker_key, not_yet, 0, 1, {}, about};
+}
+
 constexpr auto keys = std::to_array<config_key>({
-    {"cleanup.policy", list, "delete", "log.cleanup.policy", not_yet, 0, 0, policies,
-     "What happens to old segments: they are deleted, or compacted to the last record of each key."},
-    {"compression.gzip.level", int32, "-1", "compression.gzip.level", not_yet, -1, 9, {},
-     "Level of gzip where compression.type is gzip."},
-    {"compression.lz4.level", int32, "9", "compression.lz4.level", not_yet, 1, 17, {},
-     "Level of lz4 where compression.type is lz4."},
-    {"compression.type", string, "producer", "compression.type", yes, 0, 0, codecs,
-     "Codec of stored batches; producer keeps the one that a batch came with."},
-    {"compression.zstd.level", int32, "3", "compression.zstd.level", not_yet, -131072, 22, {},
-     "Level of zstd where compression.type is zstd."},
-    {"delete.retention.ms", int64, "86400000", "log.cleaner.delete.retention.ms", not_yet, 0, INT64_MAX, {},
-     "How long a tombstone stays readable in a compacted topic."},
-    {"errors.deadletterqueue.group.enable", boolean, "false", "", not_yet, 0, 0, {},
-     "Whether share groups may use the topic for records that they could not process."},
-    {"file.delete.delay.ms", int64, "60000", "log.segment.delete.delay.ms", not_yet, 0, INT64_MAX, {},
-     "How long the files of a removed segment stay on disk."},
-    {"flush.messages", int64, longest, "log.flush.interval.messages", yes, 1, INT64_MAX, {},
-     "Records after which a flush is due at the latest; a flush before each answer meets every bound."},
-    {"flush.ms", int64, longest, "log.flush.interval.ms", yes, 0, INT64_MAX, {},
-     "Time after which a flush is due at the latest; a flush before each answer meets every bound."},
-    {"follower.replication.throttled.replicas", list, "", "", not_yet, 0, 0, {},
-     "Replicas whose fetching of this topic is slowed down."},
-    {"index.interval.bytes", int32, "4096", "log.index.interval.bytes", yes, 0, int32_most, {},
-     "Bytes of log between two entries of an index."},
-    {"leader.replication.throttled.replicas", list, "", "", not_yet, 0, 0, {},
-     "Replicas whose being fetched from for this topic is slowed down."},
-    {"local.retention.bytes", int64, "-2", "log.local.retention.bytes", not_yet, -2, INT64_MAX, {},
-     "Bytes of a tiered partition that stay on local disks; -2: as retention.bytes."},
-    {"local.retention.ms", int64, "-2", "log.local.retention.ms", not_yet, -2, INT64_MAX, {},
-     "Time that segments of a tiered partition stay on local disks; -2: as retention.ms."},
-    {"max.compaction.lag.ms", int64, longest, "log.cleaner.max.compaction.lag.ms", not_yet, 1, INT64_MAX, {},
-     "Time after which a record may no longer stay uncompacted."},
-    {"max.decompressed.message.bytes", int32, "2147483639", "", yes, 1, int32_most, {},
-     "Most bytes that the records of one compressed batch may have when it is opened."},
-    {"max.message.bytes", int32, "1048588", "message.max.bytes", yes, 0, int32_most, {},
-     "Largest batch of records, compressed as it came."},
-    {"message.timestamp.after.max.ms", int64, "3600000", "log.message.timestamp.after.max.ms", yes, 0, INT64_MAX, {},
-     "How far a record's CreateTime may lie in the broker's future."},
-    {"message.timestamp.before.max.ms", int64, longest, "log.message.timestamp.before.max.ms", yes, 0, INT64_MAX, {},
-     "How far a record's CreateTime may lie in the broker's past."},
-    {"message.timestamp.type", string, "CreateTime", "log.message.timestamp.type", yes, 0, 0, timestamp_types,
-     "Whose clock a record's time is: its producer's, or the broker's when it is appended."},
-    {"millrace.ack", string, "durable", "millrace.ack", yes, 0, 0, acks,
-     "When a produce is answered: durable, when its bytes are on stable storage; memory, before, so that a crash of the "
-     "process or the machine loses what was answered last."},
-    {"min.cleanable.dirty.ratio", float64, "0.5", "log.cleaner.min.cleanable.ratio", not_yet, 0, 1, {},
-     "Share of a log not yet compacted at which compaction begins."},
-    {"min.compaction.lag.ms", int64, "0", "log.cleaner.min.compaction.lag.ms", not_yet, 0, INT64_MAX, {},
-     "Time for which a record stays uncompacted at least."},
-    {"min.insync.replicas", int32, "1", "min.insync.replicas", not_yet, 1, int32_most, {},
-     "Replicas that must have a record before acks=all is answered."},
-    {"preallocate", boolean, "false", "log.preallocate", not_yet, 0, 0, {},
-     "Whether the whole space of a segment is allocated when it is opened."},
-    {"remote.copy.lag.bytes", int64, "-1", "", not_yet, -1, INT64_MAX, {},
-     "Bytes by which copying to the remote tier may be behind."},
-    {"remote.copy.lag.ms", int64, "0", "", not_yet, -1, INT64_MAX, {},
-     "Time by which copying to the remote tier may be behind."},
-    {"remote.log.copy.disable", boolean, "false", "", not_yet, 0, 0, {},
-     "Whether nothing more is copied to the remote tier."},
-    {"remote.log.delete.on.disable", boolean, "false", "", not_yet, 0, 0, {},
-     "Whether data in the remote tier is deleted when tiering is switched off."},
-    {"remote.storage.enable", boolean, "false", "", not_yet, 0, 0, {},
-     "Whether closed segments are copied to a remote tier."},
-    {"retention.bytes", int64, "-1", "log.retention.bytes", not_yet, -1, INT64_MAX, {},
-     "Size of a partition above which its oldest segments are deleted; -1: without bound."},
-    {"retention.ms", int64, "604800000", "log.retention.ms", not_yet, -1, INT64_MAX, {},
-     "Age at which a segment is deleted; -1: never."},
-    {"segment.bytes", int32, "1073741824", "log.segment.bytes", yes, 1048576, int32_most, {},
-     "Size at which a segment is closed and the next one opened."},
-    {"segment.index.bytes", int32, "10485760", "log.index.size.max.bytes", yes, 4, int32_most, {},
-     "Largest index of one segment; a full one closes the segment."},
-    {"segment.jitter.ms", int64, "0", "log.roll.jitter.ms", not_yet, 0, INT64_MAX, {},
-     "Random time taken off segment.ms, so that segments do not roll all at once."},
-    {"segment.ms", int64, "604800000", "log.roll.ms", yes, 1, INT64_MAX, {},
-     "Age at which a segment is closed although it is not full."},
-    {"unclean.leader.election.enable", boolean, "false", "unclean.leader.election.enable", not_yet, 0, 0, {},
-     "Whether a replica that lacks acknowledged records may become the leader."},
+    words("cleanup.policy", list, "delete", "log.cleanup.policy", not_yet, policies,
+          "What happens to old segments: they are deleted, or compacted to the last record of each "
+          "key."),
+    ints("compression.gzip.level", "-1", "compression.gzip.level", not_yet, {-1, 9},
+         "Level of gzip where compression.type is gzip."),
+    ints("compression.lz4.level", "9", "compression.lz4.level", not_yet, {1, 17},
+         "Level of lz4 where compression.type is lz4."),
+    words("compression.type", string, "producer", "compression.type", yes, codecs,
+          "Codec of stored batches; producer keeps the one that a batch came with."),
+    ints("compression.zstd.level", "3", "compression.zstd.level", not_yet, {-131072, 22},
+         "Level of zstd where compression.type is zstd."),
+    longs("delete.retention.ms", "86400000", "log.cleaner.delete.retention.ms", not_yet, from(0),
+          "How long a tombstone stays readable in a compacted topic."),
+    flag("errors.deadletterqueue.group.enable", "",
+         "Whether share groups may use the topic for records that they could not process."),
+    longs("file.delete.delay.ms", "60000", "log.segment.delete.delay.ms", not_yet, from(0),
+          "How long the files of a removed segment stay on disk."),
+    longs("flush.messages", longest, "log.flush.interval.messages", yes, from(1),
+          "Records after which a flush is due at the latest; a flush before each answer meets "
+          "every bound."),
+    longs("flush.ms", longest, "log.flush.interval.ms", yes, from(0),
+          "Time after which a flush is due at the latest; a flush before each answer meets every "
+          "bound."),
+    words("follower.replication.throttled.replicas", list, "", "", not_yet, {},
+          "Replicas whose fetching of this topic is slowed down."),
+    ints("index.interval.bytes", "4096", "log.index.interval.bytes", yes, {0, int32_most},
+         "Bytes of log between two entries of an index."),
+    words("leader.replication.throttled.replicas", list, "", "", not_yet, {},
+          "Replicas whose being fetched from for this topic is slowed down."),
+    longs("local.retention.bytes", "-2", "log.local.retention.bytes", not_yet, from(-2),
+          "Bytes of a tiered partition that stay on local disks; -2: as retention.bytes."),
+    longs("local.retention.ms", "-2", "log.local.retention.ms", not_yet, from(-2),
+          "Time that segments of a tiered partition stay on local disks; -2: as retention.ms."),
+    longs("max.compaction.lag.ms", longest, "log.cleaner.max.compaction.lag.ms", not_yet, from(1),
+          "Time after which a record may no longer stay uncompacted."),
+    ints("max.decompressed.message.bytes", "2147483639", "", yes, {1, int32_most},
+         "Most bytes that the records of one compressed batch may have when it is opened."),
+    ints("max.message.bytes", "1048588", "message.max.bytes", yes, {0, int32_most},
+         "Largest batch of records, compressed as it came."),
+    longs("message.timestamp.after.max.ms", "3600000", "log.message.timestamp.after.max.ms", yes,
+          from(0), "How far a record's CreateTime may lie in the broker's future."),
+    longs("message.timestamp.before.max.ms", longest, "log.message.timestamp.before.max.ms", yes,
+          from(0), "How far a record's CreateTime may lie in the broker's past."),
+    words("message.timestamp.type", string, "CreateTime", "log.message.timestamp.type", yes,
+          timestamp_types,
+          "Whose clock a record's time is: its producer's, or the broker's when it is appended."),
+    words("millrace.ack", string, "durable", "millrace.ack", yes, acks,
+          "When a produce is answered: durable, when its bytes are on stable storage; memory, "
+          "before, so that a crash of the process or the machine loses what was answered last."),
+    share("min.cleanable.dirty.ratio", "0.5", "log.cleaner.min.cleanable.ratio",
+          "Share of a log not yet compacted at which compaction begins."),
+    longs("min.compaction.lag.ms", "0", "log.cleaner.min.compaction.lag.ms", not_yet, from(0),
+          "Time for which a record stays uncompacted at least."),
+    ints("min.insync.replicas", "1", "min.insync.replicas", not_yet, {1, int32_most},
+         "Replicas that must have a record before acks=all is answered."),
+    flag("preallocate", "log.preallocate",
+         "Whether the whole space of a segment is allocated when it is opened."),
+    longs("remote.copy.lag.bytes", "-1", "", not_yet, from(-1),
+          "Bytes by which copying to the remote tier may be behind."),
+    longs("remote.copy.lag.ms", "0", "", not_yet, from(-1),
+          "Time by which copying to the remote tier may be behind."),
+    flag("remote.log.copy.disable", "", "Whether nothing more is copied to the remote tier."),
+    flag("remote.log.delete.on.disable", "",
+         "Whether data in the remote tier is deleted when tiering is switched off."),
+    flag("remote.storage.enable", "", "Whether closed segments are copied to a remote tier."),
+    longs("retention.bytes", "-1", "log.retention.bytes", not_yet, from(-1),
+          "Size of a partition above which its oldest segments are deleted; -1: without bound."),
+    longs("retention.ms", "604800000", "log.retention.ms", not_yet, from(-1),
+          "Age at which a segment is deleted; -1: never."),
+    ints("segment.bytes", "1073741824", "log.segment.bytes", yes, {1048576, int32_most},
+         "Size at which a segment is closed and the next one opened."),
+    ints("segment.index.bytes", "10485760", "log.index.size.max.bytes", yes, {4, int32_most},
+         "Largest index of one segment; a full one closes the segment."),
+    longs("segment.jitter.ms", "0", "log.roll.jitter.ms", not_yet, from(0),
+          "Random time taken off segment.ms, so that segments do not roll all at once."),
+    longs("segment.ms", "604800000", "log.roll.ms", yes, from(1),
+          "Age at which a segment is closed although it is not full."),
+    flag("unclean.leader.election.enable", "unclean.leader.election.enable",
+         "Whether a replica that lacks acknowledged records may become the leader."),
 });
 static_assert(std::ranges::is_sorted(keys, {}, &config_key::name));
 
@@ -124,9 +156,13 @@ std::string bounds(const config_key& key) {
 
 std::string integer_problem(const config_key& key, std::string_view value) {
   const auto number = base::parse_integer<int64_t>(value);
-  const int64_t type_most = key.type == int64 ? INT64_MAX : key.type == int32 ? INT32_MAX : INT16_MAX;
+  const int64_t type_most = key.type == int64   ? INT64_MAX
+                            : key.type == int32 ? INT32_MAX
+                                                : INT16_MAX;
   const bool fits = number && *number <= type_most && *number >= -type_most - 1;
-  if (!fits) return problem(key, value, "not a number of type " + std::string(key.type == int64 ? "long" : "int"));
+  if (!fits)
+    return problem(key, value,
+                   "not a number of type " + std::string(key.type == int64 ? "long" : "int"));
   if (*number < key.least || *number > key.most) return problem(key, value, bounds(key));
   return {};
 }
@@ -142,7 +178,8 @@ std::optional<double> parse_double(std::string_view value) {
 std::string list_problem(const config_key& key, std::string_view value) {
   if (key.choices.empty()) return {};
   for (const std::string_view element : list_elements(value)) {
-    if (std::ranges::find(key.choices, element) == key.choices.end()) return problem(key, value, "not one that exists");
+    if (std::ranges::find(key.choices, element) == key.choices.end())
+      return problem(key, value, "not one that exists");
   }
   return {};
 }
@@ -179,7 +216,8 @@ std::string value_problem(const config_key& key, std::string_view raw) {
   switch (key.type) {
     case boolean: {
       const std::string word = lower(value);
-      return word == "true" || word == "false" ? std::string() : problem(key, value, "must be true or false");
+      return word == "true" || word == "false" ? std::string()
+                                               : problem(key, value, "must be true or false");
     }
     case int16:
     case int32:
@@ -188,13 +226,15 @@ std::string value_problem(const config_key& key, std::string_view raw) {
     case float64: {
       const auto number = parse_double(value);
       if (!number) return problem(key, value, "not a number");
-      const bool within = *number >= static_cast<double>(key.least) && *number <= static_cast<double>(key.most);
+      const bool within =
+          *number >= static_cast<double>(key.least) && *number <= static_cast<double>(key.most);
       return within ? std::string() : problem(key, value, bounds(key));
     }
     case list:
       return list_problem(key, value);
     case string:
-      if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end()) return {};
+      if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end())
+        return {};
       return problem(key, value, "not one that exists");
   }
   return problem(key, value, {});

@@ -6,8 +6,9 @@
 #include <string_view>
 #include <vector>
 
-/// The settings that a topic may have: one row each for what reading, checking and describing them needs. Names, types
-/// and defaults are Kafka's (TopicConfig and LogConfig, 4.4); `millrace.ack` is ours.
+/// The settings that a topic may have: one row each for what reading, checking and describing them
+/// needs. Names, types and defaults are Kafka's (TopicConfig and LogConfig, 4.4); `millrace.ack` is
+/// ours.
 
 namespace millrace::broker {
 

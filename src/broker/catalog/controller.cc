@@ -55,7 +55,8 @@ reactor::task<base::result<void>> controller::load() {
     for (const auto& [setting, text] : topic->overrides) {
       const std::string why = setting_problem(setting, text, options_.settings);
       if (!why.empty()) {
-        home_.log().warn("broker", "topic setting without effect", base::field("topic", name), base::field("why", why));
+        home_.log().warn("broker", "topic setting without effect", base::field("topic", name),
+                         base::field("why", why));
       }
     }
     topics_.insert(std::move(*topic));
@@ -77,7 +78,8 @@ std::vector<known_log> controller::logs() const {
   return all;
 }
 
-reactor::task<base::result<void>> controller::start(std::vector<broker_core*> brokers, std::vector<catalog*> catalogs) {
+reactor::task<base::result<void>> controller::start(std::vector<broker_core*> brokers,
+                                                    std::vector<catalog*> catalogs) {
   ASSERT(brokers.size() == options_.placement.cores() && catalogs.size() == brokers.size());
   brokers_ = std::move(brokers);
   catalogs_ = std::move(catalogs);
@@ -85,7 +87,8 @@ reactor::task<base::result<void>> controller::start(std::vector<broker_core*> br
   auto missing = co_await missing_logs();
   if (!missing) co_return missing.failure();
   if (!missing->empty()) {
-    home_.log().info("broker", "making partitions that the last stop left unmade", base::field("count", missing->size()));
+    home_.log().info("broker", "making partitions that the last stop left unmade",
+                     base::field("count", missing->size()));
     const auto made = co_await make_logs(std::move(*missing));
     if (!made) co_return made;
   }
@@ -102,15 +105,20 @@ void controller::note_leftovers() {
   const auto entries = home_.effects().list(options_.data_dir);
   if (!entries) return;
   for (const reactor::directory_entry& e : *entries) {
-    if (!e.is_directory || !storage::layout::parse_log_directory(e.name) || topics_.has_directory(e.name)) continue;
-    home_.log().warn("broker", "directory of no topic is left alone", base::field("directory", e.name));
+    if (!e.is_directory || !storage::layout::parse_log_directory(e.name) ||
+        topics_.has_directory(e.name))
+      continue;
+    home_.log().warn("broker", "directory of no topic is left alone",
+                     base::field("directory", e.name));
     topics_.note_leftover(e.name);
   }
 }
 
 // ---- what changes are made of
 
-base::uuid controller::new_id() { return base::uuid::from_random(home_.random().next(), home_.random().next()); }
+base::uuid controller::new_id() {
+  return base::uuid::from_random(home_.random().next(), home_.random().next());
+}
 
 void controller::add_logs(const topic_table::row& row, size_t first, std::vector<known_log>& out) {
   for (size_t p = first; p < row.stored.directories.size(); ++p) {
@@ -149,7 +157,8 @@ reactor::task<base::result<std::vector<known_log>>> controller::missing_logs() {
   co_return std::move(missing);
 }
 
-/// Makes logs on their owners; where one core fails, those already made elsewhere are removed again.
+/// Makes logs on their owners; where one core fails, those already made elsewhere are removed
+/// again.
 reactor::task<base::result<void>> controller::make_logs(std::vector<known_log> wanted) {
   std::vector<known_log> made;
   auto groups = by_owner(std::move(wanted));
@@ -157,10 +166,14 @@ reactor::task<base::result<void>> controller::make_logs(std::vector<known_log> w
     std::vector<storage::new_log> fresh;
     for (const known_log& l : group) fresh.push_back({l.id, l.directory, l.config});
     broker_core* there = brokers_[owner.value()];
-    auto make = [there, fresh = std::move(fresh)](reactor::core&) mutable { return there->create(std::move(fresh)); };
-    const auto done = co_await reactor::call_task_on(home_, owner, there->background(), std::move(make));
+    auto make = [there, fresh = std::move(fresh)](reactor::core&) mutable {
+      return there->create(std::move(fresh));
+    };
+    const auto done =
+        co_await reactor::call_task_on(home_, owner, there->background(), std::move(make));
     if (!done) {
-      home_.log().error("broker", "partitions cannot be made", base::field("directory", group.front().directory),
+      home_.log().error("broker", "partitions cannot be made",
+                        base::field("directory", group.front().directory),
                         base::field("count", group.size()), base::field("error", done.error()));
       const base::failure why = done.failure();
       co_await remove_logs(std::move(made));
@@ -171,15 +184,20 @@ reactor::task<base::result<void>> controller::make_logs(std::vector<known_log> w
   co_return base::result<void>();
 }
 
-/// Removes logs from their owners. A directory that cannot be removed is kept in mind: nobody gets it again.
+/// Removes logs from their owners. A directory that cannot be removed is kept in mind: nobody gets
+/// it again.
 reactor::task<void> controller::remove_logs(std::vector<known_log> unwanted) {
   auto groups = by_owner(std::move(unwanted));
   for (auto& [owner, group] : groups) {
     broker_core* there = brokers_[owner.value()];
-    auto remove = [there, ids = ids_of(group)](reactor::core&) mutable { return there->remove(std::move(ids)); };
-    const auto done = co_await reactor::call_task_on(home_, owner, there->background(), std::move(remove));
+    auto remove = [there, ids = ids_of(group)](reactor::core&) mutable {
+      return there->remove(std::move(ids));
+    };
+    const auto done =
+        co_await reactor::call_task_on(home_, owner, there->background(), std::move(remove));
     if (done) continue;
-    home_.log().error("broker", "directories of a deleted topic stay", base::field("error", done.error()),
+    home_.log().error("broker", "directories of a deleted topic stay",
+                      base::field("error", done.error()),
                       base::field("directory", group.front().directory));
     for (known_log& l : group) topics_.note_leftover(std::move(l.directory));
   }
@@ -199,7 +217,8 @@ reactor::task<void> controller::configure_logs(std::vector<known_log> changed) {
   }
 }
 
-/// Shows every core the topics as they are now; what only the old snapshot showed goes when nobody has it any more.
+/// Shows every core the topics as they are now; what only the old snapshot showed goes when nobody
+/// has it any more.
 reactor::task<void> controller::publish() {
   std::unique_ptr<snapshot> next = topics_.make_snapshot(cluster_id_);
   const snapshot* shown = next.get();

@@ -18,13 +18,14 @@
 #include "reactor/task.hh"
 #include "reactor/wait.hh"
 
-/// Changes of the catalog, one at a time, on core 0: checked, made durable in the meta_store, carried out on the cores that
-/// own the partitions, then shown to every core as a new snapshot; the answer comes when all of them have it. Made, started
-/// and stopped on core 0; the verbs may be called on any core.
+/// Changes of the catalog, one at a time, on core 0: checked, made durable in the meta_store,
+/// carried out on the cores that own the partitions, then shown to every core as a new snapshot;
+/// the answer comes when all of them have it. Made, started and stopped on core 0; the verbs may be
+/// called on any core.
 ///
-/// A crash leaves the catalog of before or after a change. Partitions that the catalog has and the disk has not (a crash
-/// between the two) are made at the next start; directories that no topic has any more are left alone, and a topic made
-/// again gets another one.
+/// A crash leaves the catalog of before or after a change. Partitions that the catalog has and the
+/// disk has not (a crash between the two) are made at the next start; directories that no topic has
+/// any more are left alone, and a topic made again gets another one.
 
 namespace millrace::broker {
 
@@ -52,15 +53,16 @@ class controller {
 
   // ---- life, on core 0
 
-  /// Reads the catalog; at the first start it draws the cluster id and makes it durable. Before recovery. Errors, logged:
-  /// corrupt, foreign, no_space, io.
+  /// Reads the catalog; at the first start it draws the cluster id and makes it durable. Before
+  /// recovery. Errors, logged: corrupt, foreign, no_space, io.
   reactor::task<base::result<void>> load();
   /// Every partition's log, ascending by id. After load().
   std::vector<known_log> logs() const;
   const std::string& cluster_id() const noexcept { return cluster_id_; }
-  /// Makes the logs that their cores do not have, and shows every core the topics. After every broker_core has started;
-  /// both by core id. Errors: no_space, io.
-  reactor::task<base::result<void>> start(std::vector<broker_core*> brokers, std::vector<catalog*> catalogs);
+  /// Makes the logs that their cores do not have, and shows every core the topics. After every
+  /// broker_core has started; both by core id. Errors: no_space, io.
+  reactor::task<base::result<void>> start(std::vector<broker_core*> brokers,
+                                          std::vector<catalog*> catalogs);
   /// Ends the change in progress, refuses others (closed). Before any broker_core stops.
   reactor::task<void> stop();
   /// Forgets all: the world's crash.
@@ -70,20 +72,25 @@ class controller {
 
   const broker_settings& settings() const noexcept { return options_.settings; }
   /// The credit of core `here` for its calls of other cores. After start().
-  reactor::mailbox& calls_of(const reactor::core& here) const { return catalogs_[here.id().value()]->calls(); }
-  /// The broker_core of a core: to name as the target of a call, not to be touched from another. After start().
+  reactor::mailbox& calls_of(const reactor::core& here) const {
+    return catalogs_[here.id().value()]->calls();
+  }
+  /// The broker_core of a core: to name as the target of a call, not to be touched from another.
+  /// After start().
   broker_core& broker_of(base::core_id core) const { return *brokers_[core.value()]; }
 
   /// Names must not repeat. `validate_only`: nothing changes.
-  reactor::task<base::result<admin_outcomes>> create_topics(reactor::core& here, std::vector<new_topic> topics,
+  reactor::task<base::result<admin_outcomes>> create_topics(reactor::core& here,
+                                                            std::vector<new_topic> topics,
                                                             bool validate_only);
   /// Errors of each: unknown_topic_id.
-  reactor::task<base::result<admin_outcomes>> delete_topics(reactor::core& here, std::vector<base::uuid> ids);
+  reactor::task<base::result<admin_outcomes>> delete_topics(reactor::core& here,
+                                                            std::vector<base::uuid> ids);
   /// Topics must not repeat.
-  reactor::task<base::result<admin_outcomes>> create_partitions(reactor::core& here,
-                                                                std::vector<partition_growth> growths,
-                                                                bool validate_only);
-  reactor::task<base::result<admin_outcomes>> alter_topics(reactor::core& here, std::vector<topic_alteration> changes,
+  reactor::task<base::result<admin_outcomes>> create_partitions(
+      reactor::core& here, std::vector<partition_growth> growths, bool validate_only);
+  reactor::task<base::result<admin_outcomes>> alter_topics(reactor::core& here,
+                                                           std::vector<topic_alteration> changes,
                                                            bool validate_only);
 
  private:

@@ -34,12 +34,15 @@ controller::outcomes_task controller::in_turn(Change change) {
 
 template <class Change>
 controller::outcomes_task controller::on_home(reactor::core& here, Change change) {
-  auto run = [this, change = std::move(change)](reactor::core&) mutable { return in_turn(std::move(change)); };
+  auto run = [this, change = std::move(change)](reactor::core&) mutable {
+    return in_turn(std::move(change));
+  };
   auto done = co_await bounded_call(here, calls_of(here), home_.id(), *scope_, std::move(run));
   co_return std::move(done);
 }
 
-controller::outcomes_task controller::create_topics(reactor::core& here, std::vector<new_topic> topics,
+controller::outcomes_task controller::create_topics(reactor::core& here,
+                                                    std::vector<new_topic> topics,
                                                     bool validate_only) {
   auto change = [this, topics = std::move(topics), validate_only]() mutable {
     return create_here(std::move(topics), validate_only);
@@ -47,12 +50,14 @@ controller::outcomes_task controller::create_topics(reactor::core& here, std::ve
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::delete_topics(reactor::core& here, std::vector<base::uuid> ids) {
+controller::outcomes_task controller::delete_topics(reactor::core& here,
+                                                    std::vector<base::uuid> ids) {
   auto change = [this, ids = std::move(ids)]() mutable { return delete_here(std::move(ids)); };
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::create_partitions(reactor::core& here, std::vector<partition_growth> growths,
+controller::outcomes_task controller::create_partitions(reactor::core& here,
+                                                        std::vector<partition_growth> growths,
                                                         bool validate_only) {
   auto change = [this, growths = std::move(growths), validate_only]() mutable {
     return grow_here(std::move(growths), validate_only);
@@ -60,7 +65,8 @@ controller::outcomes_task controller::create_partitions(reactor::core& here, std
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::alter_topics(reactor::core& here, std::vector<topic_alteration> changes,
+controller::outcomes_task controller::alter_topics(reactor::core& here,
+                                                   std::vector<topic_alteration> changes,
                                                    bool validate_only) {
   auto change = [this, changes = std::move(changes), validate_only]() mutable {
     return alter_here(std::move(changes), validate_only);
@@ -70,7 +76,8 @@ controller::outcomes_task controller::alter_topics(reactor::core& here, std::vec
 
 // ---- the changes, on core 0, one at a time
 
-controller::outcomes_task controller::create_here(std::vector<new_topic> topics, bool validate_only) {
+controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
+                                                  bool validate_only) {
   admin_outcomes outcomes(topics.size());
   if (partitions_asked(topics, options_.settings) > new_partitions_max) {
     for (admin_outcome& o : outcomes) {
@@ -101,7 +108,8 @@ controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
       std::vector<meta_change> back;
       for (const stored_topic& t : drafts) back.push_back({topic_key(t.name), std::nullopt});
       const auto taken_back = co_await put(std::move(back));
-      if (!taken_back) home_.log().warn("broker", "a topic that could not be made stays in the catalog");
+      if (!taken_back)
+        home_.log().warn("broker", "a topic that could not be made stays in the catalog");
     }
   }
   if (!done || validate_only) {
@@ -147,11 +155,13 @@ controller::outcomes_task controller::delete_here(std::vector<base::uuid> ids) {
     co_return std::move(outcomes);
   }
   co_await remove_logs(std::move(logs));
-  for (const stored_topic& t : gone) home_.log().info("broker", "topic deleted", base::field("topic", t.name));
+  for (const stored_topic& t : gone)
+    home_.log().info("broker", "topic deleted", base::field("topic", t.name));
   co_return std::move(outcomes);
 }
 
-controller::outcomes_task controller::grow_here(std::vector<partition_growth> growths, bool validate_only) {
+controller::outcomes_task controller::grow_here(std::vector<partition_growth> growths,
+                                                bool validate_only) {
   admin_outcomes outcomes(growths.size());
   std::vector<stored_topic> before;
   std::vector<stored_topic> after;
@@ -178,14 +188,16 @@ controller::outcomes_task controller::grow_here(std::vector<partition_growth> gr
     for (const stored_topic& t : before) retired_.push_back(topics_.replace(t));
     entries = to_put(before);
     const auto taken_back = co_await put(std::move(entries));
-    if (!taken_back) home_.log().warn("broker", "partitions that could not be made stay in the catalog");
+    if (!taken_back)
+      home_.log().warn("broker", "partitions that could not be made stay in the catalog");
     refuse_all(outcomes, done.error());
   }
   co_await publish();
   co_return std::move(outcomes);
 }
 
-controller::outcomes_task controller::alter_here(std::vector<topic_alteration> changes, bool validate_only) {
+controller::outcomes_task controller::alter_here(std::vector<topic_alteration> changes,
+                                                 bool validate_only) {
   admin_outcomes outcomes(changes.size());
   std::vector<stored_topic> altered;
   for (size_t i = 0; i < changes.size(); ++i) {

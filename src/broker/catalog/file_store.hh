@@ -6,8 +6,8 @@
 #include "broker/catalog/meta_store.hh"
 #include "reactor/core.hh"
 
-/// A meta_store in one file, replaced whole at each change: what a single node needs. A storage state file (magic,
-/// version, length, XXH3) whose payload is, little endian:
+/// A meta_store in one file, replaced whole at each change: what a single node needs. A storage
+/// state file (magic, version, length, XXH3) whose payload is, little endian:
 ///
 ///    0  revision  uint64
 ///    8  count     uint32   of entries, ascending by key
@@ -21,7 +21,8 @@ class file_store final : public meta_store {
   file_store(reactor::core& on, std::string path);
 
   reactor::task<base::result<contents>> load() override;
-  reactor::task<base::result<uint64_t>> put_if(uint64_t revision, std::vector<meta_change> changes) override;
+  reactor::task<base::result<uint64_t>> put_if(uint64_t revision,
+                                               std::vector<meta_change> changes) override;
 
  private:
   reactor::core& core_;

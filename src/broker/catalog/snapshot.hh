@@ -11,8 +11,9 @@
 #include "broker/catalog/topic_config.hh"
 #include "storage/types.hh"
 
-/// What topics there are, as one immutable value. The controller makes it and owns the topics; every core has a pointer to
-/// the same one (catalog.hh). Never kept across a wait: neither it nor a topic.
+/// What topics there are, as one immutable value. The controller makes it and owns the topics;
+/// every core has a pointer to the same one (catalog.hh). Never kept across a wait: neither it nor
+/// a topic.
 
 namespace millrace::broker {
 
@@ -23,16 +24,17 @@ struct partition_info {
 
 struct topic_info {
   base::uuid id;
-  std::string name;         ///< the full Kafka name: "topic" in the default stream, or "stream.topic"
+  std::string name;  ///< the full Kafka name: "topic" in the default stream, or "stream.topic"
   bool internal = false;
   std::vector<partition_info> partitions;  ///< by index
   topic_config config;
 };
 
 struct snapshot {
-  std::string cluster_id;                  ///< 22 characters, as Kafka's
-  std::vector<const topic_info*> topics;   ///< by name, ascending
-  std::unordered_map<std::string_view, const topic_info*, base::string_hash, std::equal_to<>> by_name;
+  std::string cluster_id;                 ///< 22 characters, as Kafka's
+  std::vector<const topic_info*> topics;  ///< by name, ascending
+  std::unordered_map<std::string_view, const topic_info*, base::string_hash, std::equal_to<>>
+      by_name;
   std::unordered_map<base::uuid, const topic_info*> by_id;
 
   /// Names come in ascending order.

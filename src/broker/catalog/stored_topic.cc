@@ -75,7 +75,8 @@ base::result<stored_topic> decode_topic(std::string_view name, base::bytes value
   const base::bytes id = in.take(16);
   const auto partitions = in.number<uint32_t>();
   // Each takes a byte at least, so a count that lies allocates nothing.
-  if (!in.ok() || partitions == 0 || partitions > in.remaining()) return base::fail(base::errc::corrupt);
+  if (!in.ok() || partitions == 0 || partitions > in.remaining())
+    return base::fail(base::errc::corrupt);
   topic.id = base::uuid::load(id.data());
   for (uint32_t i = 0; i < partitions && in.ok(); ++i) {
     const size_t size = in.number<uint8_t>();

@@ -15,12 +15,13 @@
 #include "record/batch_header.hh"
 #include "storage/types.hh"
 
-/// A topic's settings: what was set for it, as text; the values that the broker acts on; and the rules by which the one
-/// changes and becomes the other. Pure functions.
+/// A topic's settings: what was set for it, as text; the values that the broker acts on; and the
+/// rules by which the one changes and becomes the other. Pure functions.
 
 namespace millrace::broker {
 
-/// Settings given to the topic itself, as text: what is stored and what DescribeConfigs shows with source 1.
+/// Settings given to the topic itself, as text: what is stored and what DescribeConfigs shows with
+/// source 1.
 using config_overrides = std::map<std::string, std::string, std::less<>>;
 
 /// `compression.type`: what batches are stored as.
@@ -46,9 +47,10 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
 /// What a key has where nothing is set for the topic: the broker's setting, else Kafka's default.
 std::string_view default_value(const config_key& key, const broker_settings& broker);
 
-/// Why a topic may not have this; empty where it may. Unknown keys, malformed values, and values other than the default of
-/// keys that do not work yet.
-std::string setting_problem(std::string_view key, std::string_view value, const broker_settings& broker);
+/// Why a topic may not have this; empty where it may. Unknown keys, malformed values, and values
+/// other than the default of keys that do not work yet.
+std::string setting_problem(std::string_view key, std::string_view value,
+                            const broker_settings& broker);
 
 /// As IncrementalAlterConfigs numbers them.
 enum class config_op : int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
@@ -65,9 +67,10 @@ struct config_refusal {
   std::string why;
 };
 
-/// Carries changes out on `overrides`, all or none. Errors: invalid_argument (a key twice, a null value), invalid_config
-/// (setting_problem; append or subtract to what is no list).
-std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,
+/// Carries changes out on `overrides`, all or none. Errors: invalid_argument (a key twice, a null
+/// value), invalid_config (setting_problem; append or subtract to what is no list).
+std::optional<config_refusal> apply_changes(config_overrides& overrides,
+                                            std::span<const config_change> changes,
                                             const broker_settings& broker);
 
 }  // namespace millrace::broker

@@ -26,7 +26,8 @@ void topic_table::insert(stored_topic topic) {
   collisions_.emplace(collision_name(topic.name), topic.name);
   for (const std::string& directory : topic.directories) directories_.insert(directory);
   std::string name = topic.name;
-  const auto [at, is_new] = rows_.try_emplace(std::move(name), row{std::move(topic), std::move(info)});
+  const auto [at, is_new] =
+      rows_.try_emplace(std::move(name), row{std::move(topic), std::move(info)});
   const bool id_is_new = by_id_.emplace(id, &at->second).second;
   ASSERT(is_new && id_is_new);
 }
@@ -58,7 +59,8 @@ void topic_table::forget_names(const stored_topic& topic) {
   for (const std::string& directory : topic.directories) directories_.erase(directory);
 }
 
-std::string topic_table::free_directory(std::string_view name, const base::uuid& id, int32_t partition) const {
+std::string topic_table::free_directory(std::string_view name, const base::uuid& id,
+                                        int32_t partition) const {
   std::string usual = partition_directory(name, partition);
   if (!directories_.contains(usual) && !leftovers_.contains(usual)) return usual;
   return partition_directory(base::as_view(id.to_text()), partition);
@@ -81,7 +83,8 @@ std::unique_ptr<const topic_info> topic_table::make_info(const stored_topic& top
   info->partitions.reserve(topic.directories.size());
   for (size_t i = 0; i < topic.directories.size(); ++i) {
     const auto partition = static_cast<int32_t>(i);
-    info->partitions.push_back({.id = {topic.id, partition}, .owner = where_.owner_of(topic.id, topic.name, partition)});
+    info->partitions.push_back(
+        {.id = {topic.id, partition}, .owner = where_.owner_of(topic.id, topic.name, partition)});
   }
   info->config = make_topic_config(topic.overrides, settings_);
   return info;

@@ -14,14 +14,15 @@
 #include "broker/catalog/snapshot.hh"
 #include "broker/catalog/stored_topic.hh"
 
-/// The topics as the controller knows them, on core 0: what is stored of each and what the snapshots show of it, with the
-/// names that are taken. Nothing here waits or writes.
+/// The topics as the controller knows them, on core 0: what is stored of each and what the
+/// snapshots show of it, with the names that are taken. Nothing here waits or writes.
 
 namespace millrace::broker {
 
 class topic_table {
  public:
-  topic_table(const broker_settings& settings, const placement& where) : settings_(settings), where_(where) {}
+  topic_table(const broker_settings& settings, const placement& where)
+      : settings_(settings), where_(where) {}
 
   struct row {
     stored_topic stored;
@@ -37,7 +38,8 @@ class topic_table {
 
   /// A new topic; its name and id are free.
   void insert(stored_topic topic);
-  /// Replaces what is stored of a topic of this name and id; the old info is the caller's, until no core shows it.
+  /// Replaces what is stored of a topic of this name and id; the old info is the caller's, until no
+  /// core shows it.
   std::unique_ptr<const topic_info> replace(stored_topic topic);
   /// Takes a topic out.
   row take(std::string_view name);
