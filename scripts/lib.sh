@@ -39,6 +39,7 @@ configure() {
     printf '%s\n' "$@" >"$dir/configured"
     return 0
   fi
+  touch "$dir/configured"
   for option in "$@"; do
     if ! grep -qxF -e "$option" "$dir/configured" 2>/dev/null; then changed+=("$option"); fi
   done

@@ -152,6 +152,22 @@ TEST_CASE("DescribeConfigs: only the keys asked for; none and null mean all") {
   CHECK(describe(k, asked).body.results[0].configs.size() == broker::topic_config_keys().size());
 }
 
+TEST_CASE("DescribeConfigs: a thousand resources, more than one turn describes") {
+  kafka_node k(8);
+  k.create("t", 1, {{"segment.ms", "777"}});
+  std::vector<std::string_view> keys{"segment.ms"};
+  std::vector<describe_configs_request_resource> resources(1000, resource(2, "t"));
+  for (auto& r : resources) r.configuration_keys = list(keys);
+  describe_configs_request request;
+  request.resources = list(resources);
+  const auto got = k.ask<describe_configs_response>(request, 4);
+  REQUIRE(got.body.results.size() == 1000);
+  for (const auto& r : got.body.results) {
+    REQUIRE(r.configs.size() == 1);
+    CHECK(r.configs[0].value == "777");
+  }
+}
+
 TEST_CASE("DescribeConfigs: the broker's own settings, for its own id only") {
   kafka_node k(3, 1, settings_with_retention());
   const auto got = describe(k, resource(4, "1"), 4, true);

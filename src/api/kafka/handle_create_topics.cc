@@ -4,6 +4,7 @@
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/handlers.hh"
+#include "reactor/wait.hh"
 #include "wire/kafka/messages/create_topics.hh"
 
 namespace millrace::api::kafka {
@@ -14,6 +15,9 @@ using wire::kafka::create_topics_request_creatable_topic;
 using wire::kafka::create_topics_response;
 using wire::kafka::create_topics_response_creatable_topic_configs;
 using wire::kafka::create_topics_response_creatable_topic_result;
+
+/// Topics described in the answer before others may run.
+constexpr size_t topics_a_turn = 32;
 
 broker::new_topic new_topic_from(const create_topics_request_creatable_topic& asked) {
   broker::new_topic t{.name = std::string(asked.name),
@@ -86,6 +90,7 @@ handled handle_create_topics(request_context& request) {
   for (const auto& t : asked.topics) {
     size_t& count = times[t.name];
     if (count == 0) continue;  // answered already
+    if (at % topics_a_turn == topics_a_turn - 1) co_await reactor::next_turn(request.door.on());
     auto& out = answer.topics[at++];
     out.name = t.name;
     broker::admin_outcome twice;

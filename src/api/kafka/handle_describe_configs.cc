@@ -6,6 +6,7 @@
 #include "api/kafka/errors.hh"
 #include "api/kafka/handlers.hh"
 #include "broker/catalog/names.hh"
+#include "reactor/wait.hh"
 #include "wire/kafka/messages/describe_configs.hh"
 
 namespace millrace::api::kafka {
@@ -18,6 +19,9 @@ using wire::kafka::describe_configs_response_resource_result;
 using wire::kafka::describe_configs_response_result;
 using wire::kafka::describe_configs_response_synonym;
 
+/// Resources described before others may run: a client may ask for thousands.
+constexpr size_t resources_a_turn = 32;
+
 /// Only the settings asked for; null and none mean all.
 void keep_asked(std::vector<config_entry>& entries,
                 const describe_configs_request_resource& resource) {
@@ -29,13 +33,19 @@ void keep_asked(std::vector<config_entry>& entries,
                 [&](const config_entry& e) { return !std::ranges::binary_search(keys, e.name); });
 }
 
+/// A value that is the topic's own lives in a snapshot, which must not be kept across a wait; the
+/// others stay.
+base::result<std::string_view> lasting(wire::kafka::arena& memory, std::string_view value,
+                                       broker::config_source source) {
+  if (source == broker::config_source::topic) return memory.copy(value);
+  return value;
+}
+
 base::result<void> write(wire::kafka::arena& memory, const describe_configs_request& asked,
                          const config_entry& entry,
                          describe_configs_response_resource_result& out) {
-  // Entries of the broker's settings and of the snapshot outlive the answer; it is encoded before
-  // anything is awaited.
   out.name = entry.name;
-  out.value = entry.value;
+  TRY(out.value, lasting(memory, entry.value, entry.source));
   out.read_only = entry.read_only;
   out.config_source = static_cast<int8_t>(entry.source);
   out.config_type = static_cast<int8_t>(entry.type);
@@ -44,7 +54,9 @@ base::result<void> write(wire::kafka::arena& memory, const describe_configs_requ
   TRY(out.synonyms, memory.make_array<describe_configs_response_synonym>(entry.synonyms.size()));
   for (size_t i = 0; i < entry.synonyms.size(); ++i) {
     const config_synonym& s = entry.synonyms[i];
-    out.synonyms[i] = {.name = s.name, .value = s.value, .source = static_cast<int8_t>(s.source)};
+    out.synonyms[i] = {
+        .name = s.name, .value = std::nullopt, .source = static_cast<int8_t>(s.source)};
+    TRY(out.synonyms[i].value, lasting(memory, s.value, s.source));
   }
   return {};
 }
@@ -87,6 +99,8 @@ handled handle_describe_configs(request_context& request) {
   CO_TRY(answer.results,
          request.memory.make_array<describe_configs_response_result>(asked.resources.size()));
   for (size_t r = 0; r < asked.resources.size(); ++r) {
+    if (r % resources_a_turn == resources_a_turn - 1)
+      co_await reactor::next_turn(request.door.on());
     const describe_configs_request_resource& resource = asked.resources[r];
     describe_configs_response_result& out = answer.results[r];
     out.resource_type = resource.resource_type;

@@ -139,13 +139,15 @@ std::string setting_problem(std::string_view name, std::string_view value,
 std::optional<config_refusal> apply_changes(config_overrides& overrides,
                                             std::span<const config_change> changes,
                                             const broker_settings& broker) {
-  config_overrides draft = overrides;
   std::set<std::string_view> seen;
   for (const config_change& change : changes) {
     if (!seen.insert(change.key).second) {
       return config_refusal{base::errc::invalid_argument,
                             "Error due to duplicate config keys: " + change.key};
     }
+  }
+  config_overrides draft = overrides;
+  for (const config_change& change : changes) {
     if (auto refused = apply(draft, change, broker)) return refused;
   }
   overrides = std::move(draft);

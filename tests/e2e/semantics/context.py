@@ -212,9 +212,13 @@ def fresh(k):
 
 
 def flatten(value, path=""):
-    """{path: leaf} of nested dicts and lists."""
+    """{path: leaf} of nested dicts and lists; settings go by their name, everything else by its place."""
     if isinstance(value, dict) and value:
         return {key: leaf for name, item in value.items() for key, leaf in flatten(item, f"{path}.{name}").items()}
+    if isinstance(value, list) and value and path.endswith(".Configs"):
+        names = [item["Name"] for item in value]
+        if len({*names}) == len(names):
+            return {key: leaf for item in value for key, leaf in flatten(item, f"{path}[{item['Name']}]").items()}
     if isinstance(value, list) and value:
         return {key: leaf for index, item in enumerate(value) for key, leaf in flatten(item, f"{path}[{index}]").items()}
     return {path: value}
