@@ -35,11 +35,10 @@ struct placement {
 
 /// millrace.ack: when a produce is answered.
 enum class ack_policy : uint8_t { durable, memory };
-/// reactor.send: how bytes leave. `automatic` is what measured best on the machine (--probe shows
-/// it).
-enum class send_mechanism : uint8_t { automatic, copy, zerocopy };
-/// reactor.cold_read: how closed segments are read.
-enum class cold_read_mechanism : uint8_t { automatic, direct, splice };
+/// reactor.send: how bytes leave. `automatic` is the best that is built, and so far there is one.
+enum class send_mechanism : uint8_t { automatic, copy };
+/// reactor.cold_read: how closed segments are read; likewise.
+enum class cold_read_mechanism : uint8_t { automatic, direct };
 
 struct config {
   // This node, and who may reach it.

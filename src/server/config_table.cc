@@ -19,9 +19,11 @@ constexpr std::string_view codecs[] = {"producer", "uncompressed", "gzip", "snap
 constexpr std::string_view cleanup_policies[] = {"delete"};
 constexpr std::string_view timestamp_types[] = {"CreateTime", "LogAppendTime"};
 constexpr std::string_view acks[] = {"durable", "memory"};
-constexpr std::string_view sends[] = {"auto", "copy", "zerocopy"};
-constexpr std::string_view cold_reads[] = {"auto", "direct", "splice"};
+constexpr std::string_view sends[] = {"auto", "copy"};
+constexpr std::string_view cold_reads[] = {"auto", "direct"};
 constexpr std::string_view levels[] = {"debug", "info", "warn", "error"};
+
+constexpr std::string_view no_deletion = "this version deletes no old segments";
 
 constexpr std::string_view node = "The node and who reaches it";
 constexpr std::string_view machine = "The machine";
@@ -153,6 +155,7 @@ constexpr auto rows = std::to_array<row>({
      .most = int32_most,
      .reload = live,
      .topic_key = "min.insync.replicas",
+     .not_yet = "a single node keeps the only replica",
      .about = "Replicas that must have a record before acks=all is answered."},
     {.name = "message.max.bytes",
      .initial = "1048588",
@@ -185,6 +188,7 @@ constexpr auto rows = std::to_array<row>({
      .least = -1,
      .reload = live,
      .topic_key = "retention.ms",
+     .not_yet = no_deletion,
      .about = "Age at which a closed segment is deleted. -1: never."},
     {.name = "log.retention.bytes",
      .initial = "-1",
@@ -193,6 +197,7 @@ constexpr auto rows = std::to_array<row>({
      .least = -1,
      .reload = live,
      .topic_key = "retention.bytes",
+     .not_yet = no_deletion,
      .about = "Size of a partition above which its oldest closed segments are deleted. -1: "
               "without bound."},
     {.name = "log.retention.check.interval.ms",
@@ -200,6 +205,7 @@ constexpr auto rows = std::to_array<row>({
      .where = &config::log_retention_check_interval_ms,
      .unit = ms,
      .least = 1,
+     .not_yet = no_deletion,
      .about = "Time between two looks for what may be deleted."},
     {.name = "log.segment.bytes",
      .initial = "1073741824",
@@ -334,13 +340,14 @@ constexpr auto rows = std::to_array<row>({
      .where = &config::reactor_send,
      .choices = sends,
      .owner = ours,
-     .about = "How bytes leave; millraced --probe shows what auto is here."},
+     .about = "How bytes leave: copied into the socket, the only way in this version."},
     {.name = "reactor.cold_read",
      .initial = "auto",
      .where = &config::reactor_cold_read,
      .choices = cold_reads,
      .owner = ours,
-     .about = "How closed segments are read for a fetch."},
+     .about = "How closed segments are read for a fetch: past the page cache, the only way in this "
+              "version."},
 
     {.name = "logging.level",
      .initial = "info",

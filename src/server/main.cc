@@ -74,7 +74,7 @@ void stop_on_signal(reactor::machine& machine) {
   }).detach();
 }
 
-int serve(const server::loaded_config& loaded) {
+int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   const server::config& settings = loaded.values;
   const std::vector<uint32_t> allowed = cpus_allowed();
   const auto problems = server::check_machine(settings, allowed, machine_memory());
@@ -90,7 +90,8 @@ int serve(const server::loaded_config& loaded) {
   server::wiring program({.storage = server::storage_settings(settings),
                           .controller = server::controller_settings(loaded, cores),
                           .door = server::door_settings(settings),
-                          .listeners = server::listener_settings(settings)},
+                          .listeners = server::listener_settings(settings),
+                          .recover_by_scan = recover_by_scan},
                          cores);
   reactor::machine::hold_signals();
   reactor::machine machine(server::machine_settings(settings, std::move(cpus), static_cast<uint64_t>(memory)), program);
@@ -126,5 +127,5 @@ int main(int count, char** arguments) {
     std::printf("%s", reactor::to_text(report).c_str());
     return report.usable ? 0 : 1;
   }
-  return serve(loaded);
+  return serve(loaded, parsed.value.recover_by_scan);
 }

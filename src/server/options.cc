@@ -50,7 +50,10 @@ parsed_options parse_options(std::span<const char* const> arguments) {
   std::string texts[std::size(flags)];
   CLI::Option* given[std::size(flags)];
   for (size_t i = 0; i < std::size(flags); ++i) {
-    given[i] = app.add_option(flags[i].name, texts[i], flags[i].about)->type_name(flags[i].metavar);
+    // Given twice, the last counts: scripts put their own behind what they wrap.
+    given[i] = app.add_option(flags[i].name, texts[i], flags[i].about)
+                   ->type_name(flags[i].metavar)
+                   ->take_last();
   }
   std::vector<std::string> sets;
   app.add_option("--set", sets, "override any setting; may be repeated")

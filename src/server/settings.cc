@@ -15,6 +15,8 @@ constexpr uint64_t process_bytes = 24u << 20;
 constexpr uint64_t core_bytes_min = 24u << 20;
 /// Receive buffers take at most an eighth of a core's memory.
 constexpr unsigned receive_share = 8;
+/// Where a time has no bound: a hundred years, which added to a clock still fit it.
+constexpr int64_t ms_most = int64_t{100} * 365 * 24 * 3600 * 1000;
 
 unsigned receive_buffers(uint64_t core_bytes) {
   unsigned count = 256;
@@ -73,7 +75,8 @@ api::kafka::door_options door_settings(const config& from) {
   api::kafka::door_options options;
   options.node_id = from.node_id;
   options.request_bytes_max = static_cast<uint32_t>(from.socket_request_max_bytes);
-  options.idle_max = base::milliseconds(from.connections_max_idle_ms);
+  const int64_t idle_ms = from.connections_max_idle_ms;
+  options.idle_max = base::milliseconds(idle_ms < 0 ? ms_most : std::min(idle_ms, ms_most));
   options.fetch_bytes_max = static_cast<uint32_t>(from.fetch_max_bytes);
   options.validate_compressed = from.validate_compressed_batches;
   options.auto_create_topics = from.auto_create_topics_enable;

@@ -7,6 +7,7 @@
 #include "reactor/call.hh"
 #include "storage/data_dir.hh"
 #include "storage/layout.hh"
+#include "storage/scan_recovery.hh"
 
 namespace millrace::server {
 
@@ -115,7 +116,11 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
     report(home, "catalog", loaded.error());
     co_return loaded;
   }
-  result<storage::recovered> found = co_await storage::recover(home, data_dir);
+  std::string argument = data_dir;
+  task<result<storage::recovered>> recovery = options_.recover_by_scan
+                                                  ? storage::recover_by_scan(home, std::move(argument))
+                                                  : storage::recover(home, std::move(argument));
+  result<storage::recovered> found = co_await std::move(recovery);
   if (!found) {
     report(home, "recovery", found.error());
     co_return found.failure();
@@ -162,8 +167,32 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
   co_return result<void>();
 }
 
+void wiring::report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why) {
+  home.log().error("server", why.detail == EADDRINUSE ? "address in use" : "cannot listen",
+                   base::field("host", one.bind.host), base::field("port", one.bind.port), base::field("error", why));
+}
+
+/// Our cores share each port, and so another broker of the same user could: each is bound alone first.
+task<result<void>> wiring::find_ports_free(reactor::core& home) {
+  for (const api::kafka::door_listener& one : options_.listeners) {
+    if (one.bind.port == 0) continue;
+    reactor::listen_address alone = one.bind;
+    alone.shared = false;
+    const auto made = home.effects().listen(alone);
+    if (!made) {
+      report_listener(home, one, made.error());
+      co_return made.failure();
+    }
+    reactor::awaited_op closing(home, reactor::op_kind::close);
+    closing.handle = made->handle;
+    co_await closing;
+  }
+  co_return result<void>();
+}
+
 /// Core 0 binds first, so that all cores share the port that the kernel chose.
 task<result<void>> wiring::open_doors(reactor::core& home) {
+  CO_TRY_CHECK(co_await find_ports_free(home));
   for (unsigned i = 0; i < cores_; ++i) {
     const base::core_id target = id(i);
     core_parts* part = parts_[i].get();
@@ -172,11 +201,7 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
       return part->door->open(options_.listeners);
     });
     if (opened) continue;
-    const bool busy = opened.error().detail == EADDRINUSE;
-    for (const api::kafka::door_listener& l : options_.listeners) {
-      home.log().error("server", busy ? "address in use" : "cannot listen", base::field("host", l.bind.host),
-                       base::field("port", l.bind.port), base::field("error", opened.error()));
-    }
+    for (const api::kafka::door_listener& l : options_.listeners) report_listener(home, l, opened.error());
     co_return opened;
   }
   co_return result<void>();

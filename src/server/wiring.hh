@@ -24,6 +24,7 @@ struct wiring_options {
   broker::controller_options controller;
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;
+  bool recover_by_scan = false;  ///< --recover-by-scan: logs are what their segments prove (storage/scan_recovery.hh)
 };
 
 class wiring final : public reactor::core_program {
@@ -53,6 +54,8 @@ class wiring final : public reactor::core_program {
   reactor::task<base::result<void>> boot(reactor::core& home);
   reactor::task<base::result<void>> boot_storage(reactor::core& home);
   reactor::task<base::result<void>> open_doors(reactor::core& home);
+  reactor::task<base::result<void>> find_ports_free(reactor::core& home);
+  void report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why);
   reactor::task<base::result<void>> shut_down(reactor::core& home);
   static reactor::task<base::result<void>> close_door(core_parts* part);
   void report(reactor::core& home, const char* step, base::error why);

@@ -39,7 +39,11 @@ constexpr uint64_t inline_bytes_burst = 1u << 20;
 }  // namespace
 
 commit_log::commit_log(reactor::core& on, log_manager& manager, segment_writer& writer, commit_log_options options)
-    : core_(on), manager_(manager), writer_(writer), options_(options) {
+    : core_(on),
+      manager_(manager),
+      writer_(writer),
+      options_(options),
+      inline_bytes_max_(static_cast<uint32_t>(std::min<uint64_t>(options.inline_bytes_max, options.file_bytes / 16))) {
   for (unsigned i = 0; i < options_.groups_in_flight; ++i) groups_.push_back(std::make_unique<group>(*this));
 }
 
@@ -160,7 +164,7 @@ bool commit_log::add_log(group& g, log& l, uint64_t room, uint64_t& inline_bytes
 }
 
 bool commit_log::may_write_directly(const log& l, const segment& s, uint64_t end) const {
-  return end - l.staged_.position >= options_.inline_bytes_max && s.is_open() && block_floor(end) <= s.allocated &&
+  return end - l.staged_.position >= inline_bytes_max_ && s.is_open() && block_floor(end) <= s.allocated &&
          block_floor(end) > s.issued && s.may_write_at_end(completed_);
 }
 
@@ -277,7 +281,7 @@ void commit_log::complete_in_order() {
     finish(g);
   }
   manager_.groups_completed();
-  if (!waiting_.empty()) core_.at_turn_end(*this);
+  look_again();
 }
 
 void commit_log::finish(group& g) {
@@ -289,6 +293,7 @@ void commit_log::finish(group& g) {
       continue;
     }
     l.durable_ = p.end;
+    if (l.offline_) continue;  // its listener was told that no more will be acknowledged
     if (l.acknowledged_.next < p.end.next) l.acknowledge(p.end);
     manager_.became_durable(l);
   }

@@ -55,12 +55,18 @@ class commit_log final : public reactor::turn_end_hook {
   /// Drops a log from the queue: it goes away or offline.
   void forget(log& l);
   void at_turn_end() override;
+  /// Something that a waiting log may have waited for happened: its file grew, a write ended.
+  void look_again() {
+    if (!waiting_.empty()) core_.at_turn_end(*this);
+  }
 
   uint64_t id() const noexcept { return id_; }
   uint64_t backlog() const noexcept { return backlog_; }  ///< bytes appended and in no group yet
   bool idle() const noexcept { return waiting_.empty() && in_flight_ == 0; }
+  unsigned in_flight() const noexcept { return in_flight_; }  ///< groups
   bool failed() const noexcept { return failed_; }
   uint64_t head() const noexcept { return head_; }        ///< where the next record goes
+  uint64_t tail() const noexcept { return tail_; }        ///< what lies before is free
   uint64_t used() const noexcept { return head_ - tail_; }
   uint64_t capacity() const noexcept { return ring_bytes_; }
   uint64_t completed() const noexcept { return completed_; }  ///< number of the last complete group
@@ -102,6 +108,7 @@ class commit_log final : public reactor::turn_end_hook {
   log_manager& manager_;
   segment_writer& writer_;
   const commit_log_options options_;
+  const uint32_t inline_bytes_max_;  ///< as wished, but small against a group: what is not written directly must fit
   reactor::file file_;
   std::string path_;
   uint64_t ring_bytes_ = 0;

@@ -8,6 +8,10 @@ namespace {
 constexpr uint64_t eager_bytes = 256 << 10;
 constexpr unsigned eager_writes_max = 8;
 constexpr unsigned pass_workers = 32;
+/// After a pass that could do nothing (the file system is full, readers hold the memory): it is asked for all the time then.
+constexpr base::duration idle_pass_pause = base::milliseconds(10);
+constexpr base::duration failed_pass_pause = base::seconds(1);
+constexpr base::duration rescue_interval = base::seconds(1);
 /// Indexes of an unclean start are completed at a clean stop where no more than this is to be read for them.
 constexpr uint64_t rebuilt_at_stop_max = 64u << 20;
 }  // namespace
@@ -37,7 +41,8 @@ reactor::task<void> destager::run() {
       continue;
     }
     wanted_ = false;
-    co_await pass();
+    const bool moved = co_await pass();
+    if (!moved && !stopping_) co_await reactor::sleep(core_, idle_pass_pause);
   }
 }
 
@@ -57,16 +62,19 @@ void destager::became_durable(log& l) {
   if (commits_.used() >= commits_.capacity() / 4) wake_.wake_all();
   segment& s = *l.find_segment(l.durable_.segment);
   const uint64_t whole = block_floor(l.durable_.position);
-  if (l.destaging_ || whole < s.issued + eager_bytes) return;
+  if (l.destaging_ || l.removed_ || whole < s.issued + eager_bytes) return;
   if (!s.is_open() || s.allocated < whole) return manager_.prepare(l, s);
   if (!s.may_write_at_end(commits_.completed())) return;
   while (s.issued < whole && writer_.in_flight() < eager_writes_max) writer_.write_blocks(l, s, whole, *this);
 }
 
 void destager::segment_written(log& l, int error) {
-  if (error != 0) manager_.take_offline(l, "segment write failed");
+  if (error != 0) {
+    l.rescuing_ = false;
+    manager_.take_offline(l, "segment write failed");
+  }
   manager_.memory_freed();
-  write_ended_.wake_all();
+  write_ended();
 }
 
 // ---- a pass
@@ -75,11 +83,13 @@ struct destager::pass_state {
   std::vector<log_id> todo;
   size_t next = 0;
   unsigned running = 0;
+  unsigned destaged = 0;  ///< logs
   reactor::wait_list done;
   explicit pass_state(reactor::core& on) : done(on) {}
 };
 
-reactor::task<void> destager::pass() {
+/// False where nothing came of it.
+reactor::task<bool> destager::pass() {
   pass_state state(core_);
   state.todo = manager_.dirty_logs(commits_.head());
   for (unsigned i = 0; i < pass_workers && i < state.todo.size(); ++i) {
@@ -87,28 +97,58 @@ reactor::task<void> destager::pass() {
     manager_.background().spawn(pass_worker(&state));
   }
   while (state.running > 0) co_await state.done.wait();
+  if (state.destaged == 0 && manager_.oldest_dirty(commits_.head()) <= commits_.tail()) {
+    manager_.memory_freed();  // who waits looks again, and asks again
+    co_return false;
+  }
   const auto written = co_await write_checkpoint(false);
   if (!written) {
     core_.log().error("storage", "checkpoint failed", base::field("error", written.error()));
-    co_await reactor::sleep(core_, base::seconds(1));
+    wanted_ = true;
+    if (!stopping_) co_await reactor::sleep(core_, failed_pass_pause);
   }
+  co_return true;
 }
 
 reactor::task<void> destager::pass_worker(pass_state* state) {
   while (state->next < state->todo.size()) {
     const log_id id = state->todo[state->next++];
     log* l = manager_.find(id);
-    if (l == nullptr || l->removed_ || l->offline_) continue;
+    if (l == nullptr || l->removed_ || !may_destage(*l)) continue;
     ++l->users_;
     const auto result = co_await destage(*l);
     --l->users_;
+    l->rescuing_ = false;
     manager_.let_go(*l);
-    if (!result && result.error().code != base::errc::no_space) {
-      manager_.take_offline(*l, "destaging failed");
+    if (result) {
+      ++state->destaged;
+      continue;
     }
+    const base::errc code = result.error().code;
+    // These pass: the log stays dirty, and the next pass tries again.
+    const bool later = code == base::errc::no_space || code == base::errc::no_memory;
+    if (!later && !l->removed_) manager_.take_offline(*l, "destaging failed");
   }
   --state->running;
   state->done.wake_all();
+}
+
+/// A log that is offline is destaged from the start again, each second: a write that failed left old or new bytes, and memory
+/// has every byte that is not surely in a file. It stays offline; but its records would fill the commit log for everybody.
+bool destager::may_destage(log& l) {
+  if (!l.offline_) return true;
+  if (commits_.failed() || l.writes_ > 0 || l.groups_ > 0 || l.preparing_ || core_.now() < l.rescue_at_) return false;
+  l.rescuing_ = true;
+  l.rescue_at_ = core_.now() + rescue_interval;
+  for (auto& s : l.segments_) {
+    if (s->state == segment_state::closed) continue;
+    s->issued = s->written;
+    s->tail_written = s->written;
+    s->pending_writes.clear();
+    s->protect_from = segment::no_protection;
+    s->guard = 0;
+  }
+  return true;
 }
 
 /// Brings a log's segments to its staged point; then a checkpoint may name that point.
@@ -116,17 +156,24 @@ reactor::task<base::result<void>> destager::destage(log& l) {
   ASSERT(!l.destaging_);
   l.destaging_ = true;
   log_point target = l.checkpointed_;
+  bool reached = false;
   base::result<void> outcome;
-  for (size_t i = 0; outcome && i < l.segments_.size(); ++i) {
+  // Only until the target is set: a segment that was the staged one then may have grown and been rolled since.
+  for (size_t i = 0; outcome && !reached && i < l.segments_.size(); ++i) {
     segment& s = *l.segments_[i];
     if (s.base() > l.staged_.segment) break;
-    if (s.state != segment_state::closed) outcome = co_await destage_segment(l, s, &target);
+    if (s.state != segment_state::closed) outcome = co_await destage_segment(l, s, &target, &reached);
+  }
+  if (outcome && !reached) {  // all that is staged is in closed segments
+    target = l.staged_;
+    l.dirty_next_ = log::clean;
   }
   while (outcome && l.durable_.next < target.next) {
-    if (l.offline_ || l.removed_) outcome = base::fail(base::errc::storage);
+    if (l.gone()) outcome = base::fail(base::errc::storage);
     if (outcome) co_await durable_moved_.wait();
   }
   if (outcome) {
+    step_over_roll(l, &target);
     l.checkpointed_ = target;
     l.dirty_since_ = l.dirty_next_;
   }
@@ -134,13 +181,22 @@ reactor::task<base::result<void>> destager::destage(log& l) {
   co_return outcome;
 }
 
+/// A log that was rolled and got nothing since goes on in its new, empty segment: named by a checkpoint as its end, the
+/// closed one would be written again after a restart, and the new one's file be taken for a part of the log.
+void destager::step_over_roll(const log& l, log_point* target) {
+  const size_t count = l.segments_.size();
+  if (count < 2 || l.end_.position > 0 || target->next != l.end_.next) return;
+  if (l.segments_[count - 2]->state == segment_state::closed) *target = l.end_;
+}
+
 /// Writes one segment up to where it is staged, and closes it where it is sealed and that is all of it. Where it is the
-/// segment of the staged point, `target` becomes that point.
-reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, log_point* target) {
+/// segment of the staged point, `target` becomes that point, which is `reached`.
+reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, log_point* target,
+                                                               bool* reached) {
   reactor::chunk padding;
   uint64_t end = 0;
   while (true) {
-    if (l.offline_ || l.removed_) co_return base::fail(base::errc::storage);
+    if (l.gone()) co_return base::fail(base::errc::storage);
     end = s.base() == l.staged_.segment ? l.staged_.position : s.size;  // each wait may let more come
     if (end <= s.tail_written) break;
     const auto room = co_await ready_to_write(l, s, block_ceil(end));
@@ -169,12 +225,14 @@ reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, 
   }
   if (s.base() == l.staged_.segment) {
     *target = l.staged_;
+    *reached = true;
     l.dirty_next_ = log::clean;
   }
-  while (!l.offline_ && (s.written < block_floor(end) || s.tail_block_writes > 0)) co_await write_ended_.wait();
-  if (l.offline_) co_return base::fail(base::errc::storage);
+  const auto waits = [&] { return s.written < block_floor(end) || s.tail_block_writes > 0; };
+  while (waits() && (!l.offline_ || l.rescuing_)) co_await write_ended_.wait();
+  if (l.gone()) co_return base::fail(base::errc::storage);
   if (!final) co_return base::result<void>();
-  const auto closed = co_await close_segment(s);
+  const auto closed = co_await close_segment(l, s);
   co_return closed;
 }
 
@@ -198,10 +256,24 @@ reactor::task<base::result<destager::waited>> destager::ready_to_write(log& l, s
   co_return waited::no;
 }
 
-reactor::task<base::result<void>> destager::close_segment(segment& s) {
-  if (!s.indexes_complete) {
-    const auto loaded = co_await s.load_indexes(s.indexes_from, manager_.indexes_trusted());
-    if (!loaded) co_return loaded;
+reactor::task<base::result<void>> destager::load_indexes(segment& s) {
+  if (s.indexes_complete) co_return base::result<void>();
+  const auto loaded = co_await s.load_indexes(s.indexes_from, manager_.indexes_trusted());
+  // Damage in it is for its readers; what lies around goes on.
+  if (!loaded && loaded.error().code == base::errc::corrupt && s.indexes_complete) co_return base::result<void>();
+  co_return loaded;
+}
+
+reactor::task<base::result<void>> destager::close_segment(log& l, segment& s) {
+  // From here on nobody makes its file longer.
+  s.closing = true;
+  while (l.preparing_) co_await write_ended_.wait();
+  const auto loaded = co_await load_indexes(s);
+  if (!loaded) co_return loaded;
+  if (l.rescuing_) {
+    // What failed may have been the sync of a cut, and a second one of the same cut would say nothing of it.
+    const auto longer = co_await s.file().allocate(block_floor(s.size), 2 * block_bytes);
+    if (!longer) co_return longer;
   }
   const auto closed = co_await s.close_cleanly();
   if (closed && s.readers == 0) co_await s.close_file();
@@ -237,7 +309,7 @@ reactor::task<base::result<void>> destager::write_checkpoint(bool clean) {
 reactor::task<base::result<void>> destager::park_all() {
   for (const log_id& id : manager_.all_logs()) {
     log* l = manager_.find(id);
-    if (l == nullptr || l->offline_) continue;
+    if (l == nullptr || l->offline_ || l->removed_) continue;
     const auto parked = co_await park(*l);
     if (!parked) co_return parked;
   }
@@ -251,15 +323,13 @@ reactor::task<base::result<void>> destager::park(log& l) {
   const auto destaged = co_await destage(l);
   if (!destaged) co_return destaged;
   if (s.size == 0 && !s.is_open()) co_return base::result<void>();
-  if (!s.indexes_complete && s.indexes_from > rebuilt_at_stop_max) {
+  if (!s.indexes_complete && !manager_.indexes_trusted() && s.indexes_from > rebuilt_at_stop_max) {
     // Reading so much would make the stop wait: the next start finds no index files and rebuilds them when asked.
     const auto cut = co_await s.cut();
     co_return cut;
   }
-  if (!s.indexes_complete) {
-    const auto loaded = co_await s.load_indexes(s.indexes_from, manager_.indexes_trusted());
-    if (!loaded) co_return loaded;
-  }
+  const auto loaded = co_await load_indexes(s);
+  if (!loaded) co_return loaded;
   const auto parked = co_await s.park();
   l.touched_ = false;
   co_return parked;

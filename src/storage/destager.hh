@@ -36,9 +36,17 @@ class destager final : public segment_write_owner {
   /// Called for each log whose durable end moved: writes eagerly where enough waits.
   void became_durable(log& l);
   void groups_completed() { durable_moved_.wake_all(); }
+  /// A log went offline or away: who waits for something of it gives up.
+  void log_ended() {
+    durable_moved_.wake_all();
+    write_ended_.wake_all();
+  }
   void segment_written(log& l, int error) override;
-  /// A segment write of somebody else ended: who waits for its blocks looks again.
-  void write_ended() { write_ended_.wake_all(); }
+  /// A segment write or a preparation of somebody else ended: who waits for it looks again.
+  void write_ended() {
+    write_ended_.wake_all();
+    commits_.look_again();
+  }
 
   /// Everything into segments, files cut to their ends with their indexes written: what a clean stop does before its
   /// checkpoint.
@@ -52,12 +60,15 @@ class destager final : public segment_write_owner {
   struct pass_state;
   enum class waited : uint8_t { no, yes };
   bool pass_due() const;
-  reactor::task<void> pass();
+  reactor::task<bool> pass();
   reactor::task<void> pass_worker(pass_state* state);
   reactor::task<base::result<void>> destage(log& l);
-  reactor::task<base::result<void>> destage_segment(log& l, segment& s, log_point* target);
+  reactor::task<base::result<void>> destage_segment(log& l, segment& s, log_point* target, bool* reached);
   reactor::task<base::result<waited>> ready_to_write(log& l, segment& s, uint64_t upto);
-  reactor::task<base::result<void>> close_segment(segment& s);
+  reactor::task<base::result<void>> close_segment(log& l, segment& s);
+  bool may_destage(log& l);
+  static void step_over_roll(const log& l, log_point* target);
+  reactor::task<base::result<void>> load_indexes(segment& s);
   reactor::task<base::result<void>> park(log& l);
 
   reactor::core& core_;

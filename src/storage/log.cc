@@ -32,7 +32,8 @@ uint64_t log::size_bytes() const noexcept {
 }
 
 base::result<appended> log::append(const record::batch_view& batch, base::leader_epoch epoch, crc_check check) {
-  if (offline_ || removed_) return base::fail(base::errc::storage);
+  if (offline_ || removed_ || manager_.commit_log_failed()) return base::fail(base::errc::storage);
+  if (manager_.stopping()) return base::fail(base::errc::closed);
   if (no_space_) return base::fail(base::errc::no_space);
   if (!tail_open_) {
     manager_.open_tail(*this);
@@ -44,11 +45,19 @@ base::result<appended> log::append(const record::batch_view& batch, base::leader
   segment& s = active();
   if (!tail_.reserve(s.base(), end_.position, size)) {
     manager_.make_room(size);
-    if (!tail_.reserve(s.base(), end_.position, size)) return base::fail(base::errc::busy);
+    // That may have taken this log's own last block, which then comes back first.
+    if (!tail_open_) manager_.open_tail(*this);
+    if (!tail_open_ || !tail_.reserve(s.base(), end_.position, size)) {
+      manager_.want_room();
+      return base::fail(base::errc::busy);
+    }
   }
   uint32_t crc = 0;
   copy_batch(batch, epoch, check, crc);
-  if (check == crc_check::compute && crc != batch.crc()) return base::fail(base::errc::corrupt);
+  if (check == crc_check::compute && crc != batch.crc()) {
+    tail_.trim(s.base(), end_.position);
+    return base::fail(base::errc::corrupt);
+  }
 
   const base::offset first = end_.next;
   const base::offset next = first + (int64_t{batch.last_offset_delta()} + 1);
@@ -83,7 +92,7 @@ bool log::must_roll(const record::batch_view& batch) const {
   // Kafka: from the first batch's timestamp where it has one, else from the segment's creation.
   const base::unix_ms begin = s.first_timestamp >= 0 ? s.first_timestamp : s.created_at;
   const base::unix_ms now = s.first_timestamp >= 0 ? batch.max_timestamp() : manager_.on().wall_clock();
-  return now - begin >= config_.segment_ms.ms();
+  return now > begin && now - begin >= config_.segment_ms.ms();
 }
 
 void log::roll() {
@@ -125,6 +134,23 @@ bool log::damaged(base::offset o) const {
   return false;
 }
 
+bool log::note_damage(damaged_range found) {
+  // What a damaged header says of offsets may be anything.
+  found.begin = std::max(found.begin, log_start_);
+  found.limit = std::min(found.limit, end_.next);
+  if (found.begin >= found.limit) return false;
+  auto at = std::find_if(damage_.begin(), damage_.end(), [&](const damaged_range& d) { return d.limit >= found.begin; });
+  if (at != damage_.end() && at->begin <= found.begin && found.limit <= at->limit) return false;
+  // Ranges that touch become one: they stay few, disjoint and in order.
+  while (at != damage_.end() && at->begin <= found.limit) {
+    found.begin = std::min(found.begin, at->begin);
+    found.limit = std::max(found.limit, at->limit);
+    at = damage_.erase(at);
+  }
+  damage_.insert(at, found);
+  return true;
+}
+
 base::offset log::end_of(const segment& s) const {
   for (size_t i = 0; i + 1 < segments_.size(); ++i) {
     if (segments_[i].get() == &s) return segments_[i + 1]->base();
@@ -147,6 +173,10 @@ uint64_t log::unstaged_bytes() const {
     if (s->base() == staged_.segment) sum += s->size - staged_.position;
   }
   return sum;
+}
+
+bool log::idle() const noexcept {
+  return end_ == checkpointed_ && groups_ == 0 && writes_ == 0 && !destaging_ && !tail_opening_;
 }
 
 void log::acknowledge(log_point point) {

@@ -74,6 +74,7 @@ class log : public base::list_hook<waiting_tag> {
   ///   busy       memory or the commit log is full, or the tail is not in memory yet: wait for the manager's room, retry
   ///   no_space   the segment could not grow; it is tried again each second
   ///   storage    the log is offline
+  ///   closed     the manager is stopping
   /// In each case nothing happened.
   base::result<appended> append(const record::batch_view& batch, base::leader_epoch epoch, crc_check check);
 
@@ -116,11 +117,17 @@ class log : public base::list_hook<waiting_tag> {
   uint64_t walk_to(const segment& s, uint64_t from, base::offset wanted, uint64_t stop) const;
   uint64_t cut_to_batches(const segment& s, uint64_t begin, uint64_t stop, uint32_t bytes_max, bool one) const;
   bool damaged(base::offset o) const;
+  /// Adds a range to the damage, as far as it lies in the log. False where it was known.
+  bool note_damage(damaged_range found);
   /// Offset after the last batch of a segment; base offset of the batch at a position in memory.
   base::offset end_of(const segment& s) const;
   base::offset base_offset_at(const segment& s, uint64_t position) const;
   base::leader_epoch epoch_of(base::offset o) const;
   uint64_t unstaged_bytes() const;
+  /// Whether nothing goes to its segments any more.
+  bool gone() const noexcept { return removed_ || (offline_ && !rescuing_); }
+  /// Whether all of it is in segments, so that its tail may leave memory.
+  bool idle() const noexcept;
   void acknowledge(log_point point);
   void mark_dirty(uint64_t record);
   log_state state() const;
@@ -146,10 +153,14 @@ class log : public base::list_hook<waiting_tag> {
 
   bool offline_ = false;
   bool removed_ = false;
+  bool removing_ = false;     ///< a task of remove() is at it
+  /// Offline, and destaged once more from memory: what was acknowledged must not hold the commit log's space for ever.
+  bool rescuing_ = false;
+  base::instant rescue_at_{};  ///< not before
   bool no_space_ = false;
   bool tail_open_ = true;     ///< the tail block is in memory (or the end is at a block's start)
   bool tail_opening_ = false;
-  bool preparing_ = false;    ///< a task makes room in the active segment's file
+  bool preparing_ = false;    ///< a task makes room in a segment's file: that segment is not closed meanwhile
   bool touched_ = false;      ///< appended to since start or park: indexes and size on disk are behind
   bool destaging_ = false;
   uint32_t groups_ = 0;       ///< commit groups in flight that hold bytes of it

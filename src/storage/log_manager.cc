@@ -36,11 +36,22 @@ reactor::task<base::result<void>> log_manager::start(std::vector<taken> logs, ba
   for (taken& one : logs) {
     CO_TRY_CHECK(adopt(std::move(one)));
   }
+  const auto opened = co_await start_files(start_number);
+  if (!opened) {
+    co_await destager_.close();
+    co_await commits_.close();
+    co_return opened;
+  }
+  scope_->spawn(commits_.prepare_rest());
+  scope_->spawn(destager_.run());
+  if (!stale_.empty()) scope_->spawn(remove_stale_segments());
+  co_return opened;
+}
+
+reactor::task<base::result<void>> log_manager::start_files(base::leader_epoch start_number) {
   CO_TRY_CHECK(co_await commits_.open(layout::commit_file(options_.data_dir, core_.id().value())));
   CO_TRY_CHECK(co_await destager_.open(start_number));
   CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
-  scope_->spawn(commits_.prepare_rest());
-  scope_->spawn(destager_.run());
   co_return base::result<void>();
 }
 
@@ -58,7 +69,12 @@ base::result<void> log_manager::adopt(taken one) {
   }
   for (size_t i = 0; i < found.size(); ++i) {
     const base::offset next = i + 1 < found.size() ? found[i + 1].first : end.segment;
-    if (next <= l->log_start_) continue;
+    if (next <= l->log_start_) {
+      stale_.push_back(path_of(*l) + "/" + layout::log_file(found[i].first));
+      stale_.push_back(path_of(*l) + "/" + layout::index_file(found[i].first));
+      stale_.push_back(path_of(*l) + "/" + layout::time_index_file(found[i].first));
+      continue;
+    }
     auto s = new_segment(*l, found[i].first);
     s->state = segment_state::closed;
     s->size = s->issued = s->written = s->tail_written = found[i].second;
@@ -91,13 +107,18 @@ reactor::task<base::result<void>> log_manager::stop() {
   while (!commits_.idle() && !commits_.failed() && core_.now() < limit) {
     co_await reactor::sleep(core_, base::milliseconds(1));
   }
+  // Writes end: what is in flight is waited for however long it takes.
+  while (commits_.in_flight() > 0) co_await reactor::sleep(core_, base::milliseconds(1));
   const bool whole = commits_.idle() && !commits_.failed();
   destager_.stop();
   co_await scope_->close();
   base::result<void> outcome;
   if (whole) {
     outcome = co_await destager_.park_all();
-    if (outcome) outcome = co_await destager_.write_checkpoint(true);
+    // What only the commit log holds is what a clean mark would forget.
+    if (outcome && !all_parked()) outcome = base::fail(base::errc::storage);
+    const auto marked = co_await destager_.write_checkpoint(outcome.ok());
+    if (outcome) outcome = marked;
   } else {
     outcome = base::fail(base::errc::storage);
   }
@@ -108,8 +129,18 @@ reactor::task<base::result<void>> log_manager::stop() {
   co_return outcome;
 }
 
+bool log_manager::all_parked() const {
+  return std::none_of(logs_.begin(), logs_.end(), [](const auto& one) {
+    const log& l = *one.second;
+    return l.offline_ || l.dirty_since_ != log::clean || l.dirty_next_ != log::clean;
+  });
+}
+
 reactor::task<void> log_manager::close_files_of(log& l) {
-  for (auto& s : l.segments_) co_await s->close_file();
+  for (auto& s : l.segments_) {
+    while (s->readers > 0) co_await reactor::sleep(core_, base::milliseconds(1));
+    co_await s->close_file();
+  }
 }
 
 void log_manager::abandon() noexcept {
@@ -134,6 +165,7 @@ struct log_manager::making {
 };
 
 reactor::task<base::result<void>> log_manager::create(std::vector<new_log> logs) {
+  if (stopping_) co_return base::fail(base::errc::closed);
   for (const new_log& n : logs) {
     if (logs_.contains(n.id)) co_return base::fail(base::errc::exists);
   }
@@ -156,13 +188,23 @@ reactor::task<base::result<void>> log_manager::create(std::vector<new_log> logs)
   co_return base::result<void>();
 }
 
+namespace {
+bool holds_segments(reactor::core& on, const std::string& directory) {
+  const auto files = on.effects().list(directory);
+  if (!files) return true;
+  return std::any_of(files->begin(), files->end(),
+                     [](const auto& f) { return layout::parse_segment_file(f.name).has_value(); });
+}
+}  // namespace
+
 reactor::task<void> log_manager::make_directories(making* state) {
   while (state->outcome && state->next < state->logs->size()) {
     const new_log& n = (*state->logs)[state->next++];
     const std::string path = options_.data_dir + "/" + n.directory;
     const base::uuid topic = n.id.topic;
     const auto made = co_await reactor::make_directory(core_, path);
-    if (!made && made.error().code != base::errc::exists) {
+    const bool empty = made || (made.error().code == base::errc::exists && !holds_segments(core_, path));
+    if (!empty) {
       state->outcome = made;
       break;
     }
@@ -171,34 +213,6 @@ reactor::task<void> log_manager::make_directories(making* state) {
   }
   --state->running;
   state->done.wake_all();
-}
-
-reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
-  for (const log_id& id : ids) {
-    log* l = find(id);
-    if (l == nullptr) continue;
-    l->removed_ = true;
-    commits_.forget(*l);
-  }
-  room_.wake_all();
-  destager_.groups_completed();
-  std::vector<std::string> directories;
-  for (const log_id& id : ids) {
-    log* l = find(id);
-    if (l == nullptr) continue;
-    co_await all_let_go(*l);
-    co_await close_files_of(*l);
-    const std::string from = path_of(*l);
-    const std::string name = layout::deleted_directory(l->directory(), core_.random().next());
-    const std::string to = options_.data_dir + "/" + name;
-    CO_TRY_CHECK(co_await reactor::rename(core_, from, to));
-    directories.push_back(name);
-  }
-  CO_TRY_CHECK(co_await reactor::sync_directory(core_, options_.data_dir));
-  // Checkpoints name the logs until their directories are durably out of the way.
-  for (const log_id& id : ids) logs_.erase(id);
-  scope_->spawn(remove_deleted_logs(std::move(directories)));
-  co_return base::result<void>();
 }
 
 log* log_manager::find(const log_id& id) noexcept {
@@ -215,7 +229,6 @@ std::unique_ptr<segment> log_manager::new_segment(log& l, base::offset base) {
 // ---- appending
 
 bool log_manager::admits(uint64_t bytes) {
-  if (stopping_ || commits_.failed()) return false;
   if (commits_.backlog() == 0 || commits_.backlog() + bytes <= backlog_max_) return true;
   ++counters_.busy;
   room_wanted_ = true;
@@ -241,8 +254,7 @@ void log_manager::make_room(uint64_t bytes) {
     if (&l->tail_.front() != &piece) continue;
     segment* s = l->find_segment(piece.segment);
     const bool in_file = s == nullptr || s->state == segment_state::closed || piece.limit() <= s->written;
-    const bool idle = l->end_ == l->checkpointed_ && l->groups_ == 0 && l->writes_ == 0;
-    if (!in_file && !idle) continue;
+    if (!in_file && !l->idle()) continue;
     if (piece.memory.uses() > 1) continue;
     freed += piece.memory.size();
     l->tail_.drop_front();
@@ -255,7 +267,7 @@ void log_manager::make_room(uint64_t bytes) {
 }
 
 void log_manager::memory_freed() {
-  if (!room_wanted_) return;
+  if (!room_wanted_ || room_.empty()) return;  // who is about to wait is woken by what comes next
   room_wanted_ = false;
   room_.wake_all();
 }
@@ -272,12 +284,12 @@ void log_manager::take_offline(log& l, const char* why) {
   commits_.forget(l);
   core_.log().error("storage", "log offline", base::field("log", l.directory()), base::field("cause", why));
   if (l.listener_ != nullptr) l.listener_->on_offline();
-  destager_.groups_completed();
+  destager_.log_ended();
+  room_.wake_all();
 }
 
 void log_manager::commit_failed() {
   for (auto& [id, l] : logs_) take_offline(*l, "commit log write failed");
-  room_.wake_all();
 }
 
 void log_manager::note_group(size_t logs, uint64_t bytes) {
@@ -291,7 +303,7 @@ void log_manager::note_group(size_t logs, uint64_t bytes) {
 std::vector<log_id> log_manager::dirty_logs(uint64_t before) const {
   std::vector<log_id> ids;
   for (const auto& [id, l] : logs_) {
-    if (l->dirty_since_ < before && !l->offline_ && !l->removed_) ids.push_back(id);
+    if (l->dirty_since_ < before && !l->removed_) ids.push_back(id);
   }
   return ids;
 }

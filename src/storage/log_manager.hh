@@ -61,7 +61,9 @@ class log_manager {
     log_config config;
   };
   reactor::task<base::result<void>> start(std::vector<taken> logs, base::leader_epoch start_number, bool clean);
-  /// Destages and parks everything, writes a clean checkpoint, closes all files. Appends are refused from here on.
+  /// Destages and parks everything, writes a clean checkpoint, closes all files. Appends and reads of files are refused
+  /// from here on; who waits in other calls has to end first. Errors: storage, no_space, io where something could not be
+  /// brought into its segments; the commit log holds it, and the next start is not a clean one.
   reactor::task<base::result<void>> stop();
   /// Forgets everything in place, frames included: the world's crash.
   void abandon() noexcept;
@@ -70,7 +72,7 @@ class log_manager {
   /// a crash between the catalog's write and this) is used when it is empty. Errors: exists, no_space, io.
   reactor::task<base::result<void>> create(std::vector<new_log> logs);
   /// Ends logs: no append or new read from here on; their directories are renamed out of the way (durable when it returns)
-  /// and removed in the background.
+  /// and removed in the background. One that fails may be tried again. Errors: no_space, io.
   reactor::task<base::result<void>> remove(std::vector<log_id> ids);
   log* find(const log_id& id) noexcept;
 
@@ -91,6 +93,7 @@ class log_manager {
   tail_pool& tails() noexcept { return tails_; }
   reactor::scope& background() noexcept { return *scope_; }
   bool stopping() const noexcept { return stopping_; }
+  bool commit_log_failed() const noexcept { return commits_.failed(); }
   bool indexes_trusted() const noexcept { return indexes_trusted_; }
   const std::string& data_dir() const noexcept { return options_.data_dir; }
   std::unique_ptr<segment> new_segment(log& l, base::offset base);
@@ -101,6 +104,8 @@ class log_manager {
   void rolled(log& l);
   /// Drops the oldest pieces that are in segments, at least `bytes` of them where there are so many.
   void make_room(uint64_t bytes);
+  /// An append was told to wait: whatever may help wakes room().
+  void want_room() noexcept { room_wanted_ = true; }
   void memory_freed();
   /// Reads a log's tail block back into memory, in the background.
   void open_tail(log& l);
@@ -134,11 +139,18 @@ class log_manager {
   reactor::task<base::result<void>> read_tail_block(log& l);
   reactor::task<void> prepare_task(log* l, base::offset segment_base);
   reactor::task<void> retry_space_task(log* l);
+  reactor::task<base::result<void>> grow_active(log* l);
   reactor::task<void> close_idle_task(base::instant before);
   struct making;
   reactor::task<void> make_directories(making* state);
   reactor::task<void> remove_deleted_logs(std::vector<std::string> directories);
+  bool all_parked() const;
   reactor::task<void> close_files_of(log& l);
+  reactor::task<base::result<void>> start_files(base::leader_epoch start_number);
+  reactor::task<base::result<void>> remove_one(log_id id, std::vector<std::string>* directories);
+  reactor::task<void> remove_stale_segments();
+  reactor::task<void> remove_files(std::vector<std::string> paths);
+  reactor::task<base::result<void>> trim_front(log_id id, base::offset start);
   reactor::task<void> all_let_go(log& l);
 
   reactor::core& core_;
@@ -154,6 +166,7 @@ class log_manager {
   reactor::wait_list room_;
   reactor::wait_list let_go_;
   storage_counters counters_;
+  std::vector<std::string> stale_;  ///< files of segments below their log's start, found when it was taken over
   bool stopping_ = false;
   bool room_wanted_ = false;
   bool indexes_trusted_ = false;

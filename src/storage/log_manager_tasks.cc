@@ -7,6 +7,10 @@
 
 namespace millrace::storage {
 
+namespace {
+constexpr base::duration space_retry_interval = base::seconds(1);
+}  // namespace
+
 void log_manager::let_go(log& l) {
   (void)l;
   let_go_.wake_all();
@@ -63,7 +67,7 @@ reactor::task<base::result<void>> log_manager::read_tail_block(log& l) {
 // ---- room in the file of the active segment
 
 void log_manager::prepare(log& l, segment& s) {
-  if (l.preparing_ || l.no_space_ || l.offline_ || l.removed_ || stopping_) return;
+  if (l.preparing_ || l.no_space_ || l.offline_ || l.removed_ || scope_->closing() || s.closing) return;
   l.preparing_ = true;
   scope_->spawn(prepare_task(&l, s.base()));
 }
@@ -71,7 +75,7 @@ void log_manager::prepare(log& l, segment& s) {
 reactor::task<void> log_manager::prepare_task(log* l, base::offset segment_base) {
   segment* s = l->find_segment(segment_base);
   base::result<void> outcome;
-  if (s != nullptr && s->state != segment_state::closed) {
+  if (s != nullptr && s->state != segment_state::closed && !s->closing) {
     outcome = co_await s->open_for_write();
     if (outcome) {
       const uint64_t ahead = std::min(s->size + s->allocated / 2, l->config_.segment_bytes);
@@ -86,33 +90,46 @@ reactor::task<void> log_manager::prepare_task(log* l, base::offset segment_base)
       take_offline(*l, "segment file cannot be prepared");
     }
   }
-  core_.at_turn_end(commits_);
+  destager_.write_ended();
 }
 
 void log_manager::no_space(log& l) {
   if (l.no_space_) return;
   l.no_space_ = true;
   core_.log().error("storage", "no space left: appends are refused", base::field("log", l.directory()));
+  room_.wake_all();  // who waits to append is told
+  if (stopping_) return;
   ++l.users_;
   scope_->spawn(retry_space_task(&l));
 }
 
 reactor::task<void> log_manager::retry_space_task(log* l) {
   while (!stopping_ && !l->removed_ && !l->offline_) {
-    co_await reactor::sleep(core_, base::seconds(1));
-    segment* s = &l->active();
-    const auto opened = co_await s->open_for_write();
-    if (!opened) continue;
-    const auto grown = co_await s->allocate(block_ceil(s->size + 1));
+    co_await reactor::sleep(core_, space_retry_interval);
+    if (l->preparing_) continue;
+    l->preparing_ = true;
+    const auto grown = co_await grow_active(l);
+    l->preparing_ = false;
+    destager_.write_ended();
     if (!grown) continue;
     core_.log().info("storage", "space again: appends go on", base::field("log", l->directory()));
     break;
   }
-  l->no_space_ = false;
   --l->users_;
-  memory_freed();
-  core_.at_turn_end(commits_);
+  if (stopping_) co_return;
+  l->no_space_ = false;
+  room_.wake_all();
+  commits_.look_again();
   destager_.wake();
+}
+
+/// Once more what there was no space for. The log is preparing_: its segments stay.
+reactor::task<base::result<void>> log_manager::grow_active(log* l) {
+  segment* s = &l->active();
+  if (s->closing) co_return base::result<void>();
+  CO_TRY_CHECK(co_await s->open_for_write());
+  const auto grown = co_await s->allocate(block_ceil(s->size + 1));
+  co_return grown;
 }
 
 void log_manager::close_idle_files(base::instant before) { scope_->spawn(close_idle_task(before)); }
@@ -125,50 +142,12 @@ reactor::task<void> log_manager::close_idle_task(base::instant before) {
       segment& s = *l->segments_[i];
       if (s.state != segment_state::closed || !s.is_open() || s.readers > 0 || s.last_read > before) continue;
       ++l->users_;
+      ++s.readers;
       co_await s.close_file();
+      --s.readers;
       --l->users_;
     }
   }
-}
-
-/// The files go when a checkpoint without the logs is durable: until then the directory is the trace of the deletion.
-reactor::task<void> log_manager::remove_deleted_logs(std::vector<std::string> directories) {
-  const auto written = co_await destager_.write_checkpoint(false);
-  if (!written) co_return;  // they are removed at the next start
-  std::string data_dir = options_.data_dir;
-  co_await remove_deleted(core_, std::move(data_dir), std::move(directories));
-}
-
-// ---- log start
-
-reactor::task<base::result<void>> log_manager::advance_log_start(log_id id, base::offset start) {
-  log* l = find(id);
-  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
-  if (start > l->acknowledged()) co_return base::fail(base::errc::out_of_range);
-  if (start <= l->log_start_) co_return base::result<void>();
-  l->log_start_ = start;
-  // Durable before a file leaves.
-  CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
-  l = find(id);
-  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
-  ++l->users_;
-  while (l->segments_.size() > 1 && l->segments_[0]->state == segment_state::closed &&
-         l->segments_[1]->base() <= l->log_start_ && l->segments_[0]->readers == 0 && !l->destaging_) {
-    std::unique_ptr<segment> gone = std::move(l->segments_.front());
-    l->segments_.pop_front();
-    while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();
-    co_await gone->close_file();
-    const std::string paths[] = {gone->log_path(), gone->index_path(), gone->time_index_path()};
-    for (const std::string& path : paths) {
-      const auto removed = co_await reactor::remove(core_, path);
-      if (!removed && removed.error().code != base::errc::not_found) {
-        core_.log().warn("storage", "file not removed", base::field("path", path));
-      }
-    }
-  }
-  --l->users_;
-  let_go(*l);
-  co_return base::result<void>();
 }
 
 }  // namespace millrace::storage

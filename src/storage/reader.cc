@@ -40,7 +40,7 @@ reactor::task<base::result<read_result>> reader::read(log_id id, read_plan plan)
 reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset segment_base) {
   log* l = manager_.find(id);
   segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
-  if (s == nullptr) co_return base::fail(base::errc::closed);
+  if (s == nullptr || manager_.stopping()) co_return base::fail(base::errc::closed);
   ++l->users_;
   ++s->readers;
   base::result<void> outcome;
@@ -48,9 +48,16 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
     outcome = co_await s->open_for_read();
     if (outcome) s->last_read = core_.now();
   }
-  if (outcome && !s->indexes_complete) outcome = co_await s->load_indexes(s->indexes_from, manager_.indexes_trusted());
+  if (outcome && !s->indexes_complete) {
+    // Those of a closed segment were synced before anything named it closed; recovery removes them where it redoes any of it.
+    const bool trust = s->state == segment_state::closed || manager_.indexes_trusted();
+    outcome = co_await s->load_indexes(s->indexes_from, trust);
+    // Damage ended them: what lies before it is served, and what comes in other segments.
+    if (!outcome && outcome.error().code == base::errc::corrupt && s->indexes_complete) outcome = base::result<void>();
+  }
   --s->readers;
   --l->users_;
+  if (!outcome && outcome.error().code != base::errc::no_memory) co_return unreadable(id, outcome.error());
   co_return outcome;
 }
 
@@ -60,7 +67,7 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
   stretch out;
   out.begin = block_floor(begin);
   const uint64_t room = block_ceil(end) - out.begin;
-  if (room > reactor::memory::block_bytes_max) co_return base::fail(base::errc::too_large);
+  if (room > reactor::memory::block_bytes_max) co_return unreadable(id, base::error{base::errc::too_large});
   out.memory = core_.memory().allocate(room);
   if (!out.memory) {
     manager_.make_room(room);
@@ -79,8 +86,8 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
     s->last_read = core_.now();
     --s->readers;
     --l->users_;
-    if (!got) co_return got.failure();
-    if (*got < file_end - out.begin) co_return base::fail(base::errc::truncated);
+    if (!got) co_return unreadable(id, got.error());
+    if (*got < file_end - out.begin) co_return unreadable(id, base::error{base::errc::truncated});
   }
   if (file_end < end) {
     const auto now_from = l->tail_.begin_of(segment_base);
@@ -177,15 +184,19 @@ uint64_t reader::needed(base::bytes start) {
 
 base::failure reader::damage(log_id id, base::offset begin, base::offset limit, uint64_t position) {
   log* l = manager_.find(id);
-  if (l != nullptr && limit > begin && !l->damaged(begin)) {
-    const damaged_range range{begin, limit};
-    const auto place = std::lower_bound(l->damage_.begin(), l->damage_.end(), range,
-                                        [](const auto& a, const auto& b) { return a.begin < b.begin; });
-    l->damage_.insert(place, range);
+  if (l != nullptr && l->note_damage({begin, limit})) {
     core_.log().error("storage", "damaged batch: fetches from it fail", base::field("log", l->directory()),
                       base::field("begin", begin), base::field("limit", limit), base::field("position", position));
   }
   return base::fail(base::errc::storage);
+}
+
+base::failure reader::unreadable(log_id id, base::error why) {
+  const log* l = manager_.find(id);
+  if (l != nullptr) {
+    core_.log().error("storage", "segment cannot be read", base::field("log", l->directory()), base::field("error", why));
+  }
+  return base::fail(base::errc::storage, why.detail);
 }
 
 /// Files of closed segments are opened on demand; once a minute those that nobody reads any more are closed.
@@ -247,7 +258,7 @@ reactor::task<base::result<timestamp_and_offset>> reader::find_max_timestamp(log
 reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::offset from, base::unix_ms target) {
   while (true) {
     log* l = manager_.find(id);
-    if (l == nullptr || l->removed_ || l->offline_) co_return base::fail(base::errc::closed);
+    if (l == nullptr || l->removed_ || l->offline_ || manager_.stopping()) co_return base::fail(base::errc::closed);
     if (from >= l->end()) co_return timestamp_and_offset{};
     if (from >= l->acknowledged()) {
       co_await reactor::sleep(core_, base::milliseconds(1));

@@ -55,6 +55,7 @@ class reader {
                                 uint64_t* missing);
   static uint64_t needed(base::bytes start);
   base::failure damage(log_id id, base::offset begin, base::offset limit, uint64_t position);
+  base::failure unreadable(log_id id, base::error why);
   bool collect(log_id id, const read_plan& plan, read_result& out);
   reactor::task<base::result<timestamp_and_offset>> scan(log_id id, base::offset from, base::unix_ms target);
   void close_some();

@@ -112,6 +112,7 @@ task<result<void>> segment::allocate(uint64_t upto) {
     co_return grown;
   }
   if (grown.error().code != base::errc::no_space || least == ahead) co_return grown;
+  if (least <= allocated) co_return result<void>();  // another task grew it meanwhile
   const result<void> grown_less = co_await file_.allocate(allocated, least - allocated);
   if (grown_less) allocated = std::max(allocated, least);
   co_return grown_less;

@@ -48,7 +48,8 @@ class segment {
 
   uint64_t tail_written = 0;  ///< destager: bytes below it are in the file or being written, its padded last block included
   uint32_t tail_block_writes = 0;  ///< destager: padded blocks in flight; nothing else may be written there
-  uint32_t readers = 0;       ///< tasks that use the file: it is not closed under them
+  uint32_t readers = 0;       ///< tasks that use the file: it is not closed under them, nor the segment removed
+  bool closing = false;       ///< sealed, all of it written, about to be closed: its file grows no more
   base::instant last_read{};  ///< when the file was read last
 
   /// The block at protect_from holds checkpointed bytes on disk, followed by zeros: the next commit group with bytes of
@@ -97,7 +98,7 @@ class segment {
   /// Reads the index files of a segment, or rebuilds them from its batches [0, valid_bytes) where they are missing,
   /// not well-formed, or `trust` is false (the active segment after an unclean stop). Afterwards indexes_complete. The
   /// indexes of a closed segment that were rebuilt are written. Errors: corrupt (the batches do not follow each other;
-  /// logged with the path), no_memory, io.
+  /// logged with the path; the indexes are complete all the same, and know what lies before), no_memory, io.
   reactor::task<base::result<void>> load_indexes(uint64_t valid_bytes, bool trust);
   void abandon() noexcept { file_.abandon(); }
 
@@ -109,6 +110,8 @@ class segment {
   reactor::task<base::result<void>> rebuild_indexes(uint64_t valid_bytes);
   reactor::task<base::result<void>> scan_batches(reactor::file& from, uint64_t valid_bytes);
   reactor::task<base::result<void>> read_first_timestamp();
+  /// Offsets of what is loaded are below it.
+  base::offset offset_limit() const;
   /// Puts what was loaded before what was noted since.
   void take_earlier(const offset_index& earlier_offsets, const time_index& earlier_times);
   uint64_t next_allocation(uint64_t upto) const;

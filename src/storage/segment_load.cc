@@ -46,7 +46,7 @@ task<result<void>> segment::read_indexes(uint64_t valid_bytes) {
   path = time_index_path();
   const result<std::string> by_time = co_await reactor::read_file(core_, std::move(path), index_bytes_max);
   if (!by_time) co_return by_time.failure();
-  const base::offset limit = indexes_from_offset > base_ ? indexes_from_offset : base_ + int64_t{INT32_MAX} + 1;
+  const base::offset limit = offset_limit();
   offset_index earlier_offsets(base_);
   time_index earlier_times(base_);
   const result<void> decoded = earlier_offsets.decode(base::as_bytes(*by_offset), valid_bytes, limit);
@@ -59,6 +59,10 @@ task<result<void>> segment::read_indexes(uint64_t valid_bytes) {
   }
   if (!indexes_complete) take_earlier(earlier_offsets, earlier_times);
   co_return result<void>();
+}
+
+base::offset segment::offset_limit() const {
+  return indexes_from_offset > base_ ? indexes_from_offset : base_ + int64_t{INT32_MAX} + 1;
 }
 
 void segment::take_earlier(const offset_index& earlier_offsets, const time_index& earlier_times) {
@@ -95,20 +99,27 @@ task<result<void>> segment::scan_batches(reactor::file& from, uint64_t valid_byt
   // Its own indexes and its own count, filled by note_batch's rule: the rebuilt files are those that were lost.
   segment scanned(core_, directory_, base_, config_);
   batch_scan scan(core_, from, 0, valid_bytes, base_);
+  result<void> outcome;
   while (true) {
     const result<bool> found = co_await scan.next();
-    if (!found) co_return found.failure();
-    if (!*found) break;
+    if (!found) outcome = found.failure();
+    if (!found && found.error().code != errc::corrupt) co_return outcome;
+    if (!found || !*found) break;
     const record::header_view batch = scan.header();
-    if (batch.last_offset() - base_ > INT32_MAX || scan.position() > INT32_MAX) co_return fail(errc::corrupt);
+    // A damaged offset must not reach over what was appended since.
+    if (batch.last_offset() >= offset_limit() || scan.position() > INT32_MAX) {
+      outcome = fail(errc::corrupt);
+      break;
+    }
     if (scan.position() == 0) scanned.first_timestamp = batch.max_timestamp();
     scanned.note_batch(scan.position(), static_cast<uint32_t>(batch.size()), batch.last_offset(), batch.max_timestamp());
   }
   if (indexes_complete) co_return result<void>();  // somebody else was faster
   if (valid_bytes > 0) first_timestamp = scanned.first_timestamp;
   if (indexes_from == valid_bytes && offsets.count() == 0) bytes_since_entry_ += scanned.bytes_since_entry_;
+  // Where damage ended it, what lies before is served, and what was appended since.
   take_earlier(scanned.offsets, scanned.times);
-  co_return result<void>();
+  co_return outcome;
 }
 
 }  // namespace millrace::storage

@@ -51,6 +51,7 @@ void tail_memory::push_back(tail_piece* piece) {
 }
 
 bool tail_memory::reserve(base::offset segment, uint64_t position, uint64_t bytes) {
+  ASSERT(position % block_bytes == 0 || find(segment, position - 1) != nullptr);
   const uint64_t wanted = position + bytes;
   uint64_t have = block_floor(position);
   size_t size = piece_bytes_min;
@@ -60,12 +61,17 @@ bool tail_memory::reserve(base::offset segment, uint64_t position, uint64_t byte
     size = std::min(piece_bytes_max, last.memory.size() * 2);
     if (last.segment == segment) have = last.limit();
   }
+  size_t most = piece_bytes_max;  // what memory still has
   while (have < wanted) {
     if (wanted - have > piece_bytes_max / 2) size = piece_bytes_max;
+    size = std::min(size, most);
     tail_piece* piece = pool_.take(size);
     if (piece == nullptr) {
-      if (size == piece_bytes_min) return false;
-      size = piece_bytes_min;
+      if (size == piece_bytes_min) {
+        trim(segment, position);
+        return false;
+      }
+      most = size / 2;
       continue;
     }
     piece->log_of = &of_;
@@ -76,6 +82,15 @@ bool tail_memory::reserve(base::offset segment, uint64_t position, uint64_t byte
     size = std::min(piece_bytes_max, size * 2);
   }
   return true;
+}
+
+void tail_memory::trim(base::offset segment, uint64_t end) {
+  while (count_ > 0) {
+    tail_piece* last = at(count_ - 1);
+    if (last->segment != segment || last->begin < end) break;
+    pool_.give_back(last);
+    --count_;
+  }
 }
 
 void tail_memory::write(base::offset segment, uint64_t position, base::bytes source, uint32_t* crc) {

@@ -57,9 +57,12 @@ class tail_memory {
   tail_memory(const tail_memory&) = delete;
   tail_memory& operator=(const tail_memory&) = delete;
 
-  /// Room for `bytes` behind `position`, the end of `segment`; false where memory has none (what was taken stays for
-  /// the next try). `position` is inside the last piece, at its limit, or 0 in a new segment.
+  /// Room for `bytes` behind `position`, the end of `segment`; false, and nothing taken, where memory has none.
+  /// `position` is inside the last piece, at its limit, or 0 in a new segment.
   bool reserve(base::offset segment, uint64_t position, uint64_t bytes);
+  /// Gives back what was reserved behind `end`, the end of `segment`, and not used: the last piece is then the one
+  /// that holds the byte before it.
+  void trim(base::offset segment, uint64_t end);
   /// Copies to the reserved end, from `position` on; updates `crc` in the same pass where not null.
   void write(base::offset segment, uint64_t position, base::bytes source, uint32_t* crc);
   /// Notes that a batch with this base offset begins at `position`.

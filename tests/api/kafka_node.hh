@@ -20,6 +20,7 @@
 namespace millrace::api::kafka::test {
 
 using broker::test::broker_node;
+using broker::test::numbered;
 
 /// What a handler gave. Views in `body` live as long as this.
 template <class Response>

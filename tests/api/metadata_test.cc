@@ -103,7 +103,7 @@ TEST_CASE(
   k.create("shop.orders");
   for (int16_t version = 0; version <= 9; ++version) {
     CAPTURE(version);
-    const std::string name = "auto" + std::to_string(version);
+    const std::string name = numbered("auto", version);
     asking quiet({name});
     if (version >= 4)
       CHECK(k.ask<metadata_response>(quiet.request, version, 1).body.topics[0].error_code == 3);

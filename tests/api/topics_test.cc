@@ -37,8 +37,8 @@ TEST_CASE("CreateTopics: every version makes topics, from version 5 on with what
   kafka_node k(1, 2);
   for (int16_t version = 2; version <= 6; ++version) {
     CAPTURE(version);
-    const std::string one = "one" + std::to_string(version);
-    const std::string two = "two" + std::to_string(version);
+    const std::string one = numbered("one", version);
+    const std::string two = numbered("two", version);
     std::vector<setting> settings{{"segment.ms", "5000"}};
     std::vector<creatable> topics{topic(one, 3), topic(two)};
     topics[1].configs = list(settings);
@@ -176,7 +176,7 @@ TEST_CASE("CreatePartitions: every version, with each error") {
   std::vector<create_partitions_request_assignment> not_mine{{list(stranger)}};
   for (int16_t version = 0; version <= 3; ++version) {
     CAPTURE(version);
-    const std::string name = "t" + std::to_string(version);
+    const std::string name = numbered("t", version);
     k.create(name, 2);
     const auto ask = [&](std::vector<create_partitions_request_topic> topics,
                          bool validate_only = false) {

@@ -22,6 +22,14 @@ using reactor::task;
 
 inline const std::string data_dir = "/data";
 
+/// "t7". (What + makes of this has gcc 12 warn of nothing.)
+template <class Int>
+std::string numbered(std::string_view stem, Int number) {
+  std::string text(stem);
+  text += std::to_string(number);
+  return text;
+}
+
 class broker_node {
  public:
   explicit broker_node(uint64_t seed, unsigned cores = 1, sim::world_options how = {})

@@ -42,7 +42,7 @@ struct history {
 reactor::task<void> change_for_ever(broker_node* b, unsigned core, base::prng random, history* h) {
   reactor::core& here = b->n.core(core);
   while (true) {
-    const std::string name = "t" + std::to_string(random.below(4));
+    const std::string name = numbered("t", random.below(4));
     const auto known = h->answered.find(name);
     h->wanted = h->answered;
     known_topic& target = h->wanted[name];

@@ -97,7 +97,7 @@ TEST_CASE("controller: changes from all cores at once are carried out one by one
     REQUIRE(b.start());
     std::vector<std::unique_ptr<sim::started<base::result<admin_outcomes>>>> running;
     for (unsigned i = 0; i < 30; ++i) {
-      std::vector<new_topic> topics{topic("t" + std::to_string(i % 10), 2)};
+      std::vector<new_topic> topics{topic(numbered("t", i % 10), 2)};
       const unsigned core = i % 3;
       running.push_back(
           b.w.start(b.n, core, b.control->create_topics(b.n.core(core), std::move(topics), false)));

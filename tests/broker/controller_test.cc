@@ -54,7 +54,7 @@ TEST_CASE("controller: a topic made on any core is seen on all and lives on its 
     broker_node b(7, cores);
     REQUIRE(b.start());
     for (unsigned core = 0; core < cores; ++core) {
-      const auto made = b.create(topic("t" + std::to_string(core), 7), core);
+      const auto made = b.create(topic(numbered("t", core), 7), core);
       CHECK_FALSE(made.error);
       CHECK(made.partitions == 7);
       CHECK(made.replication_factor == 1);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/prng.hh"
+#include "broker/catalog/names.hh"
 
 namespace millrace::broker {
 namespace {
@@ -24,7 +25,7 @@ TEST_CASE("stored topic: comes back as it was, and usual directories cost a byte
 
   stored_topic wide{
       .name = std::string(249, 'x'), .id = topic.id, .directories = {}, .overrides = {}};
-  for (int i = 0; i < 10000; ++i) wide.directories.push_back(wide.name + "-" + std::to_string(i));
+  for (int32_t i = 0; i < 10000; ++i) wide.directories.push_back(partition_directory(wide.name, i));
   CHECK(encode_topic(wide).size() == 16 + 4 + 10000 + 2);
   CHECK(*decode_topic(wide.name, base::as_bytes(encode_topic(wide))) == wide);
 }

@@ -21,7 +21,9 @@ SLACK = 96 << 20            # above --memory: the program itself, its libraries,
 
 
 def size_of(text):
-    return int(text[:-1]) << {"K": 10, "M": 20, "G": 30}[text[-1].upper()] if text[-1].isalpha() else int(text)
+    """Bytes of 512M, 1G, 1GiB."""
+    text = text.upper().removesuffix("B").removesuffix("I")
+    return int(text[:-1]) << {"K": 10, "M": 20, "G": 30}[text[-1]] if text[-1].isalpha() else int(text)
 
 
 def main():

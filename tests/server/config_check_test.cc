@@ -89,13 +89,28 @@ TEST_CASE("configuration: a batch that can never arrive or be stored is a warnin
 }
 
 TEST_CASE("configuration: a setting without effect in this version is said") {
-  const std::string key = "group.initial.rebalance.delay.ms";
-  CHECK(load_sets({set(key, "3000")}).warnings.empty());
-  const auto loaded = load_sets({set(key, "0")});
-  CHECK(loaded.errors.empty());
-  CHECK(joined(loaded.warnings) ==
-        "--set: group.initial.rebalance.delay.ms has no effect: this version has no consumer "
-        "groups\n");
+  struct row {
+    const char* key;
+    const char* initial;
+    const char* other;
+    const char* why;
+  };
+  const char* no_deletion = "this version deletes no old segments";
+  const row rows[] = {
+      {"group.initial.rebalance.delay.ms", "3000", "0", "this version has no consumer groups"},
+      {"log.retention.ms", "7d", "1h", no_deletion},
+      {"log.retention.bytes", "-1", "1GiB", no_deletion},
+      {"log.retention.check.interval.ms", "5m", "1s", no_deletion},
+      {"min.insync.replicas", "1", "2", "a single node keeps the only replica"},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.key);
+    CHECK(load_sets({set(r.key, r.initial)}).warnings.empty());
+    const auto loaded = load_sets({set(r.key, r.other)});
+    CHECK(loaded.errors.empty());
+    CHECK(joined(loaded.warnings) ==
+          "--set: " + std::string(r.key) + " has no effect: " + r.why + "\n");
+  }
 }
 
 TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB") {

@@ -71,8 +71,7 @@ TEST_CASE("options: mistakes are one line and a code that is not 0") {
                                                           {"--set"},
                                                           {"--set", "a"},
                                                           {"--set", "=1"},
-                                                          {"--set", "a=1", "b=2"},
-                                                          {"--kafka", "a:1", "--kafka", "b:1"}};
+                                                          {"--set", "a=1", "b=2"}};
   for (const auto& arguments : mistakes) {
     CAPTURE(arguments.front());
     const parsed_options parsed = parse_options(arguments);

@@ -15,10 +15,14 @@ namespace millrace::api::kafka {
 
 namespace {
 constexpr size_t unanswered_max = 256;
+/// Bytes of answers that wait to be sent, from which on nothing more is read.
+constexpr size_t held_max = 8 << 20;
+constexpr base::duration memory_wait_min = base::milliseconds(2);
+constexpr base::duration memory_wait_max = base::milliseconds(50);
 constexpr size_t turn_bytes_max = 256 << 10;
 constexpr size_t send_bytes_max = 256 << 10;
 constexpr size_t send_pieces_max = 256;
-/// What an ended connection's last answers may still wait for.
+/// How long a frame that has begun may stand still.
 constexpr base::duration frame_progress_max = base::seconds(30);
 }  // namespace
 
@@ -32,7 +36,7 @@ connection::connection(door& d, int handle, const listener_address& advertised)
     : door_(d),
       advertised_(advertised),
       socket_(d.on(), handle),
-      partial_(d.on().memory(), d.frame_budget()),
+      partial_(d.on().memory(), d.frames()),
       filling_(d.on().memory()),
       leaving_(d.on().memory()),
       sender_(*this),
@@ -54,7 +58,7 @@ reactor::task<void> connection::run() {
   ending_ = true;
   for (exchange& e : open_) e.hurry();
   // What is in flight is settled before the connection goes; answers leave while the peer still takes them.
-  while (!open_.empty() || sender_.in_flight || (!aborted_ && !(filling_.empty() && leaving_.empty()))) {
+  while (!open_.empty() || sending() || (!aborted_ && !(filling_.empty() && leaving_.empty()))) {
     co_await changed_.wait();
   }
   door_core().timers().disarm(idle_);
@@ -67,9 +71,8 @@ reactor::task<void> connection::run() {
 reactor::task<void> connection::read_all() {
   size_t turn_bytes = 0;
   while (!ending_) {
-    if (too_much_unanswered()) {
-      socket_.pause();
-      while (too_much_unanswered() && !ending_) co_await changed_.wait();
+    if (must_wait()) {
+      co_await wait_for_answers();
       continue;
     }
     if (turn_bytes >= turn_bytes_max) {
@@ -89,7 +92,7 @@ reactor::task<void> connection::read_all() {
     size_t used = 0;
     const next why = feed({got.buffer->data, got.buffer->size}, &used);
     std::vector<uint8_t> rest;
-    if (why == next::memory || why == next::slow_batch) {
+    if (why != next::more && why != next::stop) {
       rest.assign(got.buffer->data + used, got.buffer->data + got.buffer->size);
     }
     socket_.give_back(*got.buffer);
@@ -98,17 +101,45 @@ reactor::task<void> connection::read_all() {
   }
 }
 
-/// Goes on with what one buffer left, when memory is there again or a batch is checked. Nothing is read meanwhile.
+/// Whether what the peer asked before must be through first: too much of it waits, or it may change what comes next.
+bool connection::must_wait() noexcept {
+  if (unanswered_ >= unanswered_max || filling_.bytes() + leaving_.bytes() >= held_max) return true;
+  return !open_.empty() && open_.back().alone() && !open_.back().ready();
+}
+
+reactor::task<void> connection::wait_for_answers() {
+  reader_waits_ = true;
+  // Most answers are there in the next turn: receiving goes on where it can.
+  co_await reactor::next_turn(door_core());
+  if (must_wait()) socket_.pause();
+  while (must_wait() && !ending_) co_await changed_.wait();
+  reader_waits_ = false;
+  last_progress_ = door_core().now();
+}
+
+/// Goes on with what one buffer left, when memory is there again, or a batch is checked, or answers have left. Nothing is
+/// read meanwhile.
 reactor::task<void> connection::feed_slowly(std::vector<uint8_t> rest, next why) {
-  socket_.pause();
   size_t at = 0;
+  base::duration pause = memory_wait_min;
   while (!ending_) {
     if (why == next::stop) {
       ending_ = true;
       co_return;
     }
-    if (why == next::memory) co_await reactor::sleep(door_core(), base::milliseconds(2));
+    if (why == next::wait) co_await wait_for_answers();
+    if (why == next::memory) {
+      socket_.pause();
+      reader_waits_ = true;
+      co_await reactor::sleep(door_core(), pause);
+      pause = std::min(pause + pause, memory_wait_max);
+      reader_waits_ = false;
+      last_progress_ = door_core().now();
+    } else {
+      pause = memory_wait_min;
+    }
     if (why == next::slow_batch) {
+      socket_.pause();
       produce_exchange& slow = static_cast<produce_exchange&>(open_.back());
       co_await slow.admit_slowly();
     }
@@ -119,8 +150,6 @@ reactor::task<void> connection::feed_slowly(std::vector<uint8_t> rest, next why)
     if (why == next::more) co_return;
   }
 }
-
-bool connection::too_much_unanswered() const noexcept { return unanswered_ >= unanswered_max; }
 
 connection::next connection::feed(base::mutable_bytes data, size_t* used) {
   *used = 0;
@@ -194,9 +223,8 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
     return next::stop;
   }
   const size_t body_at = frame.size() - in.remaining();
-  if (api->handle != nullptr) return handle_other(frame, *header, body_at);
+  if (api->handle != nullptr) return handle_other(frame, owner, *header, body_at);
 
-  exchange* opened = nullptr;
   bool slow = false;
   if (api->key == wire::kafka::produce_request::api_key) {
     produce_exchange& e = produce_exchange::take(door_, *this);
@@ -208,7 +236,6 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
       return next::stop;
     }
     slow = *accepted == produce_exchange::admission::slow;
-    opened = &e;
   } else {
     fetch_exchange& e = fetch_exchange::take(door_, *this);
     open_.push_back(e);
@@ -217,19 +244,18 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
       abort("fetch request not well-formed");
       return next::stop;
     }
-    opened = &e;
   }
-  (void)opened;
-  return slow ? next::slow_batch : next::more;
+  if (slow) return next::slow_batch;
+  return must_wait() ? next::wait : next::more;
 }
 
-connection::next connection::handle_other(base::mutable_bytes frame, const wire::kafka::request_header& header,
-                                          size_t body_at) {
-  other_exchange& e = *new other_exchange(*this, frame, header, body_at);
+connection::next connection::handle_other(base::mutable_bytes frame, frame_buffer* owner,
+                                          const wire::kafka::request_header& header, size_t body_at) {
+  other_exchange& e = *new other_exchange(*this, frame, owner, header, body_at);
   open_.push_back(e);
   ++unanswered_;
   door_.background().spawn(e.run());
-  return next::more;
+  return next::wait;
 }
 
 // ---- answering
@@ -244,15 +270,13 @@ void connection::send_answers() {
     changed_.wake_all();
     return;
   }
-  const bool was_full = too_much_unanswered();
   while (!open_.empty() && open_.front().ready()) {
     exchange& e = open_.pop_front();
-    --unanswered_;
     e.write(filling_);
     written_.push_back(e);
   }
-  if (!sender_.in_flight) start_send();
-  if (ending_ || was_full) changed_.wake_all();
+  if (!sending() && !aborted_) start_send();
+  if (ending_ || reader_waits_) changed_.wake_all();
 }
 
 void connection::start_send() {
@@ -266,6 +290,7 @@ void connection::start_send() {
     }
     std::swap(filling_, leaving_);
     leaving_exchanges_.splice_back(written_);
+    last_progress_ = door_core().now();  // until now the peer had nothing to take
   }
   const auto pieces = leaving_.next(send_bytes_max, send_pieces_max);
   sender_.handle = socket_.handle();
@@ -281,11 +306,14 @@ void connection::sent(int64_t result) {
     last_progress_ = door_core().now();
     if (!aborted_) start_send();
   }
-  if (ending_) changed_.wake_all();
+  if (ending_ || reader_waits_) changed_.wake_all();
 }
 
 void connection::let_go_of(base::intrusive_list<exchange>& list) {
-  while (!list.empty()) list.pop_front().let_go();
+  while (!list.empty()) {
+    --unanswered_;
+    list.pop_front().let_go();
+  }
 }
 
 // ---- ending
@@ -312,12 +340,13 @@ void connection::abort(const char* why) {
 }
 
 /// Ends a connection that is idle for too long: nothing asked, nothing being answered; or in the middle of a frame that
-/// does not go on; or whose peer takes no answers.
+/// does not go on; or whose peer takes no answers. Where we do not read, a frame stands still by our doing.
 void connection::watch_idle() {
   const base::instant now = door_core().now();
-  const bool stuck = partial_.active() || length_have_ > 0 || sender_.in_flight;
-  const bool busy = !open_.empty() && !stuck;
-  const base::duration limit = partial_.active() ? std::min(frame_progress_max, door_.options().idle_max)
+  const bool frame_begun = (partial_.active() || length_have_ > 0) && !reader_waits_;
+  const bool stuck = frame_begun || sender_.in_flight;
+  const bool busy = (!open_.empty() || reader_waits_) && !stuck;
+  const base::duration limit = frame_begun ? std::min(frame_progress_max, door_.options().idle_max)
                                                  : door_.options().idle_max;
   if (!busy && now - last_progress_ >= limit) {
     abort("idle");

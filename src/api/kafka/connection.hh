@@ -36,23 +36,27 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   void at_turn_end() override { send_answers(); }
   void abandon() noexcept;
   base::instant last_progress() const noexcept { return last_progress_; }
-  /// Whether answers of it are on their way out.
-  bool pins() const noexcept { return !leaving_.empty() || !filling_.empty() || sender_.in_flight; }
+  /// Whether answers wait for the peer to take them.
+  bool pins() const noexcept { return sender_.in_flight; }
 
  private:
-  enum class next : uint8_t { more, memory, slow_batch, stop };
+  enum class next : uint8_t { more, memory, slow_batch, wait, stop };
   /// Handles the frames in `data`; `*used` bytes were taken. Says why it stopped before the end.
   next feed(base::mutable_bytes data, size_t* used);
   next feed_partial(base::mutable_bytes data, size_t* used);
   next handle(base::mutable_bytes frame, frame_buffer* owner);
-  next handle_other(base::mutable_bytes frame, const wire::kafka::request_header& header, size_t body_at);
+  next handle_other(base::mutable_bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
+                    size_t body_at);
   reactor::task<void> feed_slowly(std::vector<uint8_t> rest, next why);
   reactor::task<void> read_all();
-  bool too_much_unanswered() const noexcept;
+  bool must_wait() noexcept;
+  reactor::task<void> wait_for_answers();
   void send_answers();
   void start_send();
   void sent(int64_t result);
   void let_go_of(base::intrusive_list<exchange>& list);
+  /// In flight, or completed and about to be looked at.
+  bool sending() const noexcept { return sender_.in_flight || sender_.linked(); }
   void watch_idle();
   reactor::core& door_core() noexcept;
 
@@ -85,7 +89,8 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   base::intrusive_list<exchange> open_;      ///< not written yet, in order of arrival
   base::intrusive_list<exchange> written_;   ///< in filling_
   base::intrusive_list<exchange> leaving_exchanges_;
-  size_t unanswered_ = 0;
+  size_t unanswered_ = 0;     ///< requests whose answers have not been sent
+  bool reader_waits_ = false; ///< for answers to leave, or for memory: what does not come is not the peer's fault
   reply_buffer filling_;
   reply_buffer leaving_;
   sender sender_;

@@ -31,7 +31,7 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       catalog_(catalog),
       controller_(controller),
       options_(options),
-      frame_budget_(on.memory().capacity() / 4),
+      frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
       produces_(*this),
       fetches_(*this),
       scope_(std::make_unique<reactor::scope>(on)) {}

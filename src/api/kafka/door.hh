@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/kafka/exchange_pool.hh"
+#include "api/kafka/frame_room.hh"
 #include "api/kafka/request_context.hh"
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
@@ -74,8 +75,8 @@ class door {
   const std::vector<door_listener>& listeners() const noexcept { return listeners_; }
   reactor::scope& background() noexcept { return *scope_; }
   door_counters& counters() noexcept { return counters_; }
-  /// Memory of frames that are still arriving: a quarter of the core's.
-  reactor::budget& frame_budget() noexcept { return frame_budget_; }
+  /// Memory of frames that are still arriving: a quarter of the core's for large ones, an eighth for small ones.
+  frame_room& frames() noexcept { return frames_; }
   exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
   exchange_pool<fetch_exchange>& fetches() noexcept { return fetches_; }
   /// For batches opened within one turn.
@@ -101,7 +102,7 @@ class door {
   size_t connection_count_ = 0;
   bool closing_ = false;
   door_counters counters_;
-  reactor::budget frame_budget_;
+  frame_room frames_;
   size_t pinned_ = 0;
   record::decompressor unpacker_;
   exchange_pool<produce_exchange> produces_;

@@ -1,10 +1,12 @@
 #include "api/kafka/fetch_exchange.hh"
 
 #include <algorithm>
+#include <span>
 
 #include "api/kafka/connection.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
+#include "api/kafka/named_once.hh"
 #include "api/kafka/reply_buffer.hh"
 #include "wire/kafka/fetch_response_writer.hh"
 
@@ -12,6 +14,11 @@ namespace millrace::api::kafka {
 
 namespace {
 namespace wk = wire::kafka;
+/// Session epochs that ask for a full fetch, whatever the session (KIP-227).
+constexpr int32_t new_session = 0;
+constexpr int32_t no_session = -1;
+/// The memory of a request that names more partitions is given back with it.
+constexpr size_t kept_entries_max = 4096;
 }  // namespace
 
 fetch_exchange::fetch_exchange(door& d) : door_(d) {}
@@ -19,6 +26,7 @@ fetch_exchange::~fetch_exchange() = default;
 
 fetch_exchange& fetch_exchange::take(door& d, connection& c) {
   fetch_exchange& e = d.fetches().take();
+  e.shrink();
   e.open(c);
   e.topic_count_ = 0;
   e.entries_.clear();
@@ -29,6 +37,15 @@ fetch_exchange& fetch_exchange::take(door& d, connection& c) {
   e.pinned_ = 0;
   e.stage_ = stage::reading;
   return e;
+}
+
+/// Gives back what an unusually large request made it grow to. Not when that ends: one of its works may be what says so.
+void fetch_exchange::shrink() {
+  if (entries_.capacity() <= kept_entries_max && topics_.size() <= kept_entries_max) return;
+  entries_ = {};
+  order_ = {};
+  topics_ = {};
+  works_.clear();
 }
 
 base::result<void> fetch_exchange::begin(const wk::request_header& header, const wk::reader& body) {
@@ -43,49 +60,62 @@ base::result<void> fetch_exchange::begin(const wk::request_header& header, const
   isolation_ = asked.isolation_level;
   bytes_max_ = static_cast<uint32_t>(std::clamp<int64_t>(asked.max_bytes, 0, door_.options().fetch_bytes_max));
   bytes_min_ = static_cast<uint64_t>(std::max(asked.min_bytes, 0));
+  // What Kafka has no better word for.
+  if (isolation_ < 0 || isolation_ > 1) top_error_ = code::unknown_server_error;
   deadline_ = door_.on().now() + base::milliseconds(std::max(asked.max_wait_ms, 0));
-  if (asked.session_id != 0) {
+  if (asked.session_epoch != new_session && asked.session_epoch != no_session) {
     // No sessions are kept: the client goes on with full fetches.
     top_error_ = code::fetch_session_id_not_found;
     stage_ = stage::answered;
     set_ready();
     return {};
   }
-  read_request(*request);
-  const bool refused = std::any_of(entries_.begin(), entries_.end(), [](const entry& e) { return e.error != 0; });
-  if (refused || entries_.empty()) bytes_min_ = 0;
-  if (entries_.empty() && asked.max_wait_ms > 0) {
-    // A fetch of nothing has nothing to wait for.
-    bytes_min_ = 0;
+  if (auto named = read_request(*request); !named) {
+    set_ready();
+    return named.failure();
   }
+  const bool refused = std::any_of(entries_.begin(), entries_.end(), [](const entry& e) { return e.error != 0; });
+  // A fetch of nothing has nothing to wait for.
+  if (refused || entries_.empty()) bytes_min_ = 0;
   stage_ = work_count_ <= 1 ? stage::waiting : stage::reading;
   send_all(work_count_ <= 1);
   return {};
 }
 
-void fetch_exchange::read_request(wk::fetch_reader& in) {
+base::result<void> fetch_exchange::read_request(wk::fetch_reader& in) {
+  if (in.topic_count() + in.partition_count() > request_parts_max) return base::fail(base::errc::too_large);
   wk::fetch_topic topic;
   wk::fetch_request_partition partition;
   entries_.reserve(in.partition_count());
   while (in.next_topic(topic)) {
     if (topic_count_ == topics_.size()) topics_.emplace_back();
-    topic_entry& t = topics_[topic_count_++];
+    topic_entry& t = topics_[topic_count_];
     t.name.assign(topic.topic);
     t.id = topic.topic_id;
-    t.partitions = topic.partition_count;
-    while (in.next_partition(partition)) add(partition, t);
+    while (in.next_partition(partition)) {
+      entries_.push_back({.topic = topic_count_, .index = partition.partition, .asked = partition});
+    }
+    ++topic_count_;
   }
+  name_once(topics_, topic_count_, entries_, order_,
+            [](entry& first, const entry& last) { first.asked = last.asked; });
+  for (entry& e : entries_) hand_over(e);
+  return {};
 }
 
-void fetch_exchange::add(const wk::fetch_request_partition& asked, const topic_entry& topic) {
-  entry e{.index = asked.partition};
+void fetch_exchange::hand_over(entry& e) {
+  const topic_entry& topic = topics_[e.topic];
+  const wk::fetch_request_partition& asked = e.asked;
+  if (top_error_ != 0) {
+    e.error = top_error_;
+    return;
+  }
   const broker::topic_info* info =
       version_ >= 13 ? door_.topics().find(topic.id) : door_.topics().find(std::string_view(topic.name));
   if (info == nullptr || asked.partition < 0 || static_cast<size_t>(asked.partition) >= info->partitions.size()) {
     const bool by_id = version_ >= 13 && info == nullptr;
     const base::errc why = by_id ? base::errc::unknown_topic_id : base::errc::unknown_topic_or_partition;
     e.error = error_code(why);
-    entries_.push_back(e);
     return;
   }
   const broker::partition_info& where = info->partitions[static_cast<size_t>(asked.partition)];
@@ -97,7 +127,6 @@ void fetch_exchange::add(const wk::fetch_request_partition& asked, const topic_e
   part.bytes_max = static_cast<uint32_t>(std::max(asked.partition_max_bytes, 0));
   part.current_epoch = base::leader_epoch(asked.current_leader_epoch);
   part.last_fetched_epoch = base::leader_epoch(asked.last_fetched_epoch);
-  entries_.push_back(e);
 }
 
 fetch_exchange::owner_work& fetch_exchange::work_for(base::core_id owner, size_t* index) {
@@ -157,6 +186,7 @@ void fetch_exchange::all_settled() {
       const bool over = hurried_ || door_.on().now() >= deadline_;
       if (work_count_ <= 1 || over || any_error() || bytes() >= bytes_min_) {
         stage_ = stage::answered;
+        if (work_count_ > 1) keep_within_limit();
         set_ready();
       } else {
         read_again();
@@ -168,7 +198,25 @@ void fetch_exchange::all_settled() {
       send_all(true);
       return;
     case stage::answered: return;
-    case stage::leaving: door_.fetches().give_back(*this); return;
+    case stage::leaving:
+      door_.fetches().give_back(*this);
+      return;
+  }
+}
+
+/// Several owners did not know of each other: in request order, the first partition with data may pass the limit, and what
+/// comes after it fits or is left for the next fetch (KIP-74).
+void fetch_exchange::keep_within_limit() {
+  uint64_t used = 0;
+  for (const entry& e : entries_) {
+    if (e.work == nowhere) continue;
+    broker::read_part& part = works_[e.work]->memory[e.part];
+    if (part.failed || part.bytes == 0) continue;
+    if (used > 0 && used + part.bytes > bytes_max_) {
+      part.bytes = 0;
+    } else {
+      used += part.bytes;
+    }
   }
 }
 
@@ -213,10 +261,12 @@ void fetch_exchange::write_body(Sink& sink, Between&& between) const {
   wk::fetch_response head;
   head.error_code = top_error_;
   wk::basic_fetch_response_writer<Sink> w(sink, version_, head);
-  const size_t count = top_error_ == 0 ? topic_count_ : 0;
-  w.begin(count);
+  const auto topics = std::span(topics_).first(topic_count_);
+  const auto named = [](const topic_entry& t) { return t.partitions > 0; };
+  w.begin(static_cast<size_t>(std::count_if(topics.begin(), topics.end(), named)));
   size_t at = 0;
-  for (size_t t = 0; t < count; ++t) {
+  for (size_t t = 0; t < topics.size(); ++t) {
+    if (!named(topics[t])) continue;
     wk::fetch_response_fetchable_topic topic;
     topic.topic = topics_[t].name;
     topic.topic_id = topics_[t].id;
@@ -237,8 +287,9 @@ void fetch_exchange::write_entry(Writer& w, const entry& e) const {
   answer.error_code = e.error;
   answer.high_watermark = answer.last_stable_offset = answer.log_start_offset = -1;
   answer.records = base::bytes();
-  // Without transactions none is aborted: an empty list for who asked, null for who did not.
-  if (isolation_ == 1) answer.aborted_transactions.emplace();
+  // Without transactions none is aborted: an empty list for who asked, null for who did not; but what is not served here
+  // always has one.
+  if (isolation_ == 1 || e.error != 0) answer.aborted_transactions.emplace();
   if (e.work != nowhere) {
     const broker::read_part& part = works_[e.work]->memory[e.part];
     if (part.failed) {

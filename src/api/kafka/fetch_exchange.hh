@@ -49,19 +49,24 @@ class fetch_exchange final : public exchange {
   };
   static constexpr size_t nowhere = SIZE_MAX;
   struct entry {
+    size_t topic = 0;
     int32_t index = 0;
     int16_t error = 0;
     size_t work = nowhere;
     size_t part = 0;
+    wire::kafka::fetch_request_partition asked;
   };
 
-  void read_request(wire::kafka::fetch_reader& in);
-  void add(const wire::kafka::fetch_request_partition& asked, const topic_entry& topic);
+  base::result<void> read_request(wire::kafka::fetch_reader& in);
+  /// Adds the entry to the work of its partition's owner, or refuses it.
+  void hand_over(entry& e);
   owner_work& work_for(base::core_id owner, size_t* index);
   void send_all(bool wait);
   void work_settled(owner_work& w);
   void all_settled();
   void read_again();
+  void keep_within_limit();
+  void shrink();
   uint64_t bytes() const;
   bool any_error() const;
   template <class Writer>
@@ -80,6 +85,7 @@ class fetch_exchange final : public exchange {
   std::vector<topic_entry> topics_;
   size_t topic_count_ = 0;
   std::vector<entry> entries_;
+  std::vector<uint32_t> order_;  ///< scratch
   std::vector<std::unique_ptr<owner_work>> works_;
   size_t work_count_ = 0;
   size_t left_ = 0;          ///< works on their way

@@ -19,14 +19,31 @@ constexpr size_t page = 4096;
 
 frame_buffer::frame_buffer(frame_buffer&& other) noexcept
     : pool_(other.pool_),
-      budget_(other.budget_),
+      room_(other.room_),
       data_(std::exchange(other.data_, nullptr)),
       capacity_(std::exchange(other.capacity_, 0)),
       wanted_(std::exchange(other.wanted_, 0)),
       have_(std::exchange(other.have_, 0)),
       charged_(std::exchange(other.charged_, 0)),
+      reserved_(std::exchange(other.reserved_, 0)),
       block_(std::move(other.block_)),
-      mapped_(std::exchange(other.mapped_, 0)) {}
+      mapped_(std::exchange(other.mapped_, 0)) {
+  ASSERT(have_ == wanted_);  // one that is still arriving stays where it is
+  other.unlink();
+}
+
+bool frame_buffer::is_large() const noexcept { return wanted_ > believed_at; }
+
+bool frame_buffer::charge(size_t bytes) noexcept {
+  if (!(is_large() ? room_->take_large(*this, bytes, &reserved_) : room_->take_small(bytes))) return false;
+  charged_ += bytes;
+  return true;
+}
+
+void frame_buffer::discharge() noexcept {
+  is_large() ? room_->give_back_large(charged_, reserved_) : room_->give_back_small(charged_);
+  charged_ = reserved_ = 0;
+}
 
 void frame_buffer::begin(size_t bytes) noexcept {
   ASSERT(!active() && bytes > 0);
@@ -38,39 +55,31 @@ base::result<size_t> frame_buffer::take(base::bytes data) {
   if (have_ + size > capacity_ && !grow(have_ + size)) return base::fail(base::errc::no_memory);
   if (mapped_ > 0) {
     const size_t backed = (have_ + size + page - 1) / page * page;
-    if (backed > charged_) {
-      if (!budget_->try_take(backed - charged_)) return base::fail(base::errc::no_memory);
-      charged_ = backed;
-    }
+    if (backed > charged_ && !charge(backed - charged_)) return base::fail(base::errc::no_memory);
   }
   std::memcpy(data_ + have_, data.data(), size);
   have_ += size;
+  if (complete()) unlink();  // the next one is the oldest that arrives
   return size;
 }
 
 /// Room for at least `bytes`: 64 KiB at first, then all of it, unless it is so large that pages come one by one.
 bool frame_buffer::grow(size_t bytes) {
+  if (is_large() && bytes > believed_at && !linked()) room_->enter(*this);
   if (wanted_ > pooled_max && bytes > believed_at) {
     void* space = mmap(nullptr, wanted_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (space == MAP_FAILED) return false;
     if (have_ > 0) std::memcpy(space, data_, have_);
-    budget_->give_back(charged_);
-    charged_ = 0;
+    discharge();
     block_ = {};
     data_ = static_cast<uint8_t*>(space);
     capacity_ = mapped_ = wanted_;
     return true;
   }
   const size_t size = bytes > believed_at ? wanted_ : std::min(wanted_, block_first);
-  const size_t charge = std::bit_ceil(std::max(size, page)) - charged_;
-  if (!budget_->try_take(charge)) return false;
   reactor::chunk larger = pool_->allocate(size);
-  if (!larger) {
-    budget_->give_back(charge);
-    return false;
-  }
+  if (!larger || !charge(larger.size() - charged_)) return false;
   if (have_ > 0) std::memcpy(larger.data(), data_, have_);
-  charged_ += charge;
   block_ = std::move(larger);
   data_ = block_.data();
   capacity_ = block_.size();
@@ -80,9 +89,10 @@ bool frame_buffer::grow(size_t bytes) {
 void frame_buffer::reset() noexcept {
   if (mapped_ > 0) munmap(data_, mapped_);
   block_ = {};
-  budget_->give_back(charged_);
+  unlink();
+  discharge();
   data_ = nullptr;
-  capacity_ = wanted_ = have_ = charged_ = mapped_ = 0;
+  capacity_ = wanted_ = have_ = mapped_ = 0;
 }
 
 }  // namespace millrace::api::kafka

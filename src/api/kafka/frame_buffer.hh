@@ -2,9 +2,10 @@
 
 #include <cstdint>
 
+#include "api/kafka/frame_room.hh"
 #include "base/bytes.hh"
+#include "base/intrusive_list.hh"
 #include "base/result.hh"
-#include "reactor/core.hh"
 #include "reactor/memory.hh"
 
 /// A frame that arrives in pieces, gathered into one contiguous range. It costs memory as its bytes arrive, whatever its
@@ -13,9 +14,9 @@
 
 namespace millrace::api::kafka {
 
-class frame_buffer {
+class frame_buffer : public base::list_hook<frame_tag> {
  public:
-  explicit frame_buffer(reactor::memory& pool, reactor::budget& budget) : pool_(&pool), budget_(&budget) {}
+  frame_buffer(reactor::memory& pool, frame_room& room) : pool_(&pool), room_(&room) {}
   frame_buffer(frame_buffer&& other) noexcept;
   frame_buffer& operator=(frame_buffer&&) = delete;
   ~frame_buffer() { reset(); }
@@ -25,8 +26,8 @@ class frame_buffer {
   bool active() const noexcept { return wanted_ > 0; }
   bool complete() const noexcept { return wanted_ > 0 && have_ == wanted_; }
   size_t missing() const noexcept { return wanted_ - have_; }
-  /// Takes what belongs to the frame from the front of `data` and returns how much; no_memory where the budget for frames
-  /// has nothing left (what fitted was taken: try again with the rest).
+  /// Takes what belongs to the frame from the front of `data` and returns how much; no_memory where there is no room
+  /// for it now: nothing was taken then.
   base::result<size_t> take(base::bytes data);
   base::bytes frame() const noexcept { return {data_, have_}; }
   base::mutable_bytes mutable_frame() noexcept { return {data_, have_}; }
@@ -36,13 +37,17 @@ class frame_buffer {
 
  private:
   bool grow(size_t bytes);
+  bool is_large() const noexcept;
+  bool charge(size_t bytes) noexcept;
+  void discharge() noexcept;
   reactor::memory* pool_;
-  reactor::budget* budget_;
+  frame_room* room_;
   uint8_t* data_ = nullptr;
   size_t capacity_ = 0;
   size_t wanted_ = 0;
   size_t have_ = 0;
   size_t charged_ = 0;
+  size_t reserved_ = 0;  // of these, from the reserve
   reactor::chunk block_;
   size_t mapped_ = 0;  // bytes of address space, where there is no block
 };

@@ -5,6 +5,7 @@
 #include "api/kafka/connection.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/reply_buffer.hh"
+#include "wire/kafka/arena.hh"
 
 namespace millrace::api::kafka {
 
@@ -13,36 +14,49 @@ namespace {
 constexpr size_t memory_bytes_max = 64 << 20;
 }  // namespace
 
-other_exchange::other_exchange(connection& c, base::bytes frame, const wire::kafka::request_header& header,
-                               size_t body_at)
-    : frame_(frame.begin(), frame.end()), memory_(memory_bytes_max), header_(header), body_at_(body_at) {
+other_exchange::other_exchange(connection& c, base::bytes frame, frame_buffer* owner,
+                               const wire::kafka::request_header& header, size_t body_at)
+    : frame_(frame), header_(header), body_at_(body_at) {
   open(c);
+  if (owner != nullptr) {
+    owner_ = std::make_unique<frame_buffer>(std::move(*owner));
+    return;
+  }
+  copy_.assign(frame.begin(), frame.end());
+  frame_ = copy_;
   if (header_.client_id) {
     // The header's views follow the copy.
     const auto at = reinterpret_cast<const uint8_t*>(header_.client_id->data()) - frame.data();
-    header_.client_id = std::string_view(reinterpret_cast<const char*>(frame_.data()) + at, header_.client_id->size());
+    header_.client_id = std::string_view(reinterpret_cast<const char*>(copy_.data()) + at, header_.client_id->size());
   }
 }
 
 reactor::task<void> other_exchange::run() {
   const served_api* api = find_api(header_.request_api_key);
+  wire::kafka::arena memory(memory_bytes_max);
   request_context context{.door = of().at(),
                           .advertised = of().advertised(),
                           .key = header_.request_api_key,
                           .version = header_.request_api_version,
                           .correlation_id = header_.correlation_id,
                           .client_id = header_.client_id.value_or(std::string_view()),
-                          .body = wire::kafka::reader(base::bytes(frame_).subspan(body_at_)),
-                          .memory = memory_,
+                          .body = wire::kafka::reader(frame_.subspan(body_at_)),
+                          .memory = memory,
                           .answer = answer_};
   const auto handled = co_await api->handle(context);
   if (!handled) of().abort("request not well-formed");
+  // Only the answer is left to be kept.
+  header_.client_id.reset();
+  frame_ = {};
+  copy_ = {};
+  owner_.reset();
   set_ready();
 }
 
 void other_exchange::write(reply_buffer& out) {
   const base::mutable_bytes target = out.append(answer_.size());
   if (!answer_.empty()) std::memcpy(target.data(), answer_.data(), answer_.size());
+  answer_ = {};
 }
 
 }  // namespace millrace::api::kafka

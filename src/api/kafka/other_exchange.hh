@@ -1,29 +1,35 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "api/kafka/exchange.hh"
+#include "api/kafka/frame_buffer.hh"
 #include "api/kafka/request_context.hh"
 #include "reactor/task.hh"
-#include "wire/kafka/arena.hh"
 
-/// A request that its handler answers in a task of its own: everything but Produce and Fetch. It owns a copy of the frame.
+/// A request that its handler answers in a task of its own: everything but Produce and Fetch. It owns a copy of the frame,
+/// or the memory that the frame was gathered in.
 
 namespace millrace::api::kafka {
 
 class other_exchange final : public exchange {
  public:
-  other_exchange(connection& c, base::bytes frame, const wire::kafka::request_header& header, size_t body_at);
+  /// `owner`: where the frame has memory of its own; it is taken over. May be null.
+  other_exchange(connection& c, base::bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
+                 size_t body_at);
 
   /// Runs the handler to its end; the answer is ready then.
   reactor::task<void> run();
 
+  bool alone() const override { return true; }
   void write(reply_buffer& out) override;
   void let_go() override { delete this; }
 
  private:
-  std::vector<uint8_t> frame_;
-  wire::kafka::arena memory_;
+  std::vector<uint8_t> copy_;
+  std::unique_ptr<frame_buffer> owner_;
+  base::bytes frame_;
   std::vector<uint8_t> answer_;
   wire::kafka::request_header header_;
   size_t body_at_;

@@ -56,6 +56,13 @@ void produce_exchange::refuse(entry& e, int16_t error, const char* message) {
   e.message = message;
 }
 
+void produce_exchange::refuse_records(entry& e, int16_t error, const char* message) {
+  if (e.error != 0) return;
+  refuse(e, error, message);
+  e.records = {};  // a part without a batch is answered with the log's start
+  hand_over(e, storage::crc_check::already_verified);
+}
+
 /// What can be said without opening the batch. False where that refuses it.
 bool produce_exchange::look_at(entry& e) {
   const broker::topic_info* topic = topic_of(e);
@@ -69,12 +76,15 @@ bool produce_exchange::look_at(entry& e) {
   }
   const auto batch = record::batch_view::frame(e.records);
   if (!batch) {
-    const bool old_format = batch.error().code == base::errc::invalid_record;
-    refuse(e, old_format ? code::invalid_record : code::corrupt_message);
+    // What does not arrive whole is no batch: a request has one for each partition.
+    const base::errc why = batch.error().code;
+    const bool not_one = why == base::errc::invalid_record || why == base::errc::truncated;
+    refuse(e, not_one ? code::invalid_record : code::corrupt_message);
     return false;
   }
   if (batch->size() != e.records.size()) {
-    refuse(e, code::invalid_record, "more than one batch for a partition");
+    refuse(e, record::verify_crc(*batch) ? code::invalid_record : code::corrupt_message,
+           "more than one batch for a partition");
     return false;
   }
   if (batch->is_transactional()) {
@@ -87,12 +97,16 @@ bool produce_exchange::look_at(entry& e) {
   }
   const auto shape = record::verify_produced(*batch);
   if (!shape) {
-    refuse(e, record::verify_crc(*batch) ? code::invalid_record : code::corrupt_message,
-           record::explain(static_cast<record::check>(shape.error().place)));
+    const char* why = record::explain(static_cast<record::check>(shape.error().place));
+    record::verify_crc(*batch) ? refuse_records(e, code::invalid_record, why) : refuse(e, code::corrupt_message, why);
     return false;
   }
   if (batch->codec() == record::codec::zstd && version_ < zstd_since) {
     refuse(e, error_code(base::errc::unsupported_compression));
+    return false;
+  }
+  if (batch->size() > topic->config.log.segment_bytes) {
+    refuse(e, error_code(base::errc::record_list_too_large));
     return false;
   }
   return true;
@@ -163,10 +177,10 @@ bool produce_exchange::conclude(entry& e, const base::result<record::walk_summar
       refuse(e, code::corrupt_message);
     } else if (!walked) {
       const bool bounded = walked.error().code == base::errc::too_large;
-      refuse(e, bounded ? error_code(walked.error()) : code::invalid_record,
-             record::explain(static_cast<record::check>(walked.error().place)));
+      refuse_records(e, bounded ? error_code(walked.error()) : code::invalid_record,
+                     record::explain(static_cast<record::check>(walked.error().place)));
     } else {
-      refuse(e, error_code(walked->fault_code()), record::explain(faults_[e.fault_begin].why));
+      refuse_records(e, error_code(walked->fault_code()), record::explain(faults_[e.fault_begin].why));
     }
     return false;
   }
@@ -189,13 +203,12 @@ void produce_exchange::route(entry& e) {
     if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, code::corrupt_message);
     crc = storage::crc_check::already_verified;
   }
+  hand_over(e, crc);
+}
+
+void produce_exchange::hand_over(entry& e, storage::crc_check crc) {
+  const broker::partition_info& where = topic_of(e)->partitions[static_cast<size_t>(e.index)];
   owner_work& w = work_for(where.owner, &e.work);
-  for (size_t i = 0; i < w.count; ++i) {
-    if (w.memory[i].id == where.id) {
-      e.part = i;  // a partition named twice in a request is appended once
-      return;
-    }
-  }
   e.part = w.count;
   broker::append_part& part = w.memory[w.count++];
   part.id = where.id;

@@ -1,8 +1,12 @@
 #include "api/kafka/produce_exchange.hh"
 
+#include <algorithm>
+#include <span>
+
 #include "api/kafka/connection.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
+#include "api/kafka/named_once.hh"
 #include "api/kafka/reply_buffer.hh"
 #include "wire/kafka/produce_response_writer.hh"
 
@@ -12,6 +16,8 @@ namespace {
 namespace wk = wire::kafka;
 /// Frames whose batches outlive the turn are copied; a kept copy above this is given back when the answer left.
 constexpr size_t kept_bytes_max = 256 << 10;
+/// The memory of a request that names more partitions is given back with it.
+constexpr size_t kept_entries_max = 4096;
 }  // namespace
 
 produce_exchange::produce_exchange(door& d) : door_(d) {}
@@ -42,7 +48,11 @@ base::result<produce_exchange::admission> produce_exchange::begin(base::mutable_
   }
   frame_ = frame;
   frame_owner_ = owner;
-  read_request(*request);
+  if (auto named = read_request(*request); !named) {
+    acks_ = 0;
+    set_ready();
+    return named.failure();
+  }
   if (!admit_rest()) {
     keep_frame();
     return admission::slow;
@@ -51,7 +61,8 @@ base::result<produce_exchange::admission> produce_exchange::begin(base::mutable_
   return admission::done;
 }
 
-void produce_exchange::read_request(wk::produce_reader& in) {
+base::result<void> produce_exchange::read_request(wk::produce_reader& in) {
+  if (in.topic_count() + in.partition_count() > request_parts_max) return base::fail(base::errc::too_large);
   acks_ = in.settings().acks;
   const bool transactional = in.settings().transactional_id.has_value();
   wk::produce_topic topic;
@@ -61,7 +72,6 @@ void produce_exchange::read_request(wk::produce_reader& in) {
     topic_entry& t = topics_[topic_count_];
     t.name.assign(topic.name);
     t.id = topic.topic_id;
-    t.partitions = topic.partition_count;
     while (in.next_partition(partition)) {
       entry e{.topic = topic_count_, .index = partition.index};
       if (partition.records) {
@@ -74,6 +84,9 @@ void produce_exchange::read_request(wk::produce_reader& in) {
     }
     ++topic_count_;
   }
+  name_once(topics_, topic_count_, entries_, order_,
+            [](entry& first, const entry& last) { first.records = last.records; });
+  return {};
 }
 
 void produce_exchange::send_works() {
@@ -130,6 +143,8 @@ void produce_exchange::keep_frame() {
 void produce_exchange::work_settled() {
   if (--works_left_ > 0) return;
   frame_ = {};
+  // Its bytes are in the logs: what waits for memory need not wait for this answer to leave.
+  kept_owner_.reset();
   set_ready();
 }
 
@@ -193,9 +208,12 @@ template <class Sink>
 void produce_exchange::write_body(Sink& sink) {
   const wk::produce_response head;
   wk::basic_produce_response_writer<Sink> w(sink, version_, head);
-  w.begin(topic_count_);
+  const auto named = [](const topic_entry& t) { return t.partitions > 0; };
+  const auto topics = std::span(topics_).first(topic_count_);
+  w.begin(static_cast<size_t>(std::count_if(topics.begin(), topics.end(), named)));
   size_t at = 0;
   for (size_t t = 0; t < topic_count_; ++t) {
+    if (!named(topics_[t])) continue;
     wk::produce_response_topic topic;
     topic.name = topics_[t].name;
     topic.topic_id = topics_[t].id;
@@ -218,8 +236,8 @@ void produce_exchange::write_entry(Writer& w, entry& e) {
     answer.base_offset = part.first.value();
     answer.log_append_time_ms = e.append_time;
     answer.log_start_offset = part.log_start.value();
-  } else {
-    answer.log_start_offset = e.log_start.value();
+  } else if (e.work != nowhere && e.error != code::corrupt_message) {
+    answer.log_start_offset = works_[e.work]->parts[e.part].log_start.value();
   }
   wk::produce_response_batch_index_and_error_message errors[faults_answered_max];
   for (size_t i = 0; i < e.fault_count; ++i) {
@@ -233,6 +251,12 @@ void produce_exchange::write_entry(Writer& w, entry& e) {
 void produce_exchange::let_go() {
   kept_owner_.reset();
   rebuilt_.clear();
+  if (entries_.capacity() > kept_entries_max || topics_.size() > kept_entries_max) {
+    entries_ = {};
+    order_ = {};
+    topics_ = {};
+    works_.clear();
+  }
   if (kept_.capacity() > kept_bytes_max) {
     kept_ = {};
   } else {

@@ -67,14 +67,13 @@ class produce_exchange final : public exchange {
     int16_t error = 0;
     const char* message = nullptr;
     base::unix_ms append_time = -1;
-    base::offset log_start{-1};   ///< answered beside errors in records
     size_t work = nowhere;        ///< of works_; nowhere: it was refused
     size_t part = 0;
     size_t fault_begin = 0;
     size_t fault_count = 0;
   };
 
-  void read_request(wire::kafka::produce_reader& in);
+  base::result<void> read_request(wire::kafka::produce_reader& in);
   /// Checks entries from next_ on; false where the next one is slow.
   bool admit_rest();
   const broker::topic_info* topic_of(const entry& e) const;
@@ -84,7 +83,11 @@ class produce_exchange final : public exchange {
   bool conclude(entry& e, const base::result<record::walk_summary>& walked, bool opened);
   record::walk_rules rules_for(const entry& e, const broker::topic_info& topic);
   void route(entry& e);
+  /// Adds the entry to the work of its partition's owner.
+  void hand_over(entry& e, storage::crc_check crc);
   void refuse(entry& e, int16_t error, const char* message = nullptr);
+  /// Refuses for what its records are; such an answer carries the log's start, which its owner knows.
+  void refuse_records(entry& e, int16_t error, const char* message = nullptr);
   reactor::task<void> admit_large(entry* e);
   reactor::task<bool> repack_large(entry* e, record::codec codec, uint64_t bytes_max);
   void send_works();
@@ -106,6 +109,7 @@ class produce_exchange final : public exchange {
   std::vector<topic_entry> topics_;
   size_t topic_count_ = 0;
   std::vector<entry> entries_;
+  std::vector<uint32_t> order_;  ///< scratch
   size_t next_ = 0;
   std::vector<record::record_fault> faults_;
   std::vector<std::unique_ptr<owner_work>> works_;

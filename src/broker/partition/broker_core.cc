@@ -17,6 +17,7 @@ reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_ma
   std::vector<storage::log_id> ids;
   for (const auto& one : logs) ids.push_back(one.state.id);
   CO_TRY_CHECK(co_await logs_.start(std::move(logs), epoch, clean));
+  started_ = true;
   for (const storage::log_id& id : ids) {
     partitions_[id] = std::make_unique<partition>(*this, *logs_.find(id), epoch_);
   }
@@ -28,6 +29,8 @@ reactor::task<base::result<void>> broker_core::stop() {
   logs_.room().wake_all();
   for (auto& [id, p] : partitions_) p->end_waits();
   co_await scope_->close();
+  // What could not start has nothing to make clean.
+  if (!started_) co_return base::result<void>();
   auto stopped = co_await logs_.stop();
   for (auto& [id, p] : partitions_) p->close(base::errc::closed);
   partitions_.clear();
@@ -81,9 +84,24 @@ void broker_core::send(work& w, base::core_id owner) {
   w.returning_ = false;
   if (w.owner_ == this) {
     w.execute(*this);
-  } else {
-    core_.post(owner, w);
+    return;
   }
+  lane& l = lanes_[owner.value()];
+  if (l.out >= works_out_max) {
+    l.waiting.push_back(w);
+    return;
+  }
+  ++l.out;
+  core_.post(owner, w);
+}
+
+void broker_core::returned(base::core_id owner) {
+  lane& l = lanes_[owner.value()];
+  ASSERT(l.out > 0);
+  --l.out;
+  if (l.waiting.empty()) return;
+  ++l.out;
+  core_.post(owner, static_cast<reactor::mail&>(l.waiting.pop_front()));
 }
 
 void broker_core::settled(work& w) {

@@ -27,7 +27,10 @@ class broker_core {
   base::leader_epoch epoch() const noexcept { return epoch_; }
 
   /// Told once, before serving: every core's broker_core, by core id. Fixed from then on.
-  void meet(std::vector<broker_core*> all) { all_ = std::move(all); }
+  void meet(std::vector<broker_core*> all) {
+    all_ = std::move(all);
+    lanes_ = std::make_unique<lane[]>(all_.size());
+  }
 
   reactor::task<base::result<void>> start(std::vector<storage::log_manager::taken> logs, base::leader_epoch epoch,
                                           bool clean);
@@ -55,6 +58,8 @@ class broker_core {
   friend class partition;
 
   void settled(work& w);
+  /// On the home core: a work came back from `owner`; the next one that waits for credit goes.
+  void returned(base::core_id owner);
   void append(append_work& w);
   void read(read_work& w);
   partition* find_for(read_part& part);
@@ -71,11 +76,20 @@ class broker_core {
   storage::log_manager logs_;
   base::leader_epoch epoch_{0};
   std::vector<broker_core*> all_;
+  /// Works on their way to one other core, bounded so that the rings between cores never fill: those over the bound wait
+  /// here, in order.
+  struct lane {
+    unsigned out = 0;
+    reactor::ready_list waiting;
+  };
+  static constexpr unsigned works_out_max = 256;
+  std::unique_ptr<lane[]> lanes_;  ///< by core
   struct id_hash {
     size_t operator()(const storage::log_id& id) const noexcept;
   };
   std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
   bool retrying_ = false;
+  bool started_ = false;
   bool stopping_ = false;
   std::unique_ptr<reactor::scope> scope_;
 };

@@ -6,13 +6,18 @@ namespace millrace::broker {
 
 void work::run(reactor::core&) {
   if (returning_) {
+    note_return();
     on_settled();
   } else {
     execute(*owner_);
   }
 }
 
+void work::note_return() { home_->returned(owner_->on().id()); }
+
 base::core_id work::home_id() const noexcept { return home_->on().id(); }
+
+bool work::home_gone() const noexcept { return home_->on().abandoned(); }
 
 void append_work::execute(broker_core& there) {
   there_ = &there;
@@ -26,7 +31,7 @@ void append_work::part_settled() {
 
 read_work::read_work() : end_(*this), nudge_(*this) {}
 
-read_work::~read_work() { ASSERT(!nudge_.out); }
+read_work::~read_work() { ASSERT(!nudge_.out || home_gone()); }
 
 void read_work::execute(broker_core& there) {
   there_ = &there;
@@ -42,6 +47,7 @@ void read_work::execute(broker_core& there) {
 void read_work::run(reactor::core& on) {
   // Back home while the nudge is still out: settled only when that is back, too.
   if (returning() && nudge_.out) {
+    note_return();
     nudge_.settle_after = true;
     return;
   }

@@ -35,6 +35,10 @@ class work : public reactor::mail {
   /// On the home core, when every part is settled. On one core it may be called from inside broker_core::send.
   virtual void on_settled() = 0;
   bool returning() const noexcept { return returning_; }
+  /// On the home core: gives back the credit that it took to travel.
+  void note_return();
+  /// The world crashed the node that it was sent on: nothing comes back.
+  bool home_gone() const noexcept;
 
  private:
   friend class broker_core;

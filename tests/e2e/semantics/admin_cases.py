@@ -93,18 +93,19 @@ def create_topics(k):
         ask("assigned with a gap", {**open_counts, "Assignments": [here[0], {"PartitionIndex": 5, "BrokerIds": [1]}]})
         ask("assigned from 1", {**open_counts, "Assignments": here[1:]})
         for label, settings in (
-                ("known", config(retention_ms="1000", cleanup_policy="compact")), ("unknown key", config(no_such="1")),
+                ("known", config(segment_ms="5000", flush_ms="1000")), ("later", config(retention_ms="1000")),
+                ("later, compaction", config(cleanup_policy="compact")), ("unknown key", config(no_such="1")),
                 ("null value", config(retention_ms=None)), ("not a number", config(retention_ms="abc")),
                 ("below the minimum", config(retention_ms="-2")), ("over int32", config(segment_bytes="9999999999")),
                 ("small segment", config(segment_bytes="1000")), ("smallest segment", config(segment_bytes="1048576")),
-                ("unknown policy", config(cleanup_policy="x")), ("both policies", config(cleanup_policy="compact,delete")),
-                ("policy with spaces", config(cleanup_policy=" compact , delete ")),
+                ("unknown policy", config(cleanup_policy="x")), ("later, both policies", config(cleanup_policy="compact,delete")),
+                ("policy with spaces", config(cleanup_policy=" delete ")),
                 ("unknown codec", config(compression_type="brotli")), ("codec", config(compression_type="gzip")),
-                ("boolean", config(preallocate="maybe")), ("upper case boolean", config(preallocate="TRUE")),
+                ("boolean", config(preallocate="maybe")), ("upper case boolean", config(preallocate="FALSE")),
                 ("time type", config(message_timestamp_type="Never")), ("ratio", config(min_cleanable_dirty_ratio="1.5")),
-                ("number with spaces", config(retention_ms=" 5000 ")), ("negative size", config(max_message_bytes="-1")),
-                ("replicas 2", config(min_insync_replicas="2")), ("empty key", [{"Name": "", "Value": "1"}]),
-                ("key twice", config(retention_ms="1000") + config(retention_ms="2000")),
+                ("number with spaces", config(segment_ms=" 5000 ")), ("negative size", config(max_message_bytes="-1")),
+                ("later, replicas 2", config(min_insync_replicas="2")), ("empty key", [{"Name": "", "Value": "1"}]),
+                ("key twice", config(flush_ms="1000") + config(flush_ms="2000")),
                 ("level of gzip", config(compression_gzip_level="10")), ("remote", config(remote_storage_enable="true"))):
             ask(f"setting: {label}", {"Configs": settings}, short=f"set-{version}-{label.replace(' ', '-')}")
         time.sleep(0.1)
@@ -190,7 +191,7 @@ BROKER_KEYS = ["auto.create.topics.enable", "num.partitions", "default.replicati
 
 @case
 def describe_configs(k):
-    name = k.create("described", configs={"retention.ms": "1234567", "cleanup.policy": "compact"})
+    name = k.create("described", configs={"flush.ms": "1234567", "compression.type": "gzip"})
     for version in k.versions("DescribeConfigs"):
         for label, resource in (
                 ("topic", {"ResourceType": 2, "ResourceName": name, "ConfigurationKeys": None}),
@@ -239,35 +240,36 @@ def incremental_alter_configs(k):
                 time.sleep(0.05)
                 k.note(f"v{version} {label}, then", _changed(k, name))
 
-        ask("set", ("retention.ms", 0, "5000"), ("max.message.bytes", 0, "2097152"))
-        ask("only validated", ("retention.ms", 0, "7000"), ValidateOnly=True)
-        ask("bad value", ("retention.ms", 0, "x"))
-        ask("good and bad", ("segment.ms", 0, "1000"), ("retention.ms", 0, "x"))
+        ask("set", ("flush.ms", 0, "5000"), ("max.message.bytes", 0, "2097152"))
+        ask("only validated", ("flush.ms", 0, "7000"), ValidateOnly=True)
+        ask("later", ("retention.ms", 0, "5000"), ValidateOnly=True)
+        ask("bad value", ("flush.ms", 0, "x"))
+        ask("good and bad", ("segment.ms", 0, "1000"), ("flush.ms", 0, "x"))
         ask("unknown key", ("no.such", 0, "1"))
         ask("delete unknown key", ("no.such", 1, None))
-        ask("delete", ("retention.ms", 1, None))
-        ask("delete what is not set", ("retention.ms", 1, None))
+        ask("delete", ("flush.ms", 1, None))
+        ask("delete what is not set", ("flush.ms", 1, None))
         ask("delete with a value", ("max.message.bytes", 1, "1"))
-        ask("null value", ("retention.ms", 0, None))
-        ask("key twice", ("retention.ms", 0, "1000"), ("retention.ms", 0, "2000"))
+        ask("null value", ("flush.ms", 0, None))
+        ask("key twice", ("flush.ms", 0, "1000"), ("flush.ms", 0, "2000"))
         ask("append", ("cleanup.policy", 2, "compact"))
         ask("append again", ("cleanup.policy", 2, "compact"))
         ask("subtract", ("cleanup.policy", 3, "compact"))
         ask("subtract what is not there", ("cleanup.policy", 3, "compact"))
         ask("subtract the last", ("cleanup.policy", 3, "delete"))
-        ask("append to a number", ("retention.ms", 2, "1"))
+        ask("append to a number", ("flush.ms", 2, "1"))
         ask("append null", ("cleanup.policy", 2, None))
-        ask("unknown operation", ("retention.ms", 9, "1"))
+        ask("unknown operation", ("flush.ms", 9, "1"))
         ask("nothing")
-        ask("topic twice", ("retention.ms", 0, "1000"), times=2)
-        ask("unknown topic", ("retention.ms", 0, "1000"), resource=k.name("nobody"))
-        ask("bad topic", ("retention.ms", 0, "1000"), resource="a/b")
-        ask("empty topic", ("retention.ms", 0, "1000"), resource="")
+        ask("topic twice", ("flush.ms", 0, "1000"), times=2)
+        ask("unknown topic", ("flush.ms", 0, "1000"), resource=k.name("nobody"))
+        ask("bad topic", ("flush.ms", 0, "1000"), resource="a/b")
+        ask("empty topic", ("flush.ms", 0, "1000"), resource="")
         ask("other broker", ("log.retention.ms", 0, "1000"), kind=4, resource="7")
         ask("broker by word", ("log.retention.ms", 0, "1000"), kind=4, resource="x")
         ask("broker, unknown key", ("no.such", 0, "1000"), kind=4, resource="1")
-        ask("type 3", ("retention.ms", 0, "1000"), kind=3, resource="x")
-        ask("type 99", ("retention.ms", 0, "1000"), kind=99, resource="x")
+        ask("type 3", ("flush.ms", 0, "1000"), kind=3, resource="x")
+        ask("type 99", ("flush.ms", 0, "1000"), kind=99, resource="x")
 
 
 @case
@@ -284,11 +286,11 @@ def alter_configs(k):
                 time.sleep(0.05)
                 k.note(f"v{version} {label}, then", _changed(k, name))
 
-        ask("only validated", ("retention.ms", "7000"), ValidateOnly=True)
-        ask("replaces all", ("retention.ms", "5000"))
-        ask("bad value", ("retention.ms", "x"))
-        ask("null value", ("retention.ms", None))
+        ask("only validated", ("flush.ms", "7000"), ValidateOnly=True)
+        ask("replaces all", ("flush.ms", "5000"))
+        ask("bad value", ("flush.ms", "x"))
+        ask("null value", ("flush.ms", None))
         ask("unknown key", ("no.such", "1"))
-        ask("key twice", ("retention.ms", "1000"), ("retention.ms", "2000"))
+        ask("key twice", ("flush.ms", "1000"), ("flush.ms", "2000"))
         ask("nothing")
-        ask("unknown topic", ("retention.ms", "1000"), resource=k.name("nobody"))
+        ask("unknown topic", ("flush.ms", "1000"), resource=k.name("nobody"))

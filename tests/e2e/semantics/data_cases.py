@@ -9,7 +9,6 @@ from semantics.context import case, fresh
 
 DAY = 86_400_000
 
-
 def _malformed():
     """(label, bytes): every rule that a produced batch must obey, broken alone."""
     good = build([b"a", b"b", b"c"])
@@ -99,7 +98,6 @@ def _malformed():
         yield f"{codec} deltas not from 0", build([b"a", b"b"], codec=codec, deltas=[3, 4])
         yield f"{codec} max time wrong", build([b"a", b"b"], codec=codec, max_time=1)
 
-
 def _produced(k, label, name, records, read=True, **more):
     """Produces to a topic; the answer and what a fetch then finds are results."""
     before = k.end(name)
@@ -120,7 +118,6 @@ def _produced(k, label, name, records, read=True, **more):
                 header["offsets"] = f"+{int(low) - before}..+{int(high) - before}"
             part = headers
         k.note(f"{label}, read back", part)
-
 
 @case
 def produce_malformed(k):
@@ -151,7 +148,7 @@ def produce_versions(k):
                 {"Name": topic, "PartitionData": [{"Index": index, "Records": records} for index, records in parts]}
                 for topic, parts in topics]})
 
-        good, bad = build(), build(crc=1)
+        good, bad, other = build(), build(crc=1), k.create(f"versions-{version}")
         ask("good", [(name, [(0, good)])])
         ask("no topics", [])
         ask("no partitions", [(name, [])])
@@ -167,11 +164,11 @@ def produce_versions(k):
         ask("timeout negative", [(name, [(0, good)])], TimeoutMs=-1)
         ask("partition twice", [(name, [(0, good), (0, good)])])
         ask("topic twice", [(second, [(0, good)]), (second, [(0, good)])])
-        ask("transactional id", [(name, [(0, good)])], TransactionalId="t")
+        ask("transactional id", [(other, [(0, good)])], TransactionalId="t")
         ask("zstd", [(name, [(0, build(codec="zstd"))])])
         ask("magic 1", [(name, [(0, batch.message_set(1))])])
         ask("too large", [(k.name("versions-c"), [(0, build([b"x" * 600]))])])
-        ask("record errors", [(name, [(0, build([b"a", b"b"], records=batch.record(b"a") + batch.record(b"b", offset_delta=7)))])])
+        ask("deltas with a gap", [(other, [(0, build([b"a", b"b"], records=batch.record(b"a") + batch.record(b"b", offset_delta=7)))])])
 
 
 @case
@@ -213,7 +210,7 @@ def produce_limits(k):
 
 
 @case
-def produce_with_topic_settings(k):
+def produce_to_compacted_topics(k):
     compact = k.create("compact", configs={"cleanup.policy": "compact"})
     for codec in ("none", "gzip"):
         _produced(k, f"no key to a compacted topic, {codec}", compact, build([b"a", b"b"], codec=codec))
@@ -222,6 +219,10 @@ def produce_with_topic_settings(k):
         {"Name": compact, "PartitionData": [{"Index": 0, "Records": build(
             [b"a"] * 3, records=batch.record(b"a", b"k") + batch.record(b"b", None, offset_delta=1) +
             batch.record(b"c", None, offset_delta=2))}]}]})
+
+
+@case
+def produce_with_topic_settings(k):
     stamped = k.create("stamped", configs={"message.timestamp.type": "LogAppendTime"})
     for codec in ("none", "gzip"):
         _produced(k, f"log append time, {codec}", stamped, build([b"a", b"b"], codec=codec))

@@ -1,0 +1,114 @@
+#include <utility>
+
+#include "storage/layout.hh"
+#include "storage/log_manager.hh"
+#include "storage/recovery.hh"
+
+/// What leaves: logs, and the front of a log. Files go only when a durable checkpoint no longer needs them.
+
+namespace millrace::storage {
+
+// ---- whole logs
+
+reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
+  for (const log_id& id : ids) {
+    log* l = find(id);
+    if (l == nullptr || l->removed_) continue;
+    l->removed_ = true;
+    commits_.forget(*l);
+  }
+  room_.wake_all();
+  destager_.log_ended();
+  std::vector<std::string> directories;
+  base::result<void> outcome;
+  for (size_t i = 0; outcome && i < ids.size(); ++i) outcome = co_await remove_one(ids[i], &directories);
+  if (outcome) outcome = co_await reactor::sync_directory(core_, options_.data_dir);
+  for (const log_id& id : ids) {
+    log* l = find(id);
+    if (l == nullptr) continue;
+    l->removing_ = false;
+    // Checkpoints name the logs until their directories are durably out of the way.
+    if (outcome) logs_.erase(id);
+  }
+  if (outcome && !directories.empty()) scope_->spawn(remove_deleted_logs(std::move(directories)));
+  co_return outcome;
+}
+
+/// Renames one log's directory away, once nobody uses the log. Somebody else may be removing it too: then it is waited for
+/// what comes of that.
+reactor::task<base::result<void>> log_manager::remove_one(log_id id, std::vector<std::string>* directories) {
+  log* l = find(id);
+  while (l != nullptr && l->removing_) {
+    co_await reactor::sleep(core_, base::milliseconds(1));
+    l = find(id);
+  }
+  if (l == nullptr) co_return base::result<void>();
+  l->removing_ = true;
+  co_await all_let_go(*l);
+  co_await close_files_of(*l);
+  const std::string from = path_of(*l);
+  const std::string name = layout::deleted_directory(l->directory(), core_.random().next());
+  const std::string to = options_.data_dir + "/" + name;
+  const auto renamed = co_await reactor::rename(core_, from, to);
+  // Renamed by an earlier try that failed behind it: the next start finds what it is called.
+  if (!renamed && renamed.error().code == base::errc::not_found) co_return base::result<void>();
+  if (renamed) directories->push_back(name);
+  co_return renamed;
+}
+
+/// The files go when a checkpoint without the logs is durable: until then the directory is the trace of the deletion.
+reactor::task<void> log_manager::remove_deleted_logs(std::vector<std::string> directories) {
+  const auto written = co_await destager_.write_checkpoint(false);
+  if (!written) co_return;  // they are removed at the next start
+  std::string data_dir = options_.data_dir;
+  co_await remove_deleted(core_, std::move(data_dir), std::move(directories));
+}
+
+// ---- log start
+
+reactor::task<base::result<void>> log_manager::advance_log_start(log_id id, base::offset start) {
+  log* l = find(id);
+  if (l == nullptr || l->removed_ || stopping_) co_return base::fail(base::errc::closed);
+  if (start > l->acknowledged()) co_return base::fail(base::errc::out_of_range);
+  if (start > l->log_start_) l->log_start_ = start;
+  // Durable before a file leaves; somebody may raise it further meanwhile.
+  const base::offset durable = l->log_start_;
+  CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
+  const auto trimmed = co_await trim_front(id, durable);
+  co_return trimmed;
+}
+
+/// Removes the closed segments wholly below `start`. Those that are not closed yet, or being read, wait for the next call.
+reactor::task<base::result<void>> log_manager::trim_front(log_id id, base::offset start) {
+  log* l = find(id);
+  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+  ++l->users_;
+  while (!l->removed_ && !l->destaging_ && l->segments_.size() > 1 && l->segments_[1]->base() <= start &&
+         l->segments_[0]->state == segment_state::closed && l->segments_[0]->readers == 0) {
+    std::unique_ptr<segment> gone = std::move(l->segments_.front());
+    l->segments_.pop_front();
+    while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();
+    co_await gone->close_file();
+    std::vector<std::string> paths{gone->log_path(), gone->index_path(), gone->time_index_path()};
+    co_await remove_files(std::move(paths));
+  }
+  --l->users_;
+  co_return base::result<void>();
+}
+
+/// Files that a crash kept from leaving with their segments.
+reactor::task<void> log_manager::remove_stale_segments() {
+  std::vector<std::string> paths = std::exchange(stale_, {});
+  co_await remove_files(std::move(paths));
+}
+
+reactor::task<void> log_manager::remove_files(std::vector<std::string> paths) {
+  for (const std::string& path : paths) {
+    const auto removed = co_await reactor::remove(core_, path);
+    if (!removed && removed.error().code != base::errc::not_found) {
+      core_.log().warn("storage", "file not removed", base::field("path", path), base::field("error", removed.error()));
+    }
+  }
+}
+
+}  // namespace millrace::storage

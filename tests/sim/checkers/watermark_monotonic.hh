@@ -1,0 +1,42 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "checkers/findings.hh"
+
+/// High watermark and log start of a partition never go back, as seen by one who asks after an
+/// answer came: a request takes the floor of the moment in which it is sent.
+
+namespace millrace::swarm {
+
+class watermark_monotonic {
+ public:
+  int64_t floor() const noexcept { return high_; }
+
+  /// An answer to a request that was sent when floor() was `floor`.
+  void shown(findings& out, const std::string& partition, int64_t floor, int64_t high) {
+    if (high < floor) {
+      out.report(
+          broken::safety, "watermark_monotonic",
+          partition + " went back from " + std::to_string(floor) + " to " + std::to_string(high));
+    }
+    high_ = std::max(high_, high);
+  }
+  /// An acknowledgement: a request sent from now on must see it.
+  void acknowledged(int64_t next) noexcept { high_ = std::max(high_, next); }
+
+  /// No offset is ever removed in this workload.
+  static void log_start(findings& out, const std::string& partition, int64_t start) {
+    if (start != 0) {
+      out.report(broken::safety, "watermark_monotonic",
+                 partition + " has a log start of " + std::to_string(start));
+    }
+  }
+
+ private:
+  int64_t high_ = 0;
+};
+
+}  // namespace millrace::swarm

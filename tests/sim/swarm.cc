@@ -1,0 +1,269 @@
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "workload/run.hh"
+
+/// The swarm: runs seeds. One seed runs in this process; many run each in a process of its own, so
+/// that a crash ends only itself. See tests/README.md.
+
+namespace millrace::swarm {
+namespace {
+
+constexpr const char* usage =
+    "swarm --seed N [--repeat N] [--log debug|info|warn]   one run, and its schedule hash\n"
+    "swarm --seeds N [--from N] [--jobs N]                 N runs\n"
+    "swarm --minutes N [--from N] [--jobs N]               runs for so long\n"
+    "Exit: 0 passed, 1 usage, 2 a crash, 3 safety, 4 liveness, 5 a seed with two schedules.\n";
+constexpr int two_schedules = 5;
+
+struct arguments {
+  uint64_t seed = 0;
+  bool one = false;
+  uint64_t repeat = 1;
+  uint64_t seeds = 0;
+  uint64_t from = 1;
+  uint64_t minutes = 0;
+  uint64_t jobs = 1;
+  std::string log;
+};
+
+double real_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+}
+
+/// The commit of the sources, asked for only where something failed.
+std::string commit() {
+  char own[4096];
+  const ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+  if (length <= 0) return "unknown";
+  const std::string path(own, static_cast<size_t>(length));
+  for (const std::string& place : {std::string("."), path.substr(0, path.rfind('/'))}) {
+    const std::string command = "git -C '" + place + "' describe --always --dirty 2>/dev/null";
+    FILE* asked = popen(command.c_str(), "r");
+    if (asked == nullptr) continue;
+    char line[128] = {};
+    const bool got = std::fgets(line, sizeof line, asked) != nullptr;
+    pclose(asked);
+    if (got) return std::string(line, std::strcspn(line, "\n"));
+  }
+  return "unknown";
+}
+
+void say_failed(std::string_view checker, double at, uint64_t seed) {
+  const std::string line =
+      fmt::format("FAILED {} at {:.6f} s   replay: build/tests/sim/swarm --seed={}   commit {}\n",
+                  checker, at, seed, commit());
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+}
+
+// What a dying run still has to say.
+const run* running = nullptr;
+uint64_t running_seed = 0;
+
+void on_abort(int) {
+  std::signal(SIGABRT, SIG_DFL);
+  say_failed("crash", running == nullptr ? 0 : static_cast<double>(running->now().ns) / 1e9,
+             running_seed);
+  _exit(static_cast<int>(broken::crash));
+}
+
+void narrate(std::string_view line) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+}
+void write_log(void*, std::string_view line) { narrate(line); }
+
+/// Totals of finished runs; in memory that the processes share.
+struct totals {
+  uint64_t events = 0;
+  int64_t virtual_ns = 0;
+};
+
+int run_seed(uint64_t seed, const std::string& log, bool talk, run_outcome& out) {
+  run_options options = draw_options(seed);
+  if (talk)
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
+                describe(options).c_str());
+  std::fflush(stdout);
+  if (!log.empty()) {
+    options.world.log_sink = write_log;
+    options.world.log_level = log == "debug"  ? base::log_level::debug
+                              : log == "info" ? base::log_level::info
+                                              : base::log_level::warn;
+  }
+  // Not destroyed after a failure: what it holds may be in any state.
+  auto* one = new run(seed, options, log.empty() ? nullptr : narrate);
+  running = one;
+  running_seed = seed;
+  out = one->go();
+  if (out.found.kind != broken::nothing) {
+    std::printf("seed %llu: %s: %s\n", static_cast<unsigned long long>(seed),
+                out.found.checker.c_str(), out.found.what.c_str());
+    say_failed(out.found.checker, static_cast<double>(out.virtual_time.ns) / 1e9, seed);
+    _exit(static_cast<int>(out.found.kind));
+  }
+  running = nullptr;
+  delete one;
+  return 0;
+}
+
+int run_one(const arguments& a) {
+  uint64_t hash = 0;
+  for (uint64_t i = 0; i < a.repeat; ++i) {
+    run_outcome out;
+    const double begun = real_seconds();
+    run_seed(a.seed, a.log, i == 0, out);
+    const double took = real_seconds() - begun;
+    const double virtual_seconds = static_cast<double>(out.virtual_time.ns) / 1e9;
+    std::printf("%s\n", out.summary.c_str());
+    std::printf(
+        "seed %llu passed: schedule_hash=%016llx events=%llu events/s=%.0f virtual=%.3fs "
+        "virtual/real=%.1f\n",
+        static_cast<unsigned long long>(a.seed), static_cast<unsigned long long>(out.schedule_hash),
+        static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took,
+        virtual_seconds, virtual_seconds / took);
+    if (i > 0 && out.schedule_hash != hash) {
+      say_failed("schedule_hash", virtual_seconds, a.seed);
+      return two_schedules;
+    }
+    hash = out.schedule_hash;
+  }
+  return 0;
+}
+
+class pool {
+ public:
+  explicit pool(const arguments& a) : arguments_(a) {
+    void* shared =
+        mmap(nullptr, sizeof(totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) std::abort();
+    totals_ = new (shared) totals;
+  }
+
+  int go() {
+    const double begun = real_seconds();
+    uint64_t next = arguments_.from;
+    const auto more = [&] {
+      if (arguments_.minutes > 0)
+        return real_seconds() - begun < static_cast<double>(arguments_.minutes) * 60;
+      return next - arguments_.from < arguments_.seeds;
+    };
+    while (more() || !children_.empty()) {
+      while (more() && children_.size() < arguments_.jobs) begin(next++);
+      reap();
+    }
+    const double took = real_seconds() - begun;
+    const double virtual_seconds = static_cast<double>(totals_->virtual_ns) / 1e9;
+    std::printf("seeds %llu-%llu: %.1f seeds/min events=%llu events/s=%.0f virtual/real=%.1f\n",
+                static_cast<unsigned long long>(arguments_.from),
+                static_cast<unsigned long long>(next - 1),
+                static_cast<double>(next - arguments_.from) / took * 60,
+                static_cast<unsigned long long>(totals_->events),
+                static_cast<double>(totals_->events) / took, virtual_seconds / took);
+    std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(passed_),
+                static_cast<unsigned long long>(failed_));
+    return worst_;
+  }
+
+ private:
+  struct child {
+    pid_t process;
+    uint64_t seed;
+  };
+  void begin(uint64_t seed) {
+    std::fflush(stdout);
+    const pid_t process = fork();
+    if (process < 0) std::abort();
+    if (process > 0) return children_.push_back({process, seed});
+    run_outcome out;
+    const int code = run_seed(seed, arguments_.log, false, out);
+    __atomic_fetch_add(&totals_->events, out.events, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&totals_->virtual_ns, out.virtual_time.ns, __ATOMIC_RELAXED);
+    std::exit(code);
+  }
+  void reap() {
+    int status = 0;
+    const pid_t process = wait(&status);
+    const auto found = std::find_if(children_.begin(), children_.end(),
+                                    [&](const child& c) { return c.process == process; });
+    if (found == children_.end()) return;
+    const uint64_t seed = found->seed;
+    children_.erase(found);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+      ++passed_;
+      return;
+    }
+    ++failed_;
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(broken::crash);
+    const bool said = WIFEXITED(status) && code >= 2 && code <= 4;
+    if (!said) {  // by a signal, or by a sanitizer
+      code = static_cast<int>(broken::crash);
+      say_failed("crash", 0, seed);
+    }
+    if (worst_ == 0 || code < worst_) worst_ = code;
+  }
+
+  const arguments& arguments_;
+  totals* totals_ = nullptr;
+  std::vector<child> children_;
+  uint64_t passed_ = 0;
+  uint64_t failed_ = 0;
+  int worst_ = 0;
+};
+
+bool parse(int count, char** words, arguments& a) {
+  for (int i = 1; i < count; ++i) {
+    std::string_view word = words[i];
+    std::string_view value;
+    if (const size_t at = word.find('='); at != std::string_view::npos) {
+      value = word.substr(at + 1);
+      word = word.substr(0, at);
+    } else if (i + 1 < count) {
+      value = words[++i];
+    }
+    if (word == "--log") {
+      a.log = value;
+      continue;
+    }
+    uint64_t* target = nullptr;
+    if (word == "--seed") target = &a.seed, a.one = true;
+    if (word == "--repeat") target = &a.repeat;
+    if (word == "--seeds") target = &a.seeds;
+    if (word == "--from") target = &a.from;
+    if (word == "--minutes") target = &a.minutes;
+    if (word == "--jobs") target = &a.jobs;
+    char* end = nullptr;
+    const std::string text(value);
+    if (target == nullptr || text.empty() || text[0] == '-') return false;
+    *target = std::strtoull(text.c_str(), &end, 10);
+    if (*end != 0) return false;
+  }
+  return (a.one || a.seeds > 0 || a.minutes > 0) && a.jobs > 0 && a.repeat > 0;
+}
+
+}  // namespace
+}  // namespace millrace::swarm
+
+int main(int count, char** words) {
+  millrace::swarm::arguments a;
+  if (!millrace::swarm::parse(count, words, a)) {
+    std::fputs(millrace::swarm::usage, stderr);
+    return 1;
+  }
+  std::signal(SIGABRT, millrace::swarm::on_abort);
+  return a.one ? millrace::swarm::run_one(a) : millrace::swarm::pool(a).go();
+}

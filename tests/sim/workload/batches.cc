@@ -1,0 +1,48 @@
+#include "workload/batches.hh"
+
+#include "base/hash.hh"
+#include "record/batch_builder.hh"
+#include "record/batch_view.hh"
+
+namespace millrace::swarm {
+
+namespace {
+
+/// What the broker does not stamp lies behind base offset, length and leader epoch.
+uint64_t body_of(base::bytes batch) { return base::xxh3(batch.subspan(record::header::magic_at)); }
+
+}  // namespace
+
+made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now) {
+  made_batch made;
+  record::batch_options options;
+  if (o.codecs && random.chance(0.4))
+    options.codec = static_cast<record::codec>(random.below(record::codec_last + 1));
+  record::batch_builder builder(made.bytes, options);
+  const bool big = random.chance(o.big);
+  const int64_t count = big ? 1 : random.between(1, 8);
+  std::vector<uint8_t> value;
+  for (int64_t i = 0; i < count; ++i) {
+    value.resize(16 + random.below(big ? o.big_most : o.value_most));
+    random.fill(value);
+    made.times.push_back(now + random.between(-2000, 2000));
+    builder.add({.timestamp = made.times.back(), .value = base::bytes(value)});
+  }
+  const auto finished = builder.finish();
+  ASSERT(finished.ok());
+  made.body = body_of(made.bytes);
+  return made;
+}
+
+bool take_apart(base::bytes records, read_batches& out) {
+  record::batch_iterator batches(records);
+  while (!batches.done()) {
+    const auto b = batches.next();
+    if (!b) return false;
+    out.push_back({b->base_offset().value(), b->next_offset().value(), b->leader_epoch().value(),
+                   body_of(b->data())});
+  }
+  return true;
+}
+
+}  // namespace millrace::swarm

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.hh"
+#include "base/prng.hh"
+#include "base/time.hh"
+#include "workload/read_batch.hh"
+#include "workload/run_options.hh"
+
+/// Batches as a producer makes them, and as a consumer takes them apart.
+
+namespace millrace::swarm {
+
+struct made_batch {
+  std::vector<uint8_t> bytes;
+  uint64_t body = 0;           ///< as read_batch::body
+  std::vector<int64_t> times;  ///< of its records
+};
+
+/// A random batch, unlike any other: its values hold at least sixteen random bytes. Times lie
+/// around `now`.
+made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now);
+
+/// The batches of a fetch answer. False where they are not whole batches back to back.
+bool take_apart(base::bytes records, read_batches& out);
+
+}  // namespace millrace::swarm

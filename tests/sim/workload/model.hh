@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/prng.hh"
+#include "checkers/acked_is_kept.hh"
+#include "checkers/findings.hh"
+#include "checkers/offsets_dense.hh"
+#include "checkers/progress.hh"
+#include "checkers/reads_stable.hh"
+#include "checkers/sent_is_read.hh"
+#include "checkers/watermark_monotonic.hh"
+
+/// What the clients know together: the topics that they made, and of each partition what a checker
+/// must remember. All clients are on one thread, and each answer goes in here at the moment in
+/// which it is read.
+
+namespace millrace::swarm {
+
+struct partition_model {
+  std::string name;  ///< "topic-partition": the same for a topic made again
+  acked_is_kept acked;
+  reads_stable stable;
+  watermark_monotonic watermark;
+};
+
+/// One incarnation of a topic. Who sends a request keeps it; the answer counts only while it is
+/// live.
+struct topic_model {
+  std::string name;
+  bool live = false;
+  std::vector<partition_model> partitions;
+};
+using topic_ref = std::shared_ptr<topic_model>;
+
+struct model {
+  findings found;
+  progress watch;
+  sent_is_read sent;
+  std::vector<topic_ref> topics;  ///< live ones
+  unsigned names = 0;             ///< drawn so far
+  unsigned producers_left = 0;
+  // What happened, for the last line.
+  uint64_t acked_batches = 0;
+  uint64_t read_batches_count = 0;
+  uint64_t refused = 0;
+  uint64_t lost_connections = 0;
+
+  /// A live topic, or null.
+  topic_ref any_topic(base::prng& random) const {
+    return topics.empty() ? nullptr : topics[random.below(topics.size())];
+  }
+  /// Its answers count no more.
+  void retire(const topic_ref& t) {
+    t->live = false;
+    std::erase(topics, t);
+  }
+  void add(std::string name, int32_t partitions) {
+    auto t = std::make_shared<topic_model>();
+    t->name = std::move(name);
+    t->live = true;
+    t->partitions.resize(static_cast<size_t>(partitions));
+    for (size_t i = 0; i < t->partitions.size(); ++i)
+      t->partitions[i].name = t->name + "-" + std::to_string(i);
+    topics.push_back(std::move(t));
+  }
+
+  /// Batches that a fetch of `wanted` gave, with the high watermark of its answer.
+  void read(partition_model& p, int64_t wanted, int64_t high_watermark,
+            const read_batches& batches) {
+    offsets_dense::read(found, p.name, wanted, high_watermark, batches);
+    sent.read(found, p.name, batches);
+    p.acked.read(found, p.name, batches);
+    p.stable.read(found, p.name, batches);
+    read_batches_count += batches.size();
+  }
+  void safety(const char* checker, std::string what) {
+    found.report(broken::safety, checker, std::move(what));
+  }
+};
+
+}  // namespace millrace::swarm

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+/// A batch as a client read it.
+
+namespace millrace::swarm {
+
+struct read_batch {
+  int64_t base = 0;
+  int64_t next = 0;
+  int32_t epoch = 0;
+  uint64_t body =
+      0;  ///< XXH3 of all bytes but those that the broker stamps (base offset, leader epoch)
+  friend bool operator==(const read_batch&, const read_batch&) = default;
+};
+using read_batches = std::vector<read_batch>;
+
+}  // namespace millrace::swarm

@@ -1,0 +1,244 @@
+#include "workload/run.hh"
+
+#include <algorithm>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+namespace millrace::swarm {
+
+using base::milliseconds;
+using base::seconds;
+
+run::run(uint64_t seed, run_options options, narrator say)
+    : options_(options),
+      say_(say),
+      world_(seed, options_.world),
+      server_(world_, world_.add_node(1), options_.server),
+      clients_(world_.add_node(1)),
+      random_(world_.stream("run")) {}
+
+run_outcome run::go() {
+  start_server();
+  work_through_faults();
+  if (!model_.found.any()) make_peace();
+  if (!model_.found.any()) probe_all();
+  if (!model_.found.any()) audit();
+  if (!model_.found.any()) restart_another_way();
+  if (!model_.found.any()) audit();
+  if (!model_.found.any()) probe_all();
+  if (!model_.found.any()) last_stop();
+  run_outcome out;
+  if (model_.found.any()) out.found = model_.found.first();
+  out.schedule_hash = world_.schedule_hash();
+  out.events = world_.events();
+  out.virtual_time = world_.now();
+  out.summary = fmt::format("acked={} read={} refused={} lost_connections={} starts={} topics={}",
+                            model_.acked_batches, model_.read_batches_count, model_.refused,
+                            model_.lost_connections, server_.node().starts() - 1, model_.names);
+  return out;
+}
+
+void run::say(const std::string& what) {
+  if (say_ != nullptr)
+    say_(fmt::format("{:.6f} {}", static_cast<double>(world_.now().ns) / 1e9, what));
+}
+
+// ---- the main line
+
+void run::work_through_faults() {
+  hire();
+  const base::instant limit = world_.now() + seconds(20);
+  base::instant next = world_.now();
+  const auto draw_next = [&] {
+    next = world_.now() + base::nanoseconds(random_.between(0, options_.faults.gap_most.ns));
+  };
+  draw_next();
+  while (!model_.found.any() && !jobs_done() && world_.now() < limit) {
+    base::instant until = options_.faults.any() ? std::min(next, limit) : limit;
+    for (const trouble& t : troubles_) until = std::min(until, t.ends);
+    advance([&] { return jobs_done(); }, std::max(until - world_.now(), base::nanoseconds(1)));
+    end_troubles(false);
+    if (options_.faults.any() && world_.now() >= next) {
+      strike();
+      draw_next();
+    }
+  }
+}
+
+/// Faults stop; what the clients still have to do must come to its end.
+void run::make_peace() {
+  say("peace");
+  end_troubles(true);
+  world_.network().heal();
+  world_.network().faults.vanish = 0;
+  model_.watch.disturbed(world_.now());
+  bring_up();
+  const bool ended = advance([&] { return jobs_done(); }, seconds(400));
+  if (!ended && !model_.found.any()) {
+    model_.found.report(broken::liveness, "progress",
+                        "clients do not come to their end after the faults");
+  }
+  if (model_.found.any()) let_go_of_clients();
+  jobs_.clear();
+}
+
+/// What clients stand in may be destroyed once their node is gone.
+void run::let_go_of_clients() {
+  if (clients_.running()) world_.crash(clients_, {.kind = sim::crash_kind::process});
+}
+
+void run::probe_all() {
+  const std::vector<topic_ref> topics = model_.topics;
+  for (const topic_ref& t : topics) {
+    for (size_t p = 0; p < t->partitions.size() && !model_.found.any(); ++p) {
+      producer one(clients_.core(), model_, options_, random_.split(world_.now().ns),
+                   server_.node().address());
+      auto probing = world_.start(clients_, 0, one.probe(t, static_cast<int32_t>(p)));
+      const bool ended = advance([&] { return probing->done(); }, progress::bound * 2);
+      const bool good = ended && probing->take();
+      if (!ended) let_go_of_clients();
+      if (!good)
+        model_.found.report(broken::liveness, "progress",
+                            t->partitions[p].name + " accepts nothing after the faults");
+    }
+  }
+}
+
+void run::audit() {
+  say("audit");
+  model_.producers_left = 1;
+  finish(std::make_unique<auditor>(clients_.core(), model_, options_,
+                                   random_.split(world_.now().ns), server_.node().address()));
+}
+
+void run::restart_another_way() {
+  const uint64_t way = random_.below(3);
+  if (way == 2) {
+    say("stop");
+    model_.watch.begin_trouble();
+    down_ = true;
+    server_.stop();
+  } else {
+    crash_server(way == 0 ? sim::crash_kind::power : sim::crash_kind::process);
+  }
+  bring_up();
+}
+
+void run::last_stop() {
+  server_.stop();
+  const bool ended =
+      world_.run_until([&] { return server_.state() != server_state::stopping; }, seconds(60));
+  if (!ended) return model_.found.report(broken::liveness, "progress", "a clean stop does not end");
+  if (server_.state() == server_state::failed)
+    return model_.safety("stops_clean", server_.problem());
+  const size_t held = server_.leave();
+  if (held != 0)
+    model_.safety("memory_returned",
+                  std::to_string(held) + " bytes of core memory are still lent at the end");
+}
+
+// ---- steps
+
+void run::hire() {
+  const std::string& server = server_.node().address();
+  reactor::core& on = clients_.core();
+  const auto add = [&](auto tag, std::string_view name, unsigned number) {
+    using kind = typename decltype(tag)::type;
+    auto one =
+        std::make_unique<kind>(on, model_, options_, world_.stream(name).split(number), server);
+    jobs_.push_back({std::move(one), nullptr});
+  };
+  add(std::type_identity<admin>{}, "admin", 0);
+  for (unsigned i = 0; i < options_.producers; ++i)
+    add(std::type_identity<producer>{}, "producer", i);
+  for (unsigned i = 0; i < options_.consumers; ++i)
+    add(std::type_identity<consumer>{}, "consumer", i);
+  model_.producers_left = options_.producers;
+  for (job& j : jobs_) j.task = world_.start(clients_, 0, j.by->run());
+}
+
+bool run::jobs_done() {
+  return std::all_of(jobs_.begin(), jobs_.end(), [](const job& j) { return j.task->done(); });
+}
+
+void run::finish(std::unique_ptr<worker> one) {
+  auto task = world_.start(clients_, 0, one->run());
+  const bool ended = advance([&] { return task->done(); }, seconds(600));
+  if (!ended && !model_.found.any())
+    model_.found.report(broken::liveness, "progress", "the audit does not end");
+  if (!ended) let_go_of_clients();
+}
+
+template <class Done>
+bool run::advance(Done&& done, base::duration limit) {
+  const base::instant horizon = world_.now() + limit;
+  while (!model_.found.any() && !done() && world_.now() < horizon) {
+    const server_state before = server_.state();
+    base::instant until = horizon;
+    if (before == server_state::down) until = std::min(until, restart_at_);
+    (void)world_.run_until(
+        [&] { return model_.found.any() || done() || server_.state() != before; },
+        until - world_.now());
+    look_after_server();
+  }
+  return done();
+}
+
+void run::look_after_server() {
+  switch (server_.state()) {
+    case server_state::down:
+      if (world_.now() >= restart_at_) start_server();
+      break;
+    case server_state::serving:
+      if (down_) {
+        down_ = false;
+        say("serving");
+        model_.watch.end_trouble(world_.now());
+      }
+      break;
+    case server_state::stopped: {
+      const size_t held = server_.leave();
+      if (held != 0)
+        model_.safety("memory_returned",
+                      std::to_string(held) + " bytes of core memory are still lent after a stop");
+      restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
+      say("stopped");
+      break;
+    }
+    case server_state::failed:
+      say("failed: " + server_.problem());
+      if (!excused_) model_.safety("starts_and_stops", server_.problem());
+      crash_server(sim::crash_kind::process);
+      break;
+    case server_state::starting:
+    case server_state::stopping:
+      break;
+  }
+}
+
+void run::start_server() {
+  const auto cores = static_cast<unsigned>(random_.between(1, options_.cores_most));
+  say(fmt::format("start on {} cores", cores));
+  if (!down_) model_.watch.begin_trouble();
+  down_ = true;
+  if (troubles_.empty()) excused_ = false;
+  server_.start(cores);
+}
+
+void run::crash_server(sim::crash_kind kind) {
+  say(kind == sim::crash_kind::power ? "power cut" : "kill");
+  if (!down_) model_.watch.begin_trouble();
+  down_ = true;
+  server_.crash({.kind = kind});
+  restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
+}
+
+void run::bring_up() {
+  const bool up =
+      advance([&] { return server_.state() == server_state::serving && !down_; }, progress::bound);
+  if (!up && !model_.found.any())
+    model_.found.report(broken::liveness, "progress", "the broker does not come up");
+}
+
+}  // namespace millrace::swarm

@@ -1,0 +1,97 @@
+#include "workload/run_options.hh"
+
+#include <fmt/format.h>
+
+namespace millrace::swarm {
+
+namespace {
+
+base::duration one_of(base::prng& random, std::initializer_list<int64_t> milliseconds) {
+  return base::milliseconds(milliseconds.begin()[random.below(milliseconds.size())]);
+}
+
+fault_options draw_faults(base::prng random) {
+  fault_options f;
+  if (random.chance(0.15)) return f;
+  const auto some = [&](double chance) { return random.chance(chance); };
+  f.power_cuts = some(0.5);
+  f.kills = some(0.3);
+  f.stops = some(0.4);
+  f.resets = some(0.4);
+  f.partitions = some(0.3);
+  f.slow_disk = some(0.3);
+  f.disk_full = some(0.25);
+  f.pauses = some(0.3);
+  f.wall_jumps = some(0.2);
+  f.io_errors = some(0.15);
+  f.gap_most = one_of(random, {20, 100, 300, 1000});
+  return f;
+}
+
+void draw_world(base::prng random, sim::world_options& w) {
+  w.core_memory_bytes = (size_t{16} << 20) << random.below(3);
+  w.network.multishot_end = random.chance(0.3) ? 0.2 : 0.01;
+  w.network.vanish = random.chance(0.5) ? 0.3 : 0;
+  if (random.chance(0.3)) w.network.delay.most = base::milliseconds(5);
+  w.schedule.mail_delay_most = base::microseconds(random.chance(0.3) ? 500 : 30);
+  if (random.chance(0.3)) w.disk.write.most = base::milliseconds(2);
+}
+
+}  // namespace
+
+run_options draw_options(uint64_t seed) {
+  const base::prng root = base::prng(seed).split("options");
+  base::prng random = root.split("shape");
+  run_options o;
+  o.cores_most = static_cast<unsigned>(random.between(1, 3));
+  o.server.commits.file_bytes = (uint64_t{1} << 20) * (1u << random.below(5));  // 1 to 16 MiB
+  o.server.commits.inline_bytes_max = 4096u << random.below(5);
+  o.server.commits.groups_in_flight = static_cast<unsigned>(random.between(1, 4));
+  o.server.door.auto_create_topics = false;
+  o.producers = static_cast<unsigned>(random.between(1, 4));
+  o.consumers = static_cast<unsigned>(random.between(1, 3));
+  o.topics = static_cast<unsigned>(random.between(1, 4));
+  o.partitions_most = static_cast<int32_t>(random.between(1, 5));
+  o.segment_bytes = 1u << random.between(20, 22);
+  o.requests = static_cast<unsigned>(random.between(30, 200)) * (random.chance(0.2) ? 5 : 1);
+  o.in_flight = static_cast<unsigned>(random.between(1, 6));
+  o.value_most = size_t{1} << random.between(4, 13);
+  o.big = random.chance(0.5) ? 0.1 : 0;
+  o.big_most = size_t{1} << random.between(15, 19);
+  o.think_most = one_of(random, {0, 1, 10, 50});
+  o.codecs = random.chance(0.3);
+  o.unacknowledged = random.chance(0.4);
+  o.retries = random.chance(0.5);
+  o.remakes = random.chance(0.4);
+  o.faults = draw_faults(root.split("faults"));
+  draw_world(root.split("world"), o.world);
+  return o;
+}
+
+std::string describe(const run_options& o) {
+  std::string faults;
+  const auto add = [&](bool on, const char* name) {
+    if (on) faults += (faults.empty() ? "" : ",") + std::string(name);
+  };
+  add(o.faults.power_cuts, "power_cuts");
+  add(o.faults.kills, "kills");
+  add(o.faults.stops, "stops");
+  add(o.faults.resets, "resets");
+  add(o.faults.partitions, "partitions");
+  add(o.faults.slow_disk, "slow_disk");
+  add(o.faults.disk_full, "disk_full");
+  add(o.faults.pauses, "pauses");
+  add(o.faults.wall_jumps, "wall_jumps");
+  add(o.faults.io_errors, "io_errors");
+  return fmt::format(
+      "cores<={} memory={}M commit={}M inline={}K groups={} producers={}x{} in_flight={} "
+      "consumers={} topics={} "
+      "partitions<={} segment={}M value<={} big={} remakes={} retries={} faults={} gap<={}ms",
+      o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 20,
+      o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, o.producers,
+      o.requests, o.in_flight, o.consumers, o.topics, o.partitions_most, o.segment_bytes >> 20,
+      o.value_most, o.big > 0 ? o.big_most : 0, o.remakes, o.retries,
+      faults.empty() ? "none" : faults, o.faults.gap_most.ms());
+}
+
+}  // namespace millrace::swarm

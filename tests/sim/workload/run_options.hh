@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/prng.hh"
+#include "sim/world.hh"
+#include "workload/server_node.hh"
+
+/// What a seed draws before anything runs: the broker's configuration, the size and mix of the
+/// workload, and which kinds of operation and of fault are in it at all. Whole kinds are off in
+/// many runs, so that rare combinations are met.
+
+namespace millrace::swarm {
+
+struct fault_options {
+  bool power_cuts = false;
+  bool kills = false;
+  bool stops = false;
+  bool resets = false;
+  bool partitions = false;
+  bool slow_disk = false;
+  bool disk_full = false;
+  bool pauses = false;
+  bool wall_jumps = false;
+  bool io_errors = false;
+  base::duration gap_most{};  ///< between two faults
+
+  bool restarts() const { return power_cuts || kills || stops; }
+  bool any() const {
+    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps ||
+           io_errors;
+  }
+};
+
+struct run_options {
+  unsigned cores_most = 1;
+  server_options server;
+  unsigned producers = 1;
+  unsigned consumers = 1;
+  unsigned topics = 1;
+  int32_t partitions_most = 1;
+  uint32_t segment_bytes = 1u << 20;
+  unsigned requests = 0;   ///< of each producer
+  unsigned in_flight = 1;  ///< of a producer's connection
+  size_t value_most = 0;   ///< bytes of a record
+  double big = 0;          ///< chance of a batch of up to big_most bytes
+  size_t big_most = 0;
+  base::duration think_most{};
+  bool codecs = false;
+  bool unacknowledged = false;  ///< acks=0 too
+  bool retries = false;
+  bool remakes = false;  ///< topics are deleted and made again
+  fault_options faults;
+  sim::world_options world;
+
+  /// So little that a request may find none for a while.
+  bool tight_memory() const { return world.core_memory_bytes <= size_t{16} << 20; }
+};
+
+run_options draw_options(uint64_t seed);
+/// One line for the log.
+std::string describe(const run_options& o);
+
+}  // namespace millrace::swarm

@@ -1,0 +1,207 @@
+#include "workload/server_node.hh"
+
+#include <map>
+#include <utility>
+
+#include "reactor/call.hh"
+#include "storage/data_dir.hh"
+#include "storage/recovery.hh"
+
+namespace millrace::swarm {
+
+using base::result;
+using reactor::task;
+
+namespace {
+const std::string data_dir = "/data";
+}  // namespace
+
+server_node::server_node(sim::world& whole, sim::node& home, server_options options)
+    : world_(whole), node_(home), options_(options) {
+  world_.crash(node_, {.kind = sim::crash_kind::process});
+}
+
+server_node::~server_node() {
+  if (state_ != server_state::down) crash({.kind = sim::crash_kind::process});
+}
+
+void server_node::start(unsigned cores) {
+  ASSERT(state_ == server_state::down);
+  world_.restart(node_, cores);
+  broker::controller_options catalog;
+  catalog.data_dir = data_dir;
+  catalog.placement = broker::placement(cores);
+  const storage::storage_options storage{.data_dir = data_dir, .commits = options_.commits};
+  store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
+  controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
+  for (unsigned i = 0; i < cores; ++i)
+    parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage));
+  listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port},
+                 .advertised = {node_.address(), kafka_port}}};
+  state_ = server_state::starting;
+  running_ = world_.start(node_, 0, boot());
+}
+
+void server_node::stop() {
+  ASSERT(state() == server_state::serving);
+  state_ = server_state::stopping;
+  running_ = world_.start(node_, 0, shut_down());
+}
+
+server_state server_node::state() {
+  if (running_ && running_->done()) {
+    const outcome ended = running_->take();
+    running_.reset();
+    if (!ended) {
+      problem_ = std::string(step_) + ": " + base::name_of(ended.error().code) + " " +
+                 std::to_string(ended.error().detail);
+      state_ = server_state::failed;
+    } else {
+      state_ = state_ == server_state::starting ? server_state::serving : server_state::stopped;
+    }
+  }
+  return state_;
+}
+
+void server_node::crash(sim::crash_options how) {
+  world_.crash(node_, how);
+  if (running_) running_->abandon();
+  running_.reset();
+  for (auto& p : parts_) {
+    if (p->door) p->door->abandon();
+  }
+  controller_->abandon();
+  for (auto& p : parts_) {
+    p->broker.abandon();
+    p->scope.abandon();
+  }
+  forget();
+}
+
+size_t server_node::leave() {
+  ASSERT(state() == server_state::stopped);
+  forget();
+  size_t held = 0;
+  for (unsigned i = 0; i < node_.core_count(); ++i) held += node_.core(i).memory().used();
+  world_.crash(node_, {.kind = sim::crash_kind::power});
+  return held;
+}
+
+/// In the order in which the server destroys them: core 0's own first.
+void server_node::forget() {
+  for (auto& p : parts_) p->door.reset();
+  controller_.reset();
+  store_.reset();
+  parts_.clear();
+  state_ = server_state::down;
+}
+
+// ---- the start, on core 0
+
+task<result<void>> server_node::boot() {
+  reactor::core& home = node_.core();
+  CO_TRY_CHECK(co_await boot_storage());
+  step_ = "catalog";
+  std::vector<broker::broker_core*> brokers;
+  std::vector<broker::catalog*> catalogs;
+  for (auto& p : parts_) {
+    brokers.push_back(&p->broker);
+    catalogs.push_back(&p->catalog);
+  }
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    const std::vector<broker::broker_core*>* all = &brokers;
+    core_parts* part = parts_[i].get();
+    co_await reactor::call_on(home, base::core_id(i),
+                              [part, all](reactor::core&) { part->broker.meet(*all); });
+  }
+  CO_TRY_CHECK(co_await controller_->start(std::move(brokers), std::move(catalogs)));
+  CO_TRY_CHECK(co_await open_doors());
+  co_return result<void>();
+}
+
+task<result<void>> server_node::boot_storage() {
+  reactor::core& home = node_.core();
+  step_ = "claim";
+  CO_TRY_CHECK(co_await storage::claim(home, data_dir));
+  step_ = "load";
+  CO_TRY_CHECK(co_await controller_->load());
+  step_ = "recover";
+  auto found = co_await storage::recover(home, data_dir);
+  if (!found) co_return found.failure();
+  step_ = "start number";
+  const auto epoch = co_await storage::raise_start_number(home, data_dir, found->start_number);
+  if (!epoch) co_return epoch.failure();
+  step_ = "storage";
+  std::map<storage::log_id, broker::known_log> known;
+  for (broker::known_log& k : controller_->logs()) known.emplace(k.id, std::move(k));
+  std::vector<std::vector<storage::log_manager::taken>> shares(parts_.size());
+  for (storage::log_state& s : found->logs) {
+    const auto k = known.find(s.id);
+    if (k != known.end())
+      shares[k->second.owner.value()].push_back({std::move(s), k->second.config});
+  }
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    core_parts* part = parts_[i].get();
+    std::vector<storage::log_manager::taken>* share = &shares[i];
+    auto work = [part, share, number = *epoch, clean = found->clean](reactor::core&) {
+      return part->broker.start(std::move(*share), number, clean);
+    };
+    const auto started =
+        co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
+    if (!started) co_return started;
+  }
+  step_ = "retire";
+  CO_TRY_CHECK(co_await storage::retire(home, data_dir, std::move(found->superseded)));
+  parts_[0]->scope.spawn(storage::remove_deleted(home, data_dir, std::move(found->deleted)));
+  co_return result<void>();
+}
+
+task<result<void>> server_node::open_doors() {
+  reactor::core& home = node_.core();
+  step_ = "doors";
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    core_parts* part = parts_[i].get();
+    auto work = [part, this](reactor::core& there) {
+      part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog,
+                                                      *controller_, options_.door);
+      return part->door->open(listeners_);
+    };
+    const auto opened = co_await reactor::call_on(home, base::core_id(i), std::move(work));
+    if (!opened) co_return opened;
+  }
+  co_return result<void>();
+}
+
+// ---- the stop, from the top down
+
+task<result<void>> server_node::shut_down() {
+  reactor::core& home = node_.core();
+  result<void> outcome;
+  step_ = "closing doors";
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    core_parts* part = parts_[i].get();
+    auto work = [part](reactor::core&) { return close_door(part); };
+    const auto closed =
+        co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
+    if (!closed) outcome = closed;
+  }
+  step_ = "stopping the catalog";
+  co_await controller_->stop();
+  step_ = "stopping storage";
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    core_parts* part = parts_[i].get();
+    auto work = [part](reactor::core&) { return part->broker.stop(); };
+    const auto stopped =
+        co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
+    if (!stopped) outcome = stopped;
+  }
+  co_await parts_[0]->scope.close();
+  co_return outcome;
+}
+
+task<result<void>> server_node::close_door(core_parts* part) {
+  co_await part->door->close();
+  co_return result<void>();
+}
+
+}  // namespace millrace::swarm

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/kafka/door.hh"
+#include "broker/catalog/catalog.hh"
+#include "broker/catalog/controller.hh"
+#include "broker/catalog/file_store.hh"
+#include "broker/partition/broker_core.hh"
+#include "reactor/scope.hh"
+#include "sim/world.hh"
+
+/// A node of the world that runs the whole broker: the same rooms as millraced, put together in the
+/// same order as server/wiring does. Steered from outside of the node, between turns.
+
+namespace millrace::swarm {
+
+inline constexpr uint16_t kafka_port = 9092;
+
+struct server_options {
+  storage::commit_log_options commits;
+  api::kafka::door_options door;
+};
+
+enum class server_state {
+  down,      ///< no process
+  starting,  ///< recovery runs
+  serving,
+  stopping,
+  stopped,  ///< a clean stop has ended; the process is still there
+  failed    ///< the start or the stop ended with an error
+};
+
+class server_node {
+ public:
+  server_node(sim::world& whole, sim::node& home, server_options options);
+  server_node(const server_node&) = delete;
+  server_node& operator=(const server_node&) = delete;
+  ~server_node();
+
+  sim::node& node() noexcept { return node_; }
+  /// Starts the process on fresh cores; from down only.
+  void start(unsigned cores);
+  /// Begins a clean stop; from serving only.
+  void stop();
+  /// Ends the process in whatever state it is.
+  void crash(sim::crash_options how);
+  /// After stopped: destroys all rooms as the process does at its end. Returns the bytes of core
+  /// memory that nobody gave back; the node is down afterwards.
+  size_t leave();
+
+  server_state state();
+  /// Why it is in `failed`.
+  const std::string& problem() const noexcept { return problem_; }
+
+ private:
+  /// What lives on one core.
+  struct core_parts {
+    core_parts(reactor::core& on, const storage::storage_options& storage)
+        : catalog(on), broker(on, storage), scope(on) {}
+    broker::catalog catalog;
+    broker::broker_core broker;
+    std::unique_ptr<api::kafka::door> door;
+    reactor::scope scope;
+  };
+  using outcome = base::result<void>;
+
+  reactor::task<outcome> boot();
+  reactor::task<outcome> boot_storage();
+  reactor::task<outcome> open_doors();
+  reactor::task<outcome> shut_down();
+  static reactor::task<outcome> close_door(core_parts* part);
+  void forget();
+
+  sim::world& world_;
+  sim::node& node_;
+  const server_options options_;
+  std::vector<api::kafka::door_listener> listeners_;
+  std::unique_ptr<broker::file_store> store_;
+  std::unique_ptr<broker::controller> controller_;
+  std::vector<std::unique_ptr<core_parts>> parts_;
+  std::unique_ptr<sim::started<outcome>> running_;  ///< the start or the stop
+  server_state state_ = server_state::down;
+  const char* step_ = "";
+  std::string problem_;
+};
+
+}  // namespace millrace::swarm

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/prng.hh"
+#include "workload/batches.hh"
+#include "workload/client.hh"
+#include "workload/model.hh"
+#include "workload/run_options.hh"
+
+/// The clients of a run: each is one task with one connection, from its own random stream.
+
+namespace millrace::swarm {
+
+class worker {
+ public:
+  worker(reactor::core& on, model& m, const run_options& o, base::prng random, std::string server)
+      : on_(on), model_(m), options_(o), random_(random), link_(on, m, std::move(server)) {}
+  virtual ~worker() = default;
+  virtual reactor::task<void> run() = 0;
+
+ protected:
+  /// Connects; where that fails, waits a little and says false.
+  reactor::task<bool> ready();
+  reactor::task<void> pause_up_to(base::duration most);
+  /// Whether there is still something to do for those who go along with the producers.
+  bool go_on() const { return model_.producers_left > 0 && !model_.found.any(); }
+  /// An error code of an answer to a request that was sent at `since`: counted where something was
+  /// wrong, reported where not.
+  void refused(const char* what, const std::string& partition, int16_t code, base::instant since);
+
+  reactor::core& on_;
+  model& model_;
+  const run_options& options_;
+  base::prng random_;
+  client link_;
+};
+
+/// Produces its share of requests, several in flight, and tells the model what was acknowledged
+/// where.
+class producer final : public worker {
+ public:
+  using worker::worker;
+  reactor::task<void> run() override;
+  /// One batch to one partition, and its acknowledgement: the probe of liveness. False: not
+  /// acknowledged.
+  reactor::task<bool> probe(topic_ref t, int32_t partition);
+
+ private:
+  struct part {
+    int32_t partition;
+    made_batch batch;
+  };
+  struct request {
+    topic_ref topic;
+    std::vector<part> parts;
+    int16_t acks;
+    int16_t version;
+    base::instant since;
+  };
+  request make_request(topic_ref t);
+  reactor::task<bool> send(request* r);
+  reactor::task<bool> receive(request* r);
+  void acknowledged(request& r, int32_t partition, int64_t base_offset, int16_t code);
+  std::vector<request> again_;  ///< their answers were lost
+};
+
+/// Reads from random places, waits at the end, asks for offsets.
+class consumer final : public worker {
+ public:
+  using worker::worker;
+  reactor::task<void> run() override;
+
+ private:
+  reactor::task<bool> fetch(topic_ref t);
+  reactor::task<bool> list(topic_ref t);
+  int64_t place_in(const partition_model& p);
+};
+
+/// Makes the topics, and now and then deletes one and makes it again.
+class admin final : public worker {
+ public:
+  using worker::worker;
+  reactor::task<void> run() override;
+
+ private:
+  reactor::task<bool> create(std::string name);
+  reactor::task<bool> remove(topic_ref t);
+  std::vector<std::string> free_names_;  ///< of topics that are known to be deleted
+};
+
+/// After everything: each partition accepts and serves, and holds from its start to its end what it
+/// must.
+class auditor final : public worker {
+ public:
+  using worker::worker;
+  reactor::task<void> run() override;
+
+ private:
+  reactor::task<bool> scan(topic_ref t, int32_t partition);
+  reactor::task<bool> ask_times(topic_ref t, int32_t partition);
+  read_batches all_;
+};
+
+}  // namespace millrace::swarm

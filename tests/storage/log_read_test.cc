@@ -1,0 +1,206 @@
+#include "log_world.hh"
+#include "storage/layout.hh"
+
+/// Reads against the model: any offset, any size, from memory and from files, while logs roll, and by time.
+
+namespace millrace::storage::test {
+namespace {
+
+TEST_CASE("log read: any offset and size gives whole batches that hold it") {
+  for (const uint64_t seed : seeds(3000, 20)) {
+    CAPTURE(seed);
+    log_world f(seed, {.segment_bytes = 150 << 10, .logs = 2, .memory = 16 << 20});
+    f.boot();
+    f.run_some(150);
+    REQUIRE(f.settle());
+    for (int part = 0; part < 3; ++part) {
+      for (int i = 0; i < 100; ++i) {
+        model_log& m = f.any_log();
+        const auto at = static_cast<int64_t>(f.random.below(static_cast<uint64_t>(m.end)));
+        const auto got = f.read(m, at, static_cast<uint32_t>(1 + f.random.below(100000)));
+        REQUIRE(got);
+        CHECK(f.check_answer(m, *got, at) > at);
+      }
+      // The second time from files alone, the third with indexes rebuilt.
+      if (part == 0) f.stop();
+      if (part == 1) f.crash({sim::crash_kind::process, -1});
+      if (part < 2) f.restart();
+    }
+  }
+}
+
+TEST_CASE("log read: outside of the log there is nothing, and at its end an empty answer") {
+  log_world f(3100, {.logs = 1});
+  f.boot();
+  f.run_some(10);
+  REQUIRE(f.settle());
+  model_log& m = *f.logs[0];
+  CHECK(f.read(m, m.end + 1, 100).error().code == base::errc::out_of_range);
+  CHECK(f.read(m, -1, 100).error().code == base::errc::out_of_range);
+  CHECK(f.read(m, m.end, 100)->bytes == 0);
+  REQUIRE(f.advance(m, m.end / 2));
+  CHECK(f.read(m, m.end / 2 - 1, 100).error().code == base::errc::out_of_range);
+  CHECK(f.read(m, m.end / 2, 100)->bytes > 0);
+}
+
+TEST_CASE("log read: without one_at_least a batch over the limit is left out") {
+  log_world f(3101, {.logs = 1});
+  f.boot();
+  REQUIRE(f.append(*f.logs[0], 1, 1000));
+  REQUIRE(f.settle());
+  for (const bool from_file : {false, true}) {
+    if (from_file) {
+      f.stop();
+      f.restart();
+    }
+    const auto plan = f.find(*f.logs[0])->plan_read(base::offset(0), 500, false);
+    REQUIRE(plan);
+    const auto got = f.w.run(f.n, 0, f.managers[0]->reader().read(f.logs[0]->id, *plan));
+    REQUIRE(got);
+    CHECK(got->bytes == 0);
+  }
+}
+
+/// Reads everything again and again while others append, roll and destage.
+task<bool> follow(log_world* f, model_log* m, bool* stop) {
+  int64_t at = 0;
+  while (!*stop) {
+    if (at >= m->acknowledged) {
+      at = 0;
+      co_await reactor::sleep(f->n.core(), base::microseconds(50));
+      continue;
+    }
+    const auto plan = f->find(*m)->plan_read(base::offset(at), 20000, true);
+    if (!plan) co_return false;
+    const read_plan steps = *plan;
+    co_await reactor::sleep(f->n.core(), base::microseconds(at % 7 * 100));  // plans may grow old
+    const auto got = co_await f->managers[0]->reader().read(m->id, steps);
+    if (!got || got->bytes == 0) co_return false;
+    at = f->check_answer(*m, *got, at);
+  }
+  co_return true;
+}
+
+TEST_CASE("log read: followers see the same while logs roll, close and leave memory") {
+  for (const uint64_t seed : seeds(3200, 20)) {
+    CAPTURE(seed);
+    log_world f(seed, {.segment_bytes = 64 << 10, .commit_bytes = 4096 + (256 << 10), .logs = 3, .memory = 16 << 20});
+    f.boot();
+    bool stop = false;
+    std::vector<std::unique_ptr<sim::started<bool>>> followers;
+    for (int i = 0; i < 3; ++i) {
+      for (auto& l : f.logs) followers.push_back(f.w.start(f.n, 0, follow(&f, l.get(), &stop)));
+    }
+    f.run_some(300);
+    CHECK(f.settle());
+    stop = true;
+    for (auto& one : followers) {
+      REQUIRE(f.w.run_until([&] { return one->done(); }, base::seconds(10)));
+      CHECK(one->take());
+    }
+  }
+}
+
+TEST_CASE("log read: lookups by time find what a walk over all records finds") {
+  for (const uint64_t seed : seeds(3300, 20)) {
+    CAPTURE(seed);
+    log_world f(seed, {.segment_bytes = 40 << 10, .index_interval = 500, .logs = 2});
+    f.boot();
+    for (int part = 0; part < 4; ++part) {
+      f.run_some(80);
+      REQUIRE(f.settle());
+      for (auto& l : f.logs) {
+        for (int i = 0; i < 40; ++i) {
+          f.check_times(*l, 900 + static_cast<int64_t>(f.random.below(static_cast<uint64_t>(f.clock - 900) + 50)));
+        }
+        f.check_times(*l, 0);
+        f.check_max_time(*l);
+      }
+      if (f.random.chance(0.5)) {
+        f.stop();
+      } else {
+        f.crash(f.random_crash());
+      }
+      f.restart();
+    }
+  }
+}
+
+TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
+  for (const uint64_t seed : seeds(3400, 40)) {
+    CAPTURE(seed);
+    log_world f(seed, {.segment_bytes = 100 << 10, .index_interval = 100, .logs = 1});
+    f.boot();
+    f.run_some(80);
+    REQUIRE(f.settle());
+    f.stop();
+    model_log& m = *f.logs[0];
+    // A batch anywhere, hit in what its CRC covers.
+    auto victim = std::next(m.batches.begin(), static_cast<ptrdiff_t>(f.random.below(m.batches.size())));
+    uint64_t position = 0;
+    std::string path;
+    for (auto at = m.batches.begin();; ++at) {
+      const std::string file = world_dir + "/" + m.directory + "/" + layout::log_file(base::offset(at->first));
+      if (f.n.disk().exists(file)) {
+        path = file;
+        position = 0;
+      }
+      if (at == victim) break;
+      position += at->second.bytes.size();
+    }
+    const uint64_t inside = 25 + f.random.below(victim->second.bytes.size() - 25);
+    REQUIRE(f.n.disk().corrupt(path, position + inside, 1, sim::damage::flip_bit));
+    f.restart();
+    const int64_t bad_end = std::next(victim) == m.batches.end() ? m.end : std::next(victim)->first;
+    for (int round = 0; round < 2; ++round) {
+      for (int64_t at = 0; at < m.end; ++at) {
+        const bool bad = at >= victim->first && at < bad_end;
+        const auto got = f.read(m, at, 200000);
+        CHECK(got.ok() == !bad);
+        if (got) CHECK(f.check_answer(m, *got, at) > at);
+        if (!got) CHECK(got.error().code == base::errc::storage);
+      }
+      // What was found is remembered, and appends go on.
+      f.run_some(10);
+      CHECK(f.settle());
+      f.stop();
+      f.restart();
+    }
+  }
+}
+
+TEST_CASE("log read: wild headers on disk are errors, never more") {
+  for (const uint64_t seed : seeds(3500, 60)) {
+    CAPTURE(seed);
+    log_world f(seed, {.segment_bytes = 60 << 10, .logs = 1});
+    f.boot();
+    f.run_some(60);
+    REQUIRE(f.settle());
+    f.stop();
+    model_log& m = *f.logs[0];
+    const std::string directory = world_dir + "/" + m.directory;
+    const auto files = f.n.disk().list(directory);
+    REQUIRE(files);
+    for (int i = 0; i < 3; ++i) {
+      const auto& file = (*files)[f.random.below(files->size())];
+      if (file.size < 100 || file.name == "partition.metadata") continue;
+      const uint64_t length = 1 + f.random.below(90);
+      REQUIRE(f.n.disk().corrupt(directory + "/" + file.name, f.random.below(file.size - length), length,
+                                 f.random.chance(0.5) ? sim::damage::garbage : sim::damage::zeros));
+    }
+    f.restart();
+    for (int64_t at = 0; at < m.end; ++at) {
+      const auto got = f.read(m, at, static_cast<uint32_t>(1 + f.random.below(50000)));
+      if (!got) CHECK(got.error().code == base::errc::storage);
+    }
+    (void)f.w.run(f.n, 0, f.managers[0]->reader().find_timestamp(m.id, 1500));
+    (void)f.w.run(f.n, 0, f.managers[0]->reader().find_max_timestamp(m.id));
+    f.run_some(40);
+    CHECK(f.settle());
+    (void)f.try_stop();
+    f.restart();
+  }
+}
+
+}  // namespace
+}  // namespace millrace::storage::test

@@ -1,0 +1,97 @@
+#include "log_world.hh"
+
+/// What logs answer, compared with what was appended.
+
+namespace millrace::storage::test {
+
+task<base::result<read_result>> log_world::read_task(log_manager* from, log_id id, int64_t at, uint32_t bytes_max) {
+  const log* l = from->find(id);
+  const auto plan = l->plan_read(base::offset(at), bytes_max, true);
+  if (!plan) co_return plan.failure();
+  const read_plan steps = *plan;
+  auto got = co_await from->reader().read(id, steps);
+  co_return got;
+}
+
+base::result<read_result> log_world::read(model_log& m, int64_t at, uint32_t bytes_max) {
+  return w.run(n, core_of(m), read_task(&manager_of(m), m.id, at, bytes_max));
+}
+
+int64_t log_world::check_answer(const model_log& m, const read_result& got, int64_t at) {
+  std::vector<uint8_t> whole;
+  for (const slice& s : got.slices) whole.insert(whole.end(), s.data, s.data + s.size);
+  REQUIRE(whole.size() == got.bytes);
+  record::batch_iterator batches(whole);
+  bool first = true;
+  while (!batches.done()) {
+    const auto b = batches.next();
+    REQUIRE(b);
+    const int64_t offset = b->base_offset().value();
+    // The first holds what was asked for, each other one follows.
+    const bool follows = first ? offset <= at : offset == at;
+    REQUIRE(follows);
+    const auto expected = m.batches.find(offset);
+    REQUIRE(expected != m.batches.end());
+    REQUIRE(b->size() == expected->second.bytes.size());
+    REQUIRE(std::memcmp(b->data().data(), expected->second.bytes.data(), b->size()) == 0);
+    REQUIRE(b->next_offset().value() > at);
+    at = b->next_offset().value();
+    first = false;
+  }
+  return at;
+}
+
+void log_world::check_log(model_log& m, int64_t from) {
+  CAPTURE(m.directory);
+  int64_t at = std::max(from, m.start_asked);
+  while (at < m.acknowledged) {
+    CAPTURE(at);
+    const auto bytes_max = static_cast<uint32_t>(1 + random.below(random.chance(0.5) ? 300000 : 5000));
+    const auto got = read(m, at, bytes_max);
+    if (!got) MESSAGE("read: error ", static_cast<int>(got.error().code));
+    REQUIRE(got);
+    REQUIRE(got->bytes > 0);
+    const int64_t next = check_answer(m, *got, at);
+    // Over the limit only where the first batch alone is.
+    if (got->bytes > bytes_max) CHECK(std::next(m.batches.upper_bound(at), -1)->second.bytes.size() == got->bytes);
+    at = next;
+  }
+}
+
+void log_world::check_all() {
+  for (auto& l : logs) {
+    check_log(*l, l->acknowledged > 0 ? static_cast<int64_t>(random.below(static_cast<uint64_t>(l->acknowledged))) : 0);
+  }
+}
+
+void log_world::check_times(model_log& m, base::unix_ms target) {
+  CAPTURE(target);
+  timestamp_and_offset expected;
+  for (const auto& [base, b] : m.batches) {
+    for (size_t i = 0; i < b.times.size() && expected.offset.value() < 0; ++i) {
+      const int64_t offset = base + static_cast<int64_t>(i);
+      // From the batch that holds log start on, as a fetch would answer it.
+      const bool served = base + static_cast<int64_t>(b.times.size()) > m.start;
+      if (served && b.times[i] >= target) expected = {b.times[i], base::offset(offset)};
+    }
+  }
+  const auto got = w.run(n, core_of(m), manager_of(m).reader().find_timestamp(m.id, target));
+  REQUIRE(got);
+  CHECK(got->offset == expected.offset);
+  CHECK(got->timestamp == expected.timestamp);
+}
+
+void log_world::check_max_time(model_log& m) {
+  timestamp_and_offset expected;
+  for (const auto& [base, b] : m.batches) {
+    for (size_t i = 0; i < b.times.size(); ++i) {
+      if (b.times[i] > expected.timestamp) expected = {b.times[i], base::offset(base + static_cast<int64_t>(i))};
+    }
+  }
+  const auto got = w.run(n, core_of(m), manager_of(m).reader().find_max_timestamp(m.id));
+  REQUIRE(got);
+  CHECK(got->offset == expected.offset);
+  CHECK(got->timestamp == expected.timestamp);
+}
+
+}  // namespace millrace::storage::test
