@@ -48,7 +48,12 @@ connection::~connection() = default;
 
 reactor::core& connection::door_core() noexcept { return door_.on(); }
 
-void connection::abandon() noexcept { socket_.abandon(); }
+void connection::abandon() noexcept {
+  socket_.abandon();
+  for (auto* list : {&open_, &written_, &leaving_exchanges_}) {
+    while (!list->empty()) list->pop_front().abandon();
+  }
+}
 
 // ---- reading
 

@@ -25,6 +25,8 @@ class exchange : public base::list_hook<> {
   virtual void write(reply_buffer& out) = 0;
   /// The answer left, or the connection ended before: lets its memory go, and itself back to its pool.
   virtual void let_go() = 0;
+  /// The world's crash: nothing of it comes back. One that no pool owns is destroyed.
+  virtual void abandon() noexcept {}
   /// Whether nothing behind it is taken up before it is ready: a request that may change what the next one finds.
   virtual bool alone() const { return false; }
   /// The connection ends: what waits should end soon; it becomes ready by itself.

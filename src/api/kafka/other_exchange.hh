@@ -25,6 +25,7 @@ class other_exchange final : public exchange {
   bool alone() const override { return true; }
   void write(reply_buffer& out) override;
   void let_go() override { delete this; }
+  void abandon() noexcept override { delete this; }
 
  private:
   std::vector<uint8_t> copy_;
