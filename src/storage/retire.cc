@@ -34,6 +34,12 @@ task<result<void>> remove_if_there(reactor::core& on, std::string path) {
   co_return removed;
 }
 
+/// Whether this is how a core's checkpoint files look when none was ever completed: missing, or the very first one torn.
+/// Recovery has refused such files already where the core's commit log holds a record.
+bool is_without_checkpoint(errc code) {
+  return code == errc::not_found || code == errc::corrupt || code == errc::foreign;
+}
+
 /// The start number of each core's newest checkpoint; cores without one have no files that matter.
 task<result<std::map<uint32_t, base::leader_epoch>>> read_starts(reactor::core& on, std::string data_dir,
                                                                  std::vector<uint32_t> cores) {
@@ -42,7 +48,10 @@ task<result<std::map<uint32_t, base::leader_epoch>>> read_starts(reactor::core& 
     std::string argument = data_dir;
     const result<newest_checkpoint> newest = co_await read_newest_checkpoint(on, std::move(argument), core);
     if (newest) starts[core] = newest->content.start_number;
-    if (!newest && newest.error().code != errc::not_found) co_return newest.failure();
+    // A core that runs now has written one: its must be readable.
+    const bool runs = core < on.core_count();
+    const errc why = newest ? errc::not_found : newest.error().code;
+    if (!newest && why != errc::not_found && (runs || !is_without_checkpoint(why))) co_return newest.failure();
   }
   co_return std::move(starts);
 }
