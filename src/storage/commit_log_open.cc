@@ -59,6 +59,7 @@ reactor::task<base::result<void>> commit_log::open(std::string path) {
   ring_bytes_ = options_.file_bytes - commit_ring_begin;
   while (id_ == 0) id_ = core_.effects().entropy();
   last_digest_ = id_;
+  places_.reserve(ring_bytes_ / block_bytes / 4);  // then a pass is due
   if (!lend_buffers()) co_return base::fail(base::errc::no_memory);
 
   const auto ready = co_await is_ready(core_, &file_, options_.file_bytes);

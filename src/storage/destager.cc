@@ -30,6 +30,10 @@ destager::destager(reactor::core& on, log_manager& manager, commit_log& commits,
 
 reactor::task<base::result<void>> destager::open(base::leader_epoch start_number) {
   start_number_ = start_number;
+  while (padding_.size() < pass_workers) {
+    padding_.push_back(core_.memory().allocate(block_bytes));
+    if (!padding_.back()) co_return base::fail(base::errc::no_memory);
+  }
   const auto opened = co_await files_.open();
   co_return opened;
 }
@@ -78,6 +82,16 @@ void destager::segment_written(log& l, int error) {
 }
 
 // ---- a pass
+
+/// A block of padding_, for as long as it lives.
+struct destager::padding_block {
+  explicit padding_block(destager& of) : from(of), memory(std::move(of.padding_.back())) { of.padding_.pop_back(); }
+  ~padding_block() { from.padding_.push_back(std::move(memory)); }
+  padding_block(const padding_block&) = delete;
+  padding_block& operator=(const padding_block&) = delete;
+  destager& from;
+  reactor::chunk memory;
+};
 
 struct destager::pass_state {
   std::vector<log_id> todo;
@@ -193,7 +207,8 @@ void destager::step_over_roll(const log& l, log_point* target) {
 /// segment of the staged point, `target` becomes that point, which is `reached`.
 reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, log_point* target,
                                                                bool* reached) {
-  reactor::chunk padding;
+  ASSERT(!padding_.empty());  // workers of a pass, or the stop alone
+  padding_block padding(*this);
   uint64_t end = 0;
   while (true) {
     if (l.gone()) co_return base::fail(base::errc::storage);
@@ -201,16 +216,7 @@ reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, 
     if (end <= s.tail_written) break;
     const auto room = co_await ready_to_write(l, s, block_ceil(end));
     if (!room) co_return room.failure();
-    if (*room == waited::yes) continue;
-    if (end % block_bytes != 0 && !padding) {
-      padding = core_.memory().allocate(block_bytes);
-      if (!padding) {
-        manager_.make_room(block_bytes);
-        co_await reactor::sleep(core_, base::milliseconds(1));
-        continue;
-      }
-    }
-    break;
+    if (*room == waited::no) break;
   }
   // No wait from here to the marks: what is staged later begins its group with the protected block, and makes the log
   // dirty again.
@@ -218,7 +224,7 @@ reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, 
   if (end > s.tail_written) {
     while (s.issued < block_floor(end)) writer_.write_blocks(l, s, block_floor(end), *this);
     if (end % block_bytes != 0) {
-      writer_.write_tail_block(l, s, end, std::move(padding), *this);
+      writer_.write_tail_block(l, s, end, padding.memory, *this);
       if (!final) s.protect_from = block_floor(end);
     }
     s.tail_written = end;
@@ -228,8 +234,10 @@ reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, 
     *reached = true;
     l.dirty_next_ = log::clean;
   }
-  const auto waits = [&] { return s.written < block_floor(end) || s.tail_block_writes > 0; };
-  while (waits() && (!l.offline_ || l.rescuing_)) co_await write_ended_.wait();
+  // The padding is in use until its write ended, whatever came of the others.
+  while (s.tail_block_writes > 0 || (s.written < block_floor(end) && (!l.offline_ || l.rescuing_))) {
+    co_await write_ended_.wait();
+  }
   if (l.gone()) co_return base::fail(base::errc::storage);
   if (!final) co_return base::result<void>();
   const auto closed = co_await close_segment(l, s);

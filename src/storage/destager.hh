@@ -58,6 +58,7 @@ class destager final : public segment_write_owner {
 
  private:
   struct pass_state;
+  struct padding_block;
   enum class waited : uint8_t { no, yes };
   bool pass_due() const;
   reactor::task<bool> pass();
@@ -78,6 +79,8 @@ class destager final : public segment_write_owner {
   checkpoint_files files_;
   base::leader_epoch start_number_{0};
   uint64_t number_ = 0;
+  /// For padded tail blocks, one a worker: where memory is short, writing them is what makes room.
+  std::vector<reactor::chunk> padding_;
   bool wanted_ = false;
   bool stopping_ = false;
   bool writing_ = false;

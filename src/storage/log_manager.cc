@@ -179,7 +179,9 @@ reactor::task<base::result<void>> log_manager::create(std::vector<new_log> logs)
   if (!state.outcome) co_return state.outcome;
   CO_TRY_CHECK(co_await reactor::sync_directory(core_, options_.data_dir));
   for (new_log& n : logs) {
-    log_state fresh{.id = n.id, .directory = n.directory};
+    log_state fresh;
+    fresh.id = n.id;
+    fresh.directory = n.directory;
     auto l = std::make_unique<log>(*this, std::move(fresh), n.config);
     l->segments_.push_back(new_segment(*l, base::offset{0}));
     const log_id id = n.id;

@@ -1,6 +1,7 @@
 #include "storage/reader.hh"
 
 #include <algorithm>
+#include <optional>
 
 #include "record/batch_view.hh"
 #include "record/batch_walk.hh"
@@ -12,6 +13,8 @@ namespace millrace::storage {
 namespace {
 /// One read of the file at most, unless one batch is larger.
 constexpr uint64_t stretch_bytes = 1u << 20;
+constexpr uint64_t stretch_bytes_least = 64u << 10;
+constexpr unsigned memory_waits_max = 1000;  ///< of 1 ms
 constexpr base::duration sweep_interval = base::seconds(60);
 constexpr uint64_t scan_bytes = 1u << 20;
 constexpr uint64_t unpacked_bytes_max = 256u << 20;
@@ -104,6 +107,8 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
 
 reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {
   uint64_t least = 0;  // bytes that the first batch is known to need
+  uint64_t at_most = stretch_bytes;
+  unsigned waits = 0;
   while (true) {
     CO_TRY_CHECK(co_await ready_file(id, plan.segment));
     log* l = manager_.find(id);
@@ -112,9 +117,19 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
     const uint64_t begin = s->offsets.position_before(plan.wanted);
     const uint64_t slack = l->config_.index_interval_bytes + block_bytes;
-    const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, stretch_bytes));
+    const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, at_most));
     const uint64_t end = std::min(plan.end, begin + most);
     auto loaded = co_await load(id, plan.segment, begin, end);
+    if (!loaded && loaded.error().code == base::errc::no_memory && waits < memory_waits_max) {
+      // Less will do, unless one batch is so large; and tails leave memory when they are in their segments.
+      if (most > least && at_most > stretch_bytes_least) {
+        at_most /= 2;
+        continue;
+      }
+      ++waits;
+      co_await reactor::sleep(core_, base::milliseconds(1));
+      continue;
+    }
     if (!loaded) co_return loaded.failure();
     if (loaded->moved) continue;
     close_some();
@@ -137,6 +152,7 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
   uint64_t first = 0;
   uint64_t at = begin;
   bool found = false;
+  std::optional<record::batch_view> passed;  // the batch before
   while (at < end) {
     const base::bytes rest(base + at, end - at);
     const auto batch = record::batch_view::frame(rest);
@@ -149,8 +165,13 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
       break;
     }
     if (batch->next_offset() <= plan.wanted) {
+      passed = *batch;
       at += batch->size();
       continue;
+    }
+    if (!found && batch->base_offset() > plan.wanted && passed && !record::verify_crc(*passed)) {
+      // The batch before says that it ends before the wanted offset; but what it says is damaged.
+      return damage(id, plan.wanted, batch->base_offset(), at - passed->size());
     }
     if (!found) first = at;
     const bool fits = at + batch->size() - first <= plan.bytes_max;
@@ -158,7 +179,12 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
     if (!found && !fits && !plan.one_at_least) return read_result{};
     if (!record::verify_crc(*batch)) {
       if (found) break;
-      return damage(id, batch->base_offset(), batch->next_offset(), at);
+      // Its last offset cannot be believed: the next batch says where it ends.
+      const auto next = record::batch_view::frame(rest.subspan(batch->size()));
+      if (!next) return damage(id, plan.wanted, plan.wanted + 1, at);
+      if (next->base_offset() > plan.wanted) return damage(id, plan.wanted, next->base_offset(), at);
+      at += batch->size();
+      continue;
     }
     found = true;
     at += batch->size();

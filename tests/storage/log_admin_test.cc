@@ -63,13 +63,25 @@ TEST_CASE("log admin: the same log removed twice at once is removed once") {
   f.boot();
   f.run_some(40);
   model_log& m = *f.logs[0];
+  REQUIRE(f.settle());
+  f.stop();
+  f.restart();
+  // A slow read of it keeps both waiting.
+  f.n.disk().add_rule({.kind = reactor::op_kind::read, .path_part = "/topic-", .error = 0, .delay = base::milliseconds(50)});
+  const auto plan = f.find(m)->plan_read(base::offset(0), 100, true);
+  REQUIRE(plan);
+  auto reading = f.w.start(f.n, 0, f.managers[0]->reader().read(m.id, *plan));
+  f.w.run_for(base::milliseconds(20));
+  REQUIRE(!reading->done());
   m.removing = true;
   auto one = f.w.start(f.n, 0, f.managers[0]->remove(ids_of(m)));
   auto other = f.w.start(f.n, 0, f.managers[0]->remove(ids_of(m)));
   REQUIRE(f.w.run_until([&] { return one->done() && other->done(); }, base::seconds(10)));
   CHECK(one->take());
   CHECK(other->take());
+  CHECK(reading->done());
   CHECK(f.managers[0]->find(m.id) == nullptr);
+  f.n.disk().clear_rules();
   f.drop(m);
   f.run_some(20);
   CHECK(f.settle());

@@ -127,7 +127,7 @@ TEST_CASE("log read: lookups by time find what a walk over all records finds") {
 }
 
 TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
-  for (const uint64_t seed : seeds(3400, 40)) {
+  for (const uint64_t seed : seeds(3400, 60)) {
     CAPTURE(seed);
     log_world f(seed, {.segment_bytes = 100 << 10, .index_interval = 100, .logs = 1});
     f.boot();
@@ -135,7 +135,7 @@ TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
     REQUIRE(f.settle());
     f.stop();
     model_log& m = *f.logs[0];
-    // A batch anywhere, hit in what its CRC covers.
+    // A batch anywhere, hit in what its CRC covers: its records, or how many offsets it says it has.
     auto victim = std::next(m.batches.begin(), static_cast<ptrdiff_t>(f.random.below(m.batches.size())));
     uint64_t position = 0;
     std::string path;
@@ -148,7 +148,8 @@ TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
       if (at == victim) break;
       position += at->second.bytes.size();
     }
-    const uint64_t inside = 25 + f.random.below(victim->second.bytes.size() - 25);
+    const uint64_t inside = f.random.chance(0.5) ? 24 + f.random.below(3)
+                                                 : 61 + f.random.below(victim->second.bytes.size() - 61);
     REQUIRE(f.n.disk().corrupt(path, position + inside, 1, sim::damage::flip_bit));
     f.restart();
     const int64_t bad_end = std::next(victim) == m.batches.end() ? m.end : std::next(victim)->first;
@@ -167,6 +168,50 @@ TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
       f.restart();
     }
   }
+}
+
+TEST_CASE("log read: damage in a segment without an index leaves what lies before it") {
+  log_world f(3450, {.segment_bytes = 60 << 10, .index_interval = 100, .big_chance = 0, .logs = 1});
+  f.boot();
+  model_log& m = *f.logs[0];
+  while (f.find(m)->end().value() < 60) f.run_some(1);
+  REQUIRE(f.settle());
+  f.stop();
+  const std::string first = world_dir + "/" + m.directory + "/" + layout::log_file(base::offset(0));
+  // The length of its fifth batch.
+  const auto victim = std::next(m.batches.begin(), 4);
+  uint64_t position = 0;
+  for (auto at = m.batches.begin(); at != victim; ++at) position += at->second.bytes.size();
+  REQUIRE(f.n.disk().corrupt(first, position + 8, 4, sim::damage::zeros));
+  f.restart();
+  REQUIRE(f.w.run(f.n, 0, reactor::remove(f.n.core(), world_dir + "/" + m.directory + "/" + layout::index_file(base::offset(0)))));
+  f.check_answer(m, *f.read(m, 0, 100), 0);
+  const int64_t before = std::prev(victim)->first;
+  const auto got = f.read(m, before, 100);
+  REQUIRE(got);
+  f.check_answer(m, *got, before);
+  CHECK(f.read(m, victim->first, 100).error().code == base::errc::storage);
+}
+
+TEST_CASE("log read: a read that is under way when the manager stops ends before its file is closed") {
+  log_world f(3460, {.logs = 1});
+  f.boot();
+  model_log& m = *f.logs[0];
+  f.run_some(30);
+  REQUIRE(f.settle());
+  f.stop();
+  f.restart();
+  f.n.disk().add_rule({.kind = reactor::op_kind::read, .path_part = "/topic-", .error = 0, .delay = base::milliseconds(50)});
+  const auto plan = f.find(m)->plan_read(base::offset(0), 100, true);
+  REQUIRE(plan);
+  auto reading = f.w.start(f.n, 0, f.managers[0]->reader().read(m.id, *plan));
+  f.w.run_for(base::milliseconds(20));
+  REQUIRE(!reading->done());
+  auto stopping = f.w.start(f.n, 0, f.managers[0]->stop());
+  REQUIRE(f.w.run_until([&] { return stopping->done(); }, base::seconds(5)));
+  CHECK(stopping->take());
+  REQUIRE(f.w.run_until([&] { return reading->done(); }, base::seconds(5)));
+  (void)reading->take();  // the answer, or that it is closing
 }
 
 TEST_CASE("log read: wild headers on disk are errors, never more") {
