@@ -52,7 +52,8 @@ static_assert(frame_bytes_max < batch_bytes_format_max);
 static_assert(batch_bytes_default_max > segment_bytes_min,
               "a default batch outgrows the smallest segment: "
               "the log must refuse a batch larger than its segment by itself");
-/// A ring never fills: works in one direction and the replies to works of the other share it.
+/// A ring seldom fills: works in one direction and the replies to works of the other share it. What finds it full waits at
+/// the sender.
 static_assert(mail_ring_slots >= 4 * works_outstanding_max);
 
 }  // namespace millrace::base

@@ -65,9 +65,9 @@ class backend {
   virtual base::unix_ms wall_clock() = 0;
   virtual uint64_t entropy() = 0;
 
-  /// Sends `m` to another core, where it becomes ready. False where the ring to it is full: the caller bounds
-  /// what it has outstanding (mailbox credit), so this is a broken invariant for replies.
-  [[nodiscard]] virtual bool post(base::core_id target, mail& m) = 0;
+  /// Sends `m` to another core, where it becomes ready. Where the ring to it is full it waits here, linked, and goes as
+  /// soon as there is room, in order.
+  virtual void post(base::core_id target, mail& m) = 0;
 
   /// Returns a lent receive buffer.
   virtual void give_back(lent_buffer& b) = 0;

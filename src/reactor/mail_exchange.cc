@@ -11,12 +11,11 @@ namespace millrace::reactor {
 mail_exchange::mail_exchange(unsigned cores)
     : cores_(cores), words_((cores + 63) / 64), stations_(new station[cores]) {
   ASSERT(cores > 0);
-  rings_.reserve(size_t{cores} * cores);
+  lanes_.reserve(size_t{cores} * cores);
   for (unsigned from = 0; from < cores; ++from) {
     for (unsigned to = 0; to < cores; ++to) {
       // Mail to itself never takes a ring.
-      rings_.push_back(
-          from == to ? nullptr : std::make_unique<base::spsc_ring<mail*>>(base::mail_ring_slots));
+      lanes_.push_back(from == to ? nullptr : std::make_unique<lane>());
     }
   }
   for (unsigned i = 0; i < cores; ++i)
@@ -24,6 +23,26 @@ mail_exchange::mail_exchange(unsigned cores)
 }
 
 mail_exchange::~mail_exchange() = default;
+
+bool mail_exchange::push(base::core_id from, base::core_id to, mail& m) {
+  lane& l = lane_of(from, to);
+  if (l.held.empty() && l.ring.try_push(&m)) return true;
+  l.held.push_back(m);
+  return false;
+}
+
+bool mail_exchange::flush(base::core_id from, base::core_id to) {
+  lane& l = lane_of(from, to);
+  while (!l.held.empty()) {
+    // Unlinked before it is pushed: from then on it is the receiver's.
+    mail& first = static_cast<mail&>(l.held.pop_front());
+    if (!l.ring.try_push(&first)) {
+      l.held.push_front(first);
+      return false;
+    }
+  }
+  return true;
+}
 
 bool mail_exchange::announce(base::core_id from, base::core_id to) {
   station& target = at(to);
@@ -52,7 +71,7 @@ bool mail_exchange::take(base::core_id self, ready_list& ready) {
       const base::core_id from(word * 64 + static_cast<unsigned>(std::countr_zero(senders)));
       mail* batch[64];
       for (;;) {
-        const size_t count = ring(from, self).pop_many(batch, std::size(batch));
+        const size_t count = lane_of(from, self).ring.pop_many(batch, std::size(batch));
         for (size_t i = 0; i < count; ++i) ready.push_back(*batch[i]);
         any = any || count > 0;
         if (count < std::size(batch)) break;

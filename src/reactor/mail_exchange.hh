@@ -19,6 +19,9 @@
 /// sender's bit at the receiver, and if the receiver sleeps take over waking it. Going to sleep:
 /// say so, then look for bits once more. Both sides write, then read what the other wrote, all in
 /// one total order: one of them sees the other.
+///
+/// Credit (mailbox.hh) keeps most mail within what a ring holds; answers and what ends a wait take none. What finds a ring
+/// full waits at its sender, linked by itself, and goes in order as the receiver takes: nothing is lost and nobody blocks.
 
 namespace millrace::reactor {
 
@@ -32,10 +35,11 @@ class mail_exchange {
   unsigned cores() const noexcept { return cores_; }
 
   // On the sender's thread.
-  /// False where the ring is full.
-  [[nodiscard]] bool push(base::core_id from, base::core_id to, mail& m) {
-    return ring(from, to).try_push(&m);
-  }
+  /// Sends, after all that was pushed before. False where the ring is full: it is held back here, and flush() must be
+  /// called until it is on its way.
+  bool push(base::core_id from, base::core_id to, mail& m);
+  /// Sends what was held back, as far as the ring has room. True where nothing is held back any more.
+  [[nodiscard]] bool flush(base::core_id from, base::core_id to);
   /// Makes pushed mail visible to `to`. True where `to` sleeps and the caller must wake it.
   [[nodiscard]] bool announce(base::core_id from, base::core_id to);
 
@@ -72,15 +76,20 @@ class mail_exchange {
     std::vector<mail*> letters;
   };
 
-  base::spsc_ring<mail*>& ring(base::core_id from, base::core_id to) {
-    return *rings_[size_t{from.value()} * cores_ + to.value()];
+  /// From one core to one other.
+  struct lane {
+    base::spsc_ring<mail*> ring{base::mail_ring_slots};
+    ready_list held;  // the sender's: what found the ring full, in order
+  };
+  lane& lane_of(base::core_id from, base::core_id to) {
+    return *lanes_[size_t{from.value()} * cores_ + to.value()];
   }
   station& at(base::core_id core) noexcept { return stations_[core.value()]; }
   const station& at(base::core_id core) const noexcept { return stations_[core.value()]; }
 
   const unsigned cores_;
   const unsigned words_;
-  std::vector<std::unique_ptr<base::spsc_ring<mail*>>> rings_;
+  std::vector<std::unique_ptr<lane>> lanes_;
   std::unique_ptr<station[]> stations_;
 };
 

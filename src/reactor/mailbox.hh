@@ -8,9 +8,9 @@
 #include "reactor/core.hh"
 #include "reactor/wait.hh"
 
-/// How much work one core may have outstanding at each other core. The rings between cores hold
-/// four times as much, so a ring never fills: replies, and the works of the other direction, always
-/// find room. Who gets no credit stops reading the connection that the work came from.
+/// How much work one core may have outstanding at each other core, so that none is buried under another's. The rings
+/// between cores hold four times as much: replies, and the works of the other direction, find room. Who gets no credit
+/// waits, and what it came from with it.
 ///
 ///   while (!mailbox.try_take(target)) co_await mailbox.returned(target);
 ///

@@ -1,5 +1,6 @@
 #include "sim/sim_backend.hh"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/assert.hh"
@@ -69,6 +70,7 @@ void sim_backend::cancel(op& o) {
 }
 
 void sim_backend::poll(reactor::ready_list& ready, base::instant) {
+  flush_held_mail();
   if (held_accepts) world_.network().serve_held_accepts(*this);
   ready.splice_back(done_);
 }
@@ -115,13 +117,36 @@ void sim_backend::answer(op& o) {
 
 // Mail.
 
-bool sim_backend::post(base::core_id target, reactor::mail& m) {
-  sim_backend& to = home_.backend(target.value());
-  mail_lane& lane = to.lanes_[id_.value()];
-  if (lane.count == mail_ring) return false;
+void sim_backend::post(base::core_id target, reactor::mail& m) {
+  mail_lane& lane = lane_to(target);
+  if (lane.count == mail_ring || !lane.held.empty()) {
+    if (lane.held.empty()) held_back_.push_back(target);
+    lane.held.push_back(m);
+    return;
+  }
   lane.waiting.push_back(m);
-  if (++lane.count == 1) to.carry(lane);
-  return true;
+  if (++lane.count == 1) lane.target->carry(lane);
+}
+
+sim_backend::mail_lane& sim_backend::lane_to(base::core_id target) const noexcept {
+  return home_.backend(target.value()).lanes_[id_.value()];
+}
+
+/// Whether the next poll can send something that found a ring full.
+bool sim_backend::may_flush() const noexcept {
+  return std::any_of(held_back_.begin(), held_back_.end(),
+                     [&](base::core_id target) { return lane_to(target).count < mail_ring; });
+}
+
+void sim_backend::flush_held_mail() {
+  std::erase_if(held_back_, [&](base::core_id target) {
+    mail_lane& lane = lane_to(target);
+    while (!lane.held.empty() && lane.count < mail_ring) {
+      lane.waiting.push_back(lane.held.pop_front());
+      if (++lane.count == 1) lane.target->carry(lane);
+    }
+    return lane.held.empty();
+  });
 }
 
 /// The first waiting mail of the lane arrives, late.
@@ -176,10 +201,12 @@ std::string sim_backend::peer_name(int handle) { return world_.network().peer_na
 
 void sim_backend::crash() {
   done_.clear();
+  held_back_.clear();
   for (mail_lane& lane : lanes_) {
     lane.event::unschedule();
     lane.list_hook<>::unlink();
     lane.waiting.clear();
+    lane.held.clear();
     lane.count = 0;
   }
   while (!late_.empty()) {

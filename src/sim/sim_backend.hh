@@ -33,7 +33,7 @@ class sim_backend final : public reactor::backend {
   base::instant clock() override;
   base::unix_ms wall_clock() override;
   uint64_t entropy() override { return entropy_.next(); }
-  [[nodiscard]] bool post(base::core_id target, reactor::mail& m) override;
+  void post(base::core_id target, reactor::mail& m) override;
   void give_back(reactor::lent_buffer& b) override { pool_.give_back(b); }
   base::result<reactor::listening> listen(const reactor::listen_address& where) override;
   base::result<std::vector<reactor::directory_entry>> list(const std::string& directory) override;
@@ -58,13 +58,13 @@ class sim_backend final : public reactor::backend {
 
   // For the world.
   bool has_done() const noexcept {
-    return const_cast<reactor::ready_list&>(done_).empty() == false;
+    return const_cast<reactor::ready_list&>(done_).empty() == false || may_flush();
   }
   /// The node crashed: everything on its way to this core is gone.
   void crash();
 
   static constexpr size_t mail_ring =
-      1024;  ///< as in production: outstanding mail between two cores
+      1024;  ///< as in production: mail between two cores; what is over waits at its sender
 
  private:
   /// Mail from one core to this one: the next is delivered only after the one before ran.
@@ -75,7 +75,11 @@ class sim_backend final : public reactor::backend {
     sim_backend* target = nullptr;
     reactor::ready_list waiting;
     size_t count = 0;
+    reactor::ready_list held;  ///< at the sender: it found the ring full
   };
+  mail_lane& lane_to(base::core_id target) const noexcept;
+  bool may_flush() const noexcept;
+  void flush_held_mail();
   struct late final : event, base::list_hook<late> {
     late(sim_backend& b, reactor::op& what, int64_t r) : backend(b), o(what), result(r) {}
     void fire() override;
@@ -93,6 +97,7 @@ class sim_backend final : public reactor::backend {
   receive_pool pool_;
   reactor::ready_list done_;
   std::vector<mail_lane> lanes_;  // by sender
+  std::vector<base::core_id> held_back_;  // cores whose rings from here were full
   base::object_pool<late> lates_{1u << 20};
   base::intrusive_list<late, late> late_;
 };

@@ -125,6 +125,62 @@ TEST_CASE("mail: arrives in order and wakes a core that sleeps") {
   CHECK(work.in_order);
 }
 
+/// Far more than a ring holds, posted in one turn, while mail of the other direction goes on.
+class flood final : public core_program {
+ public:
+  static constexpr size_t count = 5 * base::mail_ring_slots;
+  struct letter final : mail {
+    flood* owner = nullptr;
+    size_t number = 0;
+    bool back = false;
+    void run(core& on) override { owner->got(on, *this); }
+  };
+  struct beginning final : ready_item {
+    flood* owner = nullptr;
+    void run(core& on) override {
+      for (letter& l : owner->letters_) on.post(base::core_id(1), l);
+    }
+  };
+  void start(core& on) override {
+    if (on.id().value() != 0) return;
+    for (size_t i = 0; i < count; ++i) {
+      letters_[i].owner = this;
+      letters_[i].number = i;
+    }
+    begin_.owner = this;
+    on.make_ready(begin_);
+  }
+  void got(core& on, letter& l) {
+    size_t& next = next_[on.id().value()];
+    in_order[on.id().value()] = in_order[on.id().value()] && l.number == next;
+    ++next;
+    if (!l.back) {
+      l.back = true;
+      on.post(base::core_id(0), l);
+    } else if (next == count) {
+      finished.store(true), finished.notify_all();
+    }
+  }
+  std::atomic<bool> finished{false};
+  std::array<bool, 2> in_order{true, true};  // read after join
+
+ private:
+  std::array<letter, count> letters_;
+  std::array<size_t, 2> next_{};  // by core, which touches only its own
+  beginning begin_;
+};
+
+TEST_CASE("mail: more than a ring holds waits at its sender and arrives in order, there and back") {
+  const auto work = std::make_unique<flood>();
+  machine cores(two_cores(), *work);
+  REQUIRE(cores.start().ok());
+  work->finished.wait(false);
+  cores.request_stop();
+  cores.join();
+  CHECK(work->in_order[0]);
+  CHECK(work->in_order[1]);
+}
+
 task<base::result<int>> twice(core& there, int value) {
   co_await next_turn(there);
   co_return value * 2;

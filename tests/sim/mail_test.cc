@@ -56,19 +56,19 @@ TEST_CASE("mail: from one core to one other it arrives in order; from several it
   CHECK(mixed);
 }
 
-TEST_CASE("mail: a ring that is full refuses") {
+TEST_CASE("mail: what finds the ring full waits at its sender, and comes in order") {
   world w(1);
   sim::node& n = w.add_node(2);
   std::vector<std::pair<unsigned, int>> log;
-  std::deque<letter> letters(sim::sim_backend::mail_ring + 1);
-  for (letter& l : letters) l.log = &log;
-  for (size_t i = 0; i < sim::sim_backend::mail_ring; ++i) {
-    REQUIRE(n.backend(0).post(base::core_id(1), letters[i]));
+  std::deque<letter> letters(3 * sim::sim_backend::mail_ring);
+  for (size_t i = 0; i < letters.size(); ++i) {
+    letters[i].log = &log;
+    letters[i].number = static_cast<int>(i);
+    n.core(0).post(base::core_id(1), letters[i]);
   }
-  CHECK_FALSE(n.backend(0).post(base::core_id(1), letters.back()));
-  REQUIRE(
-      w.run_until([&] { return log.size() == sim::sim_backend::mail_ring; }, base::seconds(10)));
-  CHECK(n.backend(0).post(base::core_id(1), letters.back()));
+  REQUIRE(w.run_until([&] { return log.size() == letters.size(); }, base::seconds(10)));
+  for (size_t i = 0; i < log.size(); ++i) CHECK(log[i].second == static_cast<int>(i));
+  for (letter& l : letters) n.core(0).post(base::core_id(1), l);
   w.crash(n);
-  CHECK_FALSE(letters.back().linked());
+  for (letter& l : letters) CHECK_FALSE(l.linked());
 }

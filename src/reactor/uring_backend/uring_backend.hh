@@ -78,7 +78,7 @@ class uring_backend final : public backend {
   base::instant clock() override;
   base::unix_ms wall_clock() override;
   uint64_t entropy() override;
-  bool post(base::core_id target, mail& m) override;
+  void post(base::core_id target, mail& m) override;
   void give_back(lent_buffer& b) override { buffers_->give_back(b); }
 
   base::result<listening> listen(const listen_address& where) override;
@@ -141,6 +141,8 @@ class uring_backend final : public backend {
   void deliver_held(ready_list& ready);
 
   // wait.cc
+  void note_mail_to(base::core_id target);
+  void flush_held_mail();
   void announce_mail();
   void enter();
   void look(ready_list& ready);
@@ -179,6 +181,7 @@ class uring_backend final : public backend {
 
   std::vector<uint32_t> mailed_;  // cores that got mail since the last announcement
   std::vector<bool> mailed_flags_;
+  std::vector<base::core_id> held_back_;  // cores whose rings were full: the exchange holds mail for them
   spin_length spin_;
   bool worked_ = false;  // a completion or mail came since the last sleep
   std::vector<int> locks_;

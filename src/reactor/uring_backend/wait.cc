@@ -1,5 +1,6 @@
 #include <sched.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "reactor/uring_backend/uring_backend.hh"
@@ -23,6 +24,7 @@ void relax() {
 }  // namespace
 
 void uring_backend::poll(ready_list& ready, base::instant until) {
+  flush_held_mail();
   announce_mail();
   if (!held_.empty()) deliver_held(ready);
   fill();
@@ -51,14 +53,25 @@ void uring_backend::announce_mail() {
   mailed_.clear();
 }
 
-bool uring_backend::post(base::core_id target, mail& m) {
+void uring_backend::post(base::core_id target, mail& m) {
   ASSERT(target != options_.id && target.value() < exchange_.cores());
-  if (!exchange_.push(options_.id, target, m)) return false;
-  if (!mailed_flags_[target.value()]) {
-    mailed_flags_[target.value()] = true;
-    mailed_.push_back(target.value());
+  if (!exchange_.push(options_.id, target, m) &&
+      std::find(held_back_.begin(), held_back_.end(), target) == held_back_.end()) {
+    held_back_.push_back(target);
   }
-  return true;
+  note_mail_to(target);
+}
+
+void uring_backend::note_mail_to(base::core_id target) {
+  if (mailed_flags_[target.value()]) return;
+  mailed_flags_[target.value()] = true;
+  mailed_.push_back(target.value());
+}
+
+/// Sends what found a ring full, as far as its receiver has made room.
+void uring_backend::flush_held_mail() {
+  for (const base::core_id target : held_back_) note_mail_to(target);
+  std::erase_if(held_back_, [&](base::core_id target) { return exchange_.flush(options_.id, target); });
 }
 
 /// Whether a call into the kernel would bring completions.
@@ -87,7 +100,8 @@ void uring_backend::look(ready_list& ready) {
 
 /// Whether the next poll has something for the kernel, so that this one must not sleep.
 bool uring_backend::more_to_start() const noexcept {
-  if (io_uring_sq_ready(&ring_) != 0) return true;
+  // A receiver that makes room in its ring does not say so.
+  if (io_uring_sq_ready(&ring_) != 0 || !held_back_.empty()) return true;
   if (!has_room()) return false;
   return !waiting_.empty() || !sends_.empty() || (!starved_.empty() && buffers_->available() > 0);
 }
