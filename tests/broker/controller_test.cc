@@ -313,4 +313,27 @@ TEST_CASE("controller: an override of the operator decides where a partition liv
   CHECK(b.all_partitions_live());
 }
 
+/// Counts turns of a core for as long as it lives.
+struct turn_counter final : reactor::ready_item {
+  explicit turn_counter(reactor::core& on) { on.make_ready(*this); }
+  void run(reactor::core& on) override {
+    ++turns;
+    on.make_ready_next_turn(*this);
+  }
+  uint64_t turns = 0;
+};
+
+TEST_CASE("controller: a request for many topics does not hold its core") {
+  broker_node b(40, 1);
+  REQUIRE(b.start());
+  std::vector<new_topic> topics;
+  for (int i = 0; i < 2000; ++i)
+    topics.push_back({.name = numbered("t", i), .partitions = 1, .assignment = {}, .configs = {}});
+  turn_counter others(b.n.core());
+  const auto made = b.w.run(b.n, 0, b.control->create_topics(b.n.core(), std::move(topics), true));
+  REQUIRE(made);
+  for (const admin_outcome& o : *made) CHECK_FALSE(o.error);
+  CHECK(others.turns >= 2000 / 32);
+}
+
 }  // namespace millrace::broker

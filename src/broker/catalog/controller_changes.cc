@@ -4,6 +4,9 @@
 namespace millrace::broker {
 namespace {
 
+/// A request may make 10,000 topics, and each is checked with all its settings.
+constexpr size_t checked_per_turn = 32;
+
 std::vector<meta_change> to_put(const std::vector<stored_topic>& topics) {
   std::vector<meta_change> changes;
   for (const stored_topic& t : topics) changes.push_back({topic_key(t.name), encode_topic(t)});
@@ -87,6 +90,7 @@ controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
   }
   std::vector<stored_topic> drafts;
   for (size_t i = 0; i < topics.size(); ++i) {
+    if (i % checked_per_turn == checked_per_turn - 1) co_await reactor::next_turn(home_);
     auto draft = check_new_topic(topics[i], new_id(), topics_, options_.settings, outcomes[i]);
     if (!draft) continue;
     drafts.push_back(*draft);
