@@ -85,7 +85,9 @@ class log : public base::list_hook<waiting_tag> {
   /// some are not: log_manager::read does it.
   template <class Out>
   bool collect(const read_plan& plan, Out&& out) const;
-  /// Bytes of acknowledged batches from `wanted` on, counted up to `bytes_max`: what a waiting fetch adds up.
+  /// Bytes of acknowledged batches from `wanted` on, counted up to `bytes_max`: what a waiting fetch adds up. reason_enough
+  /// where it need not wait for more: an older segment, bytes that are not in memory, a read that fails.
+  static constexpr uint64_t reason_enough = UINT64_MAX;
   uint64_t bytes_available(base::offset wanted, uint64_t bytes_max) const;
 
   const std::vector<epoch_start>& epochs() const noexcept { return epochs_; }

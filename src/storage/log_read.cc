@@ -88,11 +88,12 @@ base::offset log::base_offset_at(const segment& s, uint64_t position) const {
 
 uint64_t log::bytes_available(base::offset wanted, uint64_t bytes_max) const {
   const auto plan = plan_read(wanted, static_cast<uint32_t>(std::min<uint64_t>(bytes_max, INT32_MAX)), true);
-  if (!plan || plan->empty()) return 0;
+  if (!plan) return reason_enough;
+  if (plan->empty()) return 0;
   // Kafka: an offset in an older segment is reason enough to answer.
-  if (plan->segment != acknowledged_.segment) return bytes_max;
+  if (plan->segment != acknowledged_.segment) return reason_enough;
   const auto found = locate(*plan);
-  if (!found) return bytes_max;
+  if (!found) return reason_enough;
   return std::min(bytes_max, plan->end - found->begin);
 }
 

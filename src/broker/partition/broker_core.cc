@@ -4,6 +4,11 @@
 
 namespace millrace::broker {
 
+namespace {
+/// How long an append waits at most before it is tried again without having been told.
+constexpr base::duration room_wait_max = base::milliseconds(50);
+}  // namespace
+
 broker_core::broker_core(reactor::core& on, storage::storage_options options)
     : core_(on), logs_(on, std::move(options)), scope_(std::make_unique<reactor::scope>(on)) {}
 
@@ -86,6 +91,8 @@ void broker_core::send(work& w, base::core_id owner) {
     w.execute(*this);
     return;
   }
+  w.credited_ = w.takes_credit();
+  if (!w.credited_) return core_.post(owner, w);
   lane& l = lanes_[owner.value()];
   if (l.out >= works_out_max) {
     l.waiting.push_back(w);
@@ -95,7 +102,9 @@ void broker_core::send(work& w, base::core_id owner) {
   core_.post(owner, w);
 }
 
-void broker_core::returned(base::core_id owner) {
+void broker_core::returned(const work& w) {
+  if (!w.credited_) return;
+  const base::core_id owner = w.owner_->core_.id();
   lane& l = lanes_[owner.value()];
   ASSERT(l.out > 0);
   --l.out;
@@ -115,6 +124,7 @@ void broker_core::settled(work& w) {
 
 void broker_core::release(read_work& w) {
   w.stage_ = read_work::stage::releasing;
+  w.bytes_min = 0;
   send(w, w.owner_->core_.id());
 }
 
@@ -123,7 +133,8 @@ void broker_core::end_wait(read_work& w) {
     if (w.stage_ == read_work::stage::parked) answer(w);
     return;
   }
-  if (w.nudge_.out) return;
+  // What cannot be parked ends by itself; what can is on its way, never in a lane, and the nudge comes behind it.
+  if (w.nudge_.out || !w.may_wait()) return;
   w.nudge_.out = true;
   core_.post(w.owner_->core_.id(), w.nudge_);
 }
@@ -154,12 +165,20 @@ void broker_core::wait_for_room() {
   scope_->spawn(retry_appends());
 }
 
+/// False where some append still waits.
+bool broker_core::retry_all() {
+  bool all_done = true;
+  for (auto& [id, p] : partitions_) all_done = p->retry() && all_done;
+  return all_done;
+}
+
+/// Room may have come between the append that found none and this task's first step: it tries before it waits. And it
+/// never waits for a wake alone, since what would wake it may have been all done by then.
 reactor::task<void> broker_core::retry_appends() {
-  bool all_done = false;
-  while (!all_done && !stopping_) {
+  while (!stopping_ && !retry_all()) {
+    core_.timers().arm(room_bell_, core_.now() + room_wait_max);
     co_await logs_.room().wait();
-    all_done = true;
-    for (auto& [id, p] : partitions_) all_done = p->retry() && all_done;
+    core_.timers().disarm(room_bell_);
   }
   retrying_ = false;
 }
@@ -168,17 +187,24 @@ reactor::task<void> broker_core::retry_appends() {
 
 void broker_core::read(read_work& w) {
   w.bytes = 0;
+  w.available = 0;
+  w.at_once = stopping_;
   bool settled_by_looks = false;
   for (read_part& part : w.parts) {
     part.of = &w;
     part.failed = false;
     part.diverged = false;
     part.bytes = 0;
+    part.available = 0;
     const partition* p = find_for(part);
-    if (p != nullptr && p->admit(part)) continue;
+    if (p != nullptr && p->admit(part)) {
+      const bool counted_enough = w.at_once || (!w.counts_all && w.enough());
+      if (w.wait.ns > 0 && !counted_enough) p->count(part);
+      continue;
+    }
     settled_by_looks = true;  // an error or a divergence answers the fetch at once
   }
-  if (settled_by_looks || w.bytes_min == 0 || w.wait.ns <= 0 || stopping_ || enough(w)) return answer(w);
+  if (settled_by_looks || !w.may_wait() || w.enough()) return answer(w);
   w.stage_ = read_work::stage::parked;
   for (read_part& part : w.parts) find(part.id)->park(part);
   core_.timers().arm(w.end_, core_.now() + w.wait);
@@ -195,17 +221,6 @@ void broker_core::refuse(read_part& part, base::error why) {
   part.failed = true;
   part.why = why;
   part.high_watermark = part.log_start = base::offset{-1};
-}
-
-bool broker_core::enough(read_work& w) {
-  uint64_t sum = 0;
-  for (const read_part& part : w.parts) {
-    partition* p = find(part.id);
-    if (p == nullptr) return true;
-    sum += p->log().bytes_available(part.from, part.bytes_max);
-    if (sum >= w.bytes_min) return true;
-  }
-  return false;
 }
 
 void broker_core::answer(read_work& w) {

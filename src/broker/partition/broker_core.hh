@@ -58,17 +58,17 @@ class broker_core {
   friend class partition;
 
   void settled(work& w);
-  /// On the home core: a work came back from `owner`; the next one that waits for credit goes.
-  void returned(base::core_id owner);
+  /// On the home core: a work came back; the next one that waits for credit goes.
+  void returned(const work& w);
   void append(append_work& w);
   void read(read_work& w);
   partition* find_for(read_part& part);
   static void refuse(read_part& part, base::error why);
-  bool enough(read_work& w);
   void answer(read_work& w);
   void read_parts(read_work& w);
   reactor::task<void> read_rest(read_work* w, size_t from, uint32_t left, bool one);
   void unpark(read_work& w);
+  bool retry_all();
   void wait_for_room();
   reactor::task<void> retry_appends();
 
@@ -76,8 +76,8 @@ class broker_core {
   storage::log_manager logs_;
   base::leader_epoch epoch_{0};
   std::vector<broker_core*> all_;
-  /// Works on their way to one other core, bounded so that the rings between cores never fill: those over the bound wait
-  /// here, in order.
+  /// Works on their way to one other core, bounded so that none is buried under others there: those over the bound wait
+  /// here, in order. Reads that may be parked pass by: their number is bounded by what a connection may ask at a time.
   struct lane {
     unsigned out = 0;
     reactor::ready_list waiting;
@@ -89,6 +89,15 @@ class broker_core {
   };
   std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
   bool retrying_ = false;
+  class room_bell final : public reactor::timer {
+   public:
+    explicit room_bell(storage::log_manager& logs) : logs_(logs) {}
+    void run(reactor::core&) override { logs_.room().wake_all(); }
+
+   private:
+    storage::log_manager& logs_;
+  };
+  room_bell room_bell_{logs_};
   bool started_ = false;
   bool stopping_ = false;
   std::unique_ptr<reactor::scope> scope_;

@@ -105,15 +105,15 @@ partition::epoch_end partition::end_of_epoch(base::leader_epoch asked) const {
   // Our own epoch reaches to the end, whether or not something was appended under it.
   if (asked == epoch_) return {epoch_, high_watermark()};
   if (asked > epoch_) return {};
-  epoch_end found;
   base::offset next = high_watermark();
   const auto& epochs = log_.epochs();
   for (auto e = epochs.rbegin(); e != epochs.rend(); ++e) {
     if (e->epoch <= asked) return {e->epoch, next};
     next = e->first;
   }
-  // Kafka: an epoch before the first that is known ends where the log starts.
-  return epochs.empty() ? found : epoch_end{asked, log_.log_start()};
+  // Kafka: an epoch before the first that is known ends where that one starts. Our own counts among them from the start,
+  // before anything is appended.
+  return {asked, epochs.empty() ? next : log_.log_start()};
 }
 
 bool partition::admit(read_part& part) const {
@@ -144,13 +144,26 @@ bool partition::admit(read_part& part) const {
   return true;
 }
 
+void partition::count(read_part& part) const {
+  read_work& w = *part.of;
+  const uint64_t now = log_.bytes_available(part.from, part.bytes_max);
+  if (now == storage::log::reason_enough) {
+    w.at_once = true;
+    return;
+  }
+  w.available += now - part.available;
+  part.available = now;
+}
+
+/// News of one partition: only its own share of each waiting fetch is counted anew.
 void partition::wake_parked() {
   // Answering unlinks a work's parts from here, and maybe those of others behind it.
   base::intrusive_list<read_part, read_tag> looked_at;
   while (!parked_.empty()) {
     read_part& part = parked_.pop_front();
     looked_at.push_back(part);
-    if (core_.enough(*part.of)) core_.answer(*part.of);
+    count(part);
+    if (part.of->enough()) core_.answer(*part.of);
   }
   parked_.splice_back(looked_at);
 }

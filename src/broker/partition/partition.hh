@@ -31,7 +31,8 @@ class partition final : public storage::log_listener {
 
   /// Kafka's fencing: fenced_leader_epoch below ours, unknown_leader_epoch above; -1 passes.
   base::result<void> check_epoch(base::leader_epoch current) const;
-  /// Largest epoch <= `asked` and where it ends; (-1, -1) where none is known.
+  /// Largest epoch <= `asked` and where it ends; below all that are known, `asked` and where the first of them starts;
+  /// (-1, -1) above our own.
   struct epoch_end {
     base::leader_epoch epoch{-1};
     base::offset end{-1};
@@ -41,6 +42,8 @@ class partition final : public storage::log_listener {
   /// Checks a part's epochs and offset and notes high watermark and log start. False where the part is answered by that
   /// (failed or diverged).
   bool admit(read_part& part) const;
+  /// Counts what there is for a part anew, in its work's sum.
+  void count(read_part& part) const;
   void park(read_part& part) { parked_.push_back(part); }
 
   void on_acknowledged(base::offset acknowledged) override;

@@ -13,7 +13,7 @@ void work::run(reactor::core&) {
   }
 }
 
-void work::note_return() { home_->returned(owner_->on().id()); }
+void work::note_return() { home_->returned(*this); }
 
 base::core_id work::home_id() const noexcept { return home_->on().id(); }
 

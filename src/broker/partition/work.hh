@@ -34,6 +34,8 @@ class work : public reactor::mail {
   virtual void execute(broker_core& there) = 0;
   /// On the home core, when every part is settled. On one core it may be called from inside broker_core::send.
   virtual void on_settled() = 0;
+  /// On the home core, asked before it travels: whether it counts among the works that one core may have out at another.
+  virtual bool takes_credit() const noexcept { return true; }
   bool returning() const noexcept { return returning_; }
   /// On the home core: gives back the credit that it took to travel.
   void note_return();
@@ -45,6 +47,7 @@ class work : public reactor::mail {
   broker_core* home_ = nullptr;   // touched on the home core only, but for its id
   broker_core* owner_ = nullptr;  // touched on the owner's core only, but for its id
   bool returning_ = false;
+  bool credited_ = false;  // home core's
 };
 
 struct append_tag;
@@ -105,6 +108,7 @@ struct read_part : base::list_hook<read_tag> {
   uint32_t bytes = 0;
   // The partition's.
   read_work* of = nullptr;
+  uint64_t available = 0;  ///< as counted in the work's sum
 };
 
 /// A fetch's share of one core: waits until there is enough, then reads.
@@ -118,10 +122,16 @@ class read_work : public work {
   bool one_at_least = true;   ///< the first partition with data answers with a whole batch however large (KIP-74)
   uint64_t bytes_min = 0;     ///< answered at once where so many bytes are there; 0: it never waits
   base::duration wait{};      ///< answered after this long with what there is
-  uint32_t bytes = 0;         ///< answered: of all parts
+  bool counts_all = false;    ///< `available` is wanted whole, also where less is enough for an answer
+  // Answered.
+  uint32_t bytes = 0;         ///< of all parts
+  uint64_t available = 0;     ///< where wait > 0: what min_bytes is compared with; at least bytes_min, or whole
+  bool at_once = false;       ///< where wait > 0: some part need not wait for more, whatever is available
 
  protected:
   void execute(broker_core& there) override;
+  /// One that may be parked takes none: nobody else waits for what a client chose to wait for.
+  bool takes_credit() const noexcept override { return !may_wait(); }
 
  private:
   friend class broker_core;
@@ -144,6 +154,8 @@ class read_work : public work {
     bool returning = false;
     bool settle_after = false;
   };
+  bool may_wait() const noexcept { return bytes_min > 0 && wait.ns > 0; }
+  bool enough() const noexcept { return at_once || available >= bytes_min; }
   enum class stage : uint8_t { fresh, parked, reading, releasing } stage_ = stage::fresh;
   broker_core* there_ = nullptr;
   wait_end end_;
