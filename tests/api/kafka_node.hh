@@ -15,7 +15,7 @@
 #include "wire/kafka/header.hh"
 
 /// A broker in the world with a Kafka door on each core. Requests go to the handlers as frames and
-/// come back as frames; sockets are somebody else's test.
+/// come back as frames; who wants sockets opens a door and takes a kafka_client.
 
 namespace millrace::api::kafka::test {
 
@@ -35,9 +35,10 @@ struct answered {
 class kafka_node {
  public:
   explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {},
-                      door_options options = {})
+                      door_options options = {}, std::optional<broker::placement> where = {})
       : b(seed, cores), options_(options) {
     b.options.settings = std::move(settings);
+    if (where) b.options.placement = *where;
     b.rebuild(cores);
     const auto started = b.start();
     ASSERT(started);
@@ -52,6 +53,15 @@ class kafka_node {
     doors_.clear();
     b.crash();
   }
+
+  static constexpr uint16_t port = 9092;
+  /// Opens the door of one core, so that it is the one that accepts every connection.
+  void listen(unsigned core) {
+    std::vector<door_listener> listeners{{.bind = {.host = "0.0.0.0", .port = port}, .advertised = advertised_}};
+    ASSERT(doors_[core]->open(listeners));
+  }
+  /// Closes it as a stop does.
+  void close(unsigned core) { b.w.run(b.n, core, doors_[core]->close()); }
 
   /// A request of `version` on a core, and its answer.
   template <class Response, class Request>

@@ -170,6 +170,8 @@ TEST_CASE("OffsetForLeaderEpoch: where each epoch ends") {
       {"t", 0, epoch + 1000, -1, 0, -1, -1},
       {"t", 0, -1, -1, 0, -1, -1},
       {"empty", 0, epoch, -1, 0, epoch, 0},
+      {"empty", 0, epoch - 1, -1, 0, epoch - 1, 0},
+      {"t", 0, epoch - 1, -1, 0, epoch - 1, 0},
       {"t", 0, epoch, epoch + 1, 75, -1, -1},
       {"t", 0, epoch, epoch - 1, 74, -1, -1},
       {"t", 5, epoch, -1, 3, -1, -1},

@@ -59,7 +59,8 @@ base::result<void> fetch_exchange::begin(const wk::request_header& header, const
   const wk::fetch_request& asked = request->settings();
   isolation_ = asked.isolation_level;
   bytes_max_ = static_cast<uint32_t>(std::clamp<int64_t>(asked.max_bytes, 0, door_.options().fetch_bytes_max));
-  bytes_min_ = static_cast<uint64_t>(std::max(asked.min_bytes, 0));
+  // As Kafka: what cannot be answered is not waited for.
+  bytes_min_ = std::min<uint64_t>(static_cast<uint64_t>(std::max(asked.min_bytes, 0)), bytes_max_);
   // What Kafka has no better word for.
   if (isolation_ < 0 || isolation_ > 1) top_error_ = code::unknown_server_error;
   deadline_ = door_.on().now() + base::milliseconds(std::max(asked.max_wait_ms, 0));
@@ -142,6 +143,7 @@ fetch_exchange::owner_work& fetch_exchange::work_for(base::core_id owner, size_t
     ++work_count_;
     w.to = owner;
     w.count = 0;
+    w.available = 0;
     if (w.capacity < entries_.capacity()) {
       w.capacity = entries_.capacity();
       w.memory = std::make_unique<broker::read_part[]>(w.capacity);
@@ -152,15 +154,23 @@ fetch_exchange::owner_work& fetch_exchange::work_for(base::core_id owner, size_t
 
 // ---- reading and waiting
 
+/// Where it waits for more than there is, some owner must come to have an equal share of what is missing: each waits for
+/// that on top of what it has. So a round of mail is worth its while, and none comes without news.
 void fetch_exchange::send_all(bool wait) {
-  const uint64_t have = bytes();
+  const uint64_t have = available();
+  const uint64_t missing = bytes_min_ > have ? bytes_min_ - have : 0;
+  const uint64_t share = (missing + work_count_ - 1) / std::max<size_t>(work_count_, 1);
+  news_ = false;
   left_ = work_count_ + 1;
   for (size_t i = 0; i < work_count_; ++i) {
     owner_work& w = *works_[i];
     w.parts = {w.memory.get(), w.count};
     w.bytes_max = bytes_max_ / static_cast<uint32_t>(work_count_);
     w.one_at_least = true;
-    w.bytes_min = wait && !hurried_ ? std::max<uint64_t>(bytes_min_ > have ? bytes_min_ - have : 0, bytes_min_ > 0) : 0;
+    w.counts_all = work_count_ > 1;
+    // The first may be settled before the next is sent: that one does not wait either.
+    const bool waits = wait && missing > 0 && !hurried_ && !news_;
+    w.bytes_min = waits ? w.available + share : 0;
     w.wait = std::max(deadline_ - door_.on().now(), base::duration{0});
     w.out = true;
     door_.broker().send(w, w.to);
@@ -171,6 +181,7 @@ void fetch_exchange::send_all(bool wait) {
 void fetch_exchange::work_settled(owner_work& w) {
   w.out = false;
   if (stage_ == stage::waiting && work_count_ > 1) {
+    news_ = true;
     // News at one owner ends the wait at the others.
     for (size_t i = 0; i < work_count_; ++i) {
       if (works_[i]->out) door_.broker().end_wait(*works_[i]);
@@ -184,7 +195,7 @@ void fetch_exchange::all_settled() {
     case stage::reading:
     case stage::waiting: {
       const bool over = hurried_ || door_.on().now() >= deadline_;
-      if (work_count_ <= 1 || over || any_error() || bytes() >= bytes_min_) {
+      if (work_count_ <= 1 || over || any_reason_enough() || available() >= bytes_min_) {
         stage_ = stage::answered;
         if (work_count_ > 1) keep_within_limit();
         set_ready();
@@ -238,14 +249,17 @@ void fetch_exchange::hurry() {
   }
 }
 
-uint64_t fetch_exchange::bytes() const {
-  if (stage_ == stage::reading && left_ == 0) return 0;
+uint64_t fetch_exchange::available() const {
   uint64_t sum = 0;
-  for (size_t i = 0; i < work_count_; ++i) sum += works_[i]->bytes;
+  for (size_t i = 0; i < work_count_; ++i) sum += works_[i]->available;
   return sum;
 }
 
-bool fetch_exchange::any_error() const {
+/// Whether something answers the fetch at once, however little there is.
+bool fetch_exchange::any_reason_enough() const {
+  for (size_t i = 0; i < work_count_; ++i) {
+    if (works_[i]->at_once) return true;
+  }
   for (const entry& e : entries_) {
     if (e.error != 0) return true;
     const broker::read_part& part = works_[e.work]->memory[e.part];

@@ -10,9 +10,9 @@
 #include "wire/kafka/header.hh"
 
 /// A Fetch request: one read_work for each core that owns some of its partitions. With one owner that work waits for
-/// min_bytes there; with several they are read at once, and wait together where that was not enough: the first with news
-/// ends the wait of the others. No record byte is copied: the answer refers to the owners' memory until it is sent. From
-/// a pool of the door.
+/// min_bytes there; with several they are read at once, and wait together where that was not enough: each for what it had
+/// and an equal share of what is missing, and the first that has it ends the wait of the others. No record byte is copied:
+/// the answer refers to the owners' memory until it is sent. From a pool of the door.
 
 namespace millrace::api::kafka {
 
@@ -67,8 +67,8 @@ class fetch_exchange final : public exchange {
   void read_again();
   void keep_within_limit();
   void shrink();
-  uint64_t bytes() const;
-  bool any_error() const;
+  uint64_t available() const;
+  bool any_reason_enough() const;
   template <class Writer>
   void write_entry(Writer& w, const entry& e) const;
   template <class Sink, class Between>
@@ -90,6 +90,7 @@ class fetch_exchange final : public exchange {
   size_t work_count_ = 0;
   size_t left_ = 0;          ///< works on their way
   bool hurried_ = false;
+  bool news_ = false;        ///< some work of this round is settled
   enum class stage : uint8_t { reading, waiting, again, answered, leaving } stage_ = stage::reading;
   size_t pinned_ = 0;        ///< bytes of records in the answer
 };
