@@ -56,7 +56,8 @@ void back(uint8_t* at, size_t bytes) {
 
 base::result<std::unique_ptr<memory>> memory::reserve(size_t bytes) {
   const size_t capacity = round_up(bytes, huge_page);
-  if (capacity == 0 || capacity / page_bytes >= no_page)
+  constexpr size_t largest = size_t{1} << order_max;  // pages
+  if (capacity == 0 || capacity / page_bytes >= no_page - largest)
     return base::fail(base::errc::invalid_argument);
   const size_t mapped = capacity + huge_page;
   void* const mapping = mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
@@ -71,22 +72,25 @@ base::result<std::unique_ptr<memory>> memory::reserve(size_t bytes) {
   made->capacity_ = capacity;
   (void)madvise(made->base_, capacity, MADV_HUGEPAGE);
   // Zeros from calloc are not touched before they are needed.
-  const size_t pages = capacity / page_bytes;
+  // Blocks of the largest size fill the memory up to its end. What is left is at the front, in
+  // powers of two, the smallest first: allocate() takes the smallest that fits, so memory is lent,
+  // and touched, from the front to the back. Pages are numbered so that each block's number is a
+  // multiple of its size; there are none before first_page_.
+  const size_t left = capacity / page_bytes % largest;
+  made->first_page_ = static_cast<uint32_t>(left == 0 ? 0 : largest - left);
+  const size_t pages = made->first_page_ + capacity / page_bytes;
   made->pages_ = {static_cast<page_state*>(std::calloc(pages, sizeof(page_state))), std::free};
   if (made->pages_ == nullptr) return base::fail(base::errc::no_memory, ENOMEM);
   for (uint32_t& list : made->free_) list = no_page;
-  // Blocks of the largest size, and the powers of two that are left; the lowest comes first out of
-  // its list.
-  const size_t whole = pages >> order_max << order_max;
-  size_t at = whole;
-  for (unsigned order = order_max; order-- > 0;) {
-    if ((pages >> order & 1) == 0) continue;
+  size_t at = made->first_page_;
+  for (unsigned order = 0; order < order_max; ++order) {
+    if ((left >> order & 1) == 0) continue;
     made->link(static_cast<uint32_t>(at), order);
     at += size_t{1} << order;
   }
-  for (size_t page = whole; page > 0;) {
-    page -= size_t{1} << order_max;
-    made->link(static_cast<uint32_t>(page), order_max);
+  // The lowest comes first out of its list.
+  for (size_t page = pages; page > at; page -= largest) {
+    made->link(static_cast<uint32_t>(page - largest), order_max);
   }
   forbid(made->base_, capacity);
   return made;
@@ -113,9 +117,8 @@ chunk memory::allocate(size_t bytes) noexcept {
     link(page + (uint32_t{1} << at_order), at_order);
   }
   const size_t size = page_bytes << order;
-  const size_t position = size_t{page} * page_bytes;
-  touch_to(position + size);
-  permit(base_ + position, size);
+  touch_to(position(page) + size);
+  permit(base_ + position(page), size);
   pages_[page] = {
       .uses = 1, .previous = no_page, .order = static_cast<uint8_t>(order), .free = false};
   used_ += size;
@@ -126,11 +129,10 @@ void memory::release(uint32_t page) noexcept {
   unsigned order = pages_[page].order;
   ASSERT(!pages_[page].free && used_ >= page_bytes << order);
   used_ -= page_bytes << order;
-  forbid(base_ + size_t{page} * page_bytes, page_bytes << order);
-  const size_t pages = capacity_ / page_bytes;
+  forbid(base_ + position(page), page_bytes << order);
   while (order < order_max) {
     const uint32_t buddy = page ^ (uint32_t{1} << order);
-    if (buddy + (size_t{1} << order) > pages) break;
+    if (buddy < first_page_) break;
     if (!pages_[buddy].free || pages_[buddy].order != order) break;
     unlink(buddy);
     page = page < buddy ? page : buddy;
@@ -191,7 +193,7 @@ chunk::~chunk() {
 }
 
 uint8_t* chunk::data() const noexcept {
-  return owner_ != nullptr ? owner_->base_ + size_t{page_} * memory::page_bytes : nullptr;
+  return owner_ != nullptr ? owner_->base_ + owner_->position(page_) : nullptr;
 }
 
 uint32_t chunk::uses() const noexcept { return owner_ != nullptr ? owner_->pages_[page_].uses : 0; }

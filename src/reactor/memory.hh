@@ -86,11 +86,16 @@ class memory {
   size_t capacity_ = 0;
   size_t used_ = 0;
   size_t touched_ = 0;  // from the front
+  uint32_t first_page_ = 0;
   bool abandoned_ = false;
   std::unique_ptr<page_state[], void (*)(void*)> pages_{nullptr, nullptr};
   uint32_t free_[order_max + 1];  // first of each list
   uint32_t free_orders_ = 0;      // a bit per order whose list is not empty
 
+  /// Bytes from base_.
+  size_t position(uint32_t page) const noexcept {
+    return size_t{page - first_page_} * page_bytes;
+  }
   void release(uint32_t page) noexcept;
   void touch_to(size_t end) noexcept;
   void link(uint32_t page, unsigned order) noexcept;

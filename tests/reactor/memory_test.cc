@@ -118,6 +118,30 @@ TEST_CASE("memory: is touched front to back, and always before it is lent") {
   CHECK_FALSE(pool->touch(1));
 }
 
+TEST_CASE("memory: what is lent first lies in front, also where the size is no multiple of 64 MiB") {
+  for (const size_t mib : {2u, 66u, 98u, 126u, 128u, 202u}) {
+    CAPTURE(mib);
+    auto pool = reserved(mib << 20);
+    std::vector<chunk> held;
+    while (chunk one = pool->allocate(size_t{1} << 20)) {
+      held.push_back(std::move(one));
+      REQUIRE(pool->touched() == pool->used());
+    }
+    CHECK(pool->used() == pool->capacity());
+    while (!held.empty()) held.pop_back();
+    // It came together again.
+    for (size_t left = mib; left >= 64; left -= 64) {
+      held.push_back(pool->allocate(memory::block_bytes_max));
+      CHECK(held.back());
+    }
+    CHECK_FALSE(pool->allocate(memory::block_bytes_max));
+  }
+  auto pool = reserved(size_t{98} << 20);
+  const chunk large = pool->allocate(size_t{16} << 20);
+  CHECK(large);
+  CHECK(pool->touched() == size_t{18} << 20);
+}
+
 TEST_CASE("memory: nothing at all, and more than can be numbered, is refused") {
   CHECK_FALSE(memory::reserve(0).ok());
   CHECK_FALSE(memory::reserve(size_t{1} << 45).ok());
