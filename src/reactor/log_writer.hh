@@ -10,6 +10,7 @@
 #include "base/limits.hh"
 #include "base/log.hh"
 #include "base/spsc_ring.hh"
+#include "base/time.hh"
 
 /// Writes the log lines of all cores to one descriptor from a thread of its own, so that a core
 /// never waits for a terminal, a pipe or a disk. Each core has a bounded ring; what does not fit is
@@ -25,8 +26,10 @@ class log_writer {
   log_writer(unsigned cores, int descriptor);
   log_writer(const log_writer&) = delete;
   log_writer& operator=(const log_writer&) = delete;
-  /// Writes what is left and ends the thread. No core may log any more.
+  /// Writes what is left and ends the thread. No core may log any more. Where nobody takes the lines
+  /// it gives up after `stop_limit`.
   ~log_writer();
+  static constexpr base::duration stop_limit = base::seconds(1);
 
   /// One core's end of it; what base::logger gets as `self`. On that core's thread only.
   class channel {
@@ -55,8 +58,11 @@ class log_writer {
   };
   channel& of(unsigned core) { return *channels_[core]; }
 
-  /// Best effort from a dying process: writes what the rings hold from the calling thread.
-  /// Async-signal-safe.
+  /// From now on a signal that ends the process (SIGABRT, SIGSEGV, SIGBUS, SIGILL, SIGFPE) lets the
+  /// lines out before. One writer of a process at a time.
+  void flush_on_crash();
+  /// Best effort from a dying process: lets the thread write what the rings hold, and does it itself
+  /// where that takes too long. Async-signal-safe.
   void flush_in_crash() noexcept;
 
  private:
@@ -65,12 +71,17 @@ class log_writer {
   bool drain_channel(channel& from);
   void say_dropped(channel& from);
   void write_all(const char* text, size_t size) noexcept;
+  bool wait_for_room() noexcept;
+  bool all_written() const noexcept;
+  void end_of_crash_watch() noexcept;
 
   const int descriptor_;
   std::vector<std::unique_ptr<channel>> channels_;
   std::atomic<uint32_t> signal_{0};  // raised with every line, waited for by the thread
   std::atomic<bool> sleeping_{false};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> crashing_{false};
+  std::atomic<int64_t> give_up_at_{INT64_MAX};  // ns of the monotonic clock
   std::thread thread_;
 };
 

@@ -1,8 +1,12 @@
 #include "reactor/log_writer.hh"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -83,6 +87,84 @@ TEST_CASE(
   }
   CHECK(said == dropped);
   CHECK(whole_lines - notices == sent - dropped);
+}
+
+/// All that can be read until the end.
+std::string read_to_end(int from) {
+  std::string all;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = read(from, buffer, sizeof buffer)) > 0;)
+    all.append(buffer, static_cast<size_t>(n));
+  return all;
+}
+
+TEST_CASE("log writer: a pipe that nobody reads holds up the end for a second, not for ever") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    log_writer writer(1, ends[1]);
+    const std::string line(1000, 'x');
+    for (int i = 0; i < 100; ++i) log_writer::channel::sink(&writer.of(0), line);
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  CHECK(took > std::chrono::milliseconds(900));
+  CHECK(took < std::chrono::seconds(5));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST_CASE("log writer: a descriptor that does not block loses no line to a slow reader") {
+  int ends[2];
+  REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);
+  REQUIRE(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+  std::string all;
+  std::thread reader;
+  constexpr int lines = 200;
+  {
+    log_writer writer(1, ends[1]);
+    const std::string line(1000, 'x');
+    for (int i = 0; i < lines; ++i) log_writer::channel::sink(&writer.of(0), line);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    reader = std::thread([&all, from = ends[0]] { all = read_to_end(from); });
+  }
+  close(ends[1]);
+  reader.join();
+  close(ends[0]);
+  CHECK(std::count(all.begin(), all.end(), '\n') == lines);
+}
+
+TEST_CASE("log writer: what was logged before a crash is written") {
+  for (const int number : {SIGABRT, SIGSEGV}) {
+    CAPTURE(number);
+    int ends[2];
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      const rlimit no_core{0, 0};
+      setrlimit(RLIMIT_CORE, &no_core);
+      for (const int caught : {SIGABRT, SIGSEGV}) std::signal(caught, SIG_DFL);  // doctest's
+      log_writer writer(2, ends[1]);
+      writer.flush_on_crash();
+      for (int i = 0; i < 40; ++i)
+        log_writer::channel::sink(&writer.of(i % 2), "before " + std::to_string(i));
+      if (number == SIGABRT) std::abort();
+      std::raise(number);
+      _exit(0);
+    }
+    REQUIRE(child > 0);
+    close(ends[1]);
+    const std::string all = read_to_end(ends[0]);
+    close(ends[0]);
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == number);
+    for (int i = 0; i < 40; ++i)
+      CHECK(all.find("before " + std::to_string(i) + "\n") != std::string::npos);
+  }
 }
 
 TEST_CASE("log writer: a line of the greatest length keeps its last byte") {
