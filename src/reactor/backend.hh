@@ -51,6 +51,8 @@ class backend {
   /// Hands what was submitted to the kernel and appends to `ready` what completed, arrived or was mailed. Waits
   /// for the first such thing until `until` at most; does not wait where `until` has passed.
   virtual void poll(ready_list& ready, base::instant until) = 0;
+  /// Of the last poll, what went into work (submitting, which sends and writes; completing), not into waiting.
+  virtual base::duration poll_worked() const noexcept { return {}; }
   /// How many ready items a core runs before it polls again: all of them in production, one in the world, so that
   /// the world decides the order across cores.
   virtual size_t turn_limit() const noexcept { return SIZE_MAX; }

@@ -45,11 +45,20 @@ void core::turn(base::duration max_wait) {
   timers_.advance(now_, ready_);
   ready_.splice_back(next_turn_);
   const bool idle = ready_.empty() && turn_ends_.empty();
+  base::duration ran{};
+  slowest_ = {};
+  slowest_words_ = {};
   if (!idle) {
     base::instant looked = run_ready();
     if (run_turn_ends()) looked = backend_.clock();
-    note_turn_length(looked - now_);
+    ran = looked - now_;
   }
+  end_turn(idle, max_wait);
+  note_turn_length(ran, backend_.poll_worked());
+}
+
+/// Polls, and waits there where nothing is ready.
+void core::end_turn(bool idle, base::duration max_wait) {
   if (has_ready() || stopping_) {
     backend_.poll(ready_, now_);
     return;
@@ -75,8 +84,6 @@ base::instant core::run_ready() {
   const size_t limit = backend_.turn_limit();
   const size_t bound = limit < run_bound ? limit : run_bound;
   const bool chooses = limit != SIZE_MAX;
-  slowest_ = {};
-  slowest_words_ = {};
   const char* words[items_per_look] = {};
   base::instant looked = now_;
   const auto look = [&](size_t since) {
@@ -122,14 +129,15 @@ bool core::run_turn_ends() {
   return true;
 }
 
-void core::note_turn_length(base::duration length) {
+void core::note_turn_length(base::duration ran, base::duration polled) {
+  const base::duration length = ran + polled;
   if (length > counters_.longest_turn) counters_.longest_turn = length;
   if (length <= options_.stall_threshold) return;
   ++counters_.stalls;
   // The words of the slowest few items; which of them it was is for a profiler to say.
   const auto word = [&](size_t i) { return slowest_words_[i] == nullptr ? "" : slowest_words_[i]; };
   log_.warn("reactor", "a turn took too long", base::field("length", length),
-            base::field("slowest_items", slowest_), base::field("first", word(0)),
+            base::field("in_poll", polled), base::field("slowest_items", slowest_), base::field("first", word(0)),
             base::field("second", word(1)), base::field("third", word(2)),
             base::field("fourth", word(3)));
 }

@@ -32,7 +32,7 @@ struct core_options {
 struct core_counters {
   uint64_t turns = 0;
   uint64_t items_run = 0;
-  uint64_t stalls = 0;          ///< turns over the threshold
+  uint64_t stalls = 0;          ///< turns over the threshold; a turn's length is its work, in poll too, not its waits
   base::duration longest_turn{};
 };
 
@@ -114,7 +114,8 @@ class core {
   base::instant run_ready();
   ready_item& chosen();
   bool run_turn_ends();
-  void note_turn_length(base::duration length);
+  void end_turn(bool idle, base::duration max_wait);
+  void note_turn_length(base::duration ran, base::duration polled);
 };
 
 }  // namespace millrace::reactor

@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -38,6 +37,8 @@ machine::machine(machine_options options, core_program& program)
       log_(static_cast<unsigned>(options_.cpus.size()), options_.log_descriptor) {
   for (size_t i = 0; i < options_.cpus.size(); ++i)
     orders_.push_back(std::make_unique<stop_order>(program_));
+  CPU_ZERO(&allowed_);
+  (void)sched_getaffinity(0, sizeof allowed_, &allowed_);
 }
 
 machine::~machine() {
@@ -125,23 +126,18 @@ base::result<void> machine::pin(unsigned index) const {
   return {};
 }
 
-/// The kernel's workers run beside the reactors: where none of the machine's processors is free of
-/// them, anywhere.
+cpu_set_t worker_cpus(const cpu_set_t& allowed, const std::vector<unsigned>& cores) {
+  cpu_set_t free = allowed;
+  for (const unsigned cpu : cores) {
+    if (cpu < CPU_SETSIZE) CPU_CLR(cpu, &free);
+  }
+  return CPU_COUNT(&free) > 0 ? free : allowed;
+}
+
 uring_options machine::ring_options(unsigned index) const {
   uring_options ring = options_.ring;
   ring.id = base::core_id(index);
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  cpu_set_t all;
-  cpu_set_t free;
-  CPU_ZERO(&all);
-  CPU_ZERO(&free);
-  for (unsigned cpu = 0; cpu < CPU_SETSIZE && cpu < static_cast<unsigned long>(online); ++cpu) {
-    CPU_SET(cpu, &all);
-    const bool taken =
-        std::find(options_.cpus.begin(), options_.cpus.end(), cpu) != options_.cpus.end();
-    if (!taken) CPU_SET(cpu, &free);
-  }
-  ring.worker_cpus = CPU_COUNT(&free) > 0 ? free : all;
+  if (CPU_COUNT(&allowed_) > 0) ring.worker_cpus = worker_cpus(allowed_, options_.cpus);
   return ring;
 }
 

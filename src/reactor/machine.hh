@@ -48,6 +48,10 @@ struct machine_options {
   int log_descriptor = 2;
 };
 
+/// Where the kernel's workers of reactors on `cores` run: beside them, or among them where they have
+/// all that is allowed.
+cpu_set_t worker_cpus(const cpu_set_t& allowed, const std::vector<unsigned>& cores);
+
 class machine {
  public:
   machine(machine_options options, core_program& program);
@@ -86,6 +90,7 @@ class machine {
   };
 
   const machine_options options_;
+  cpu_set_t allowed_;  // of the process, before any thread was pinned
   core_program& program_;
   mail_exchange exchange_;
   log_writer log_;

@@ -49,6 +49,9 @@ enum class op_kind : uint8_t {
   shutdown,  ///< socket handle: no more bytes either way; pending receives end
 };
 
+/// The word for the stall log.
+const char* name_of(op_kind kind) noexcept;
+
 /// Bits of op::flags for open.
 enum open_flags : uint32_t {
   open_read = 0,
@@ -68,6 +71,7 @@ class op : public ready_item {
   op& operator=(const op&) = delete;
   /// Dying in flight would let the kernel write into freed memory.
   ~op() override { ASSERT(!in_flight); }
+  const char* what() const noexcept override { return name_of(kind); }
 
   op_kind kind;
   bool in_flight = false;  ///< set by core::submit, cleared by the backend when it completes (or forgets)

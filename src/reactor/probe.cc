@@ -1,20 +1,24 @@
 #include "reactor/probe.hh"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <thread>
 
-#include "reactor/uring_backend/compat.hh"
+#include "base/crc32c.hh"
+#include "reactor/probe_ring.hh"
 
 namespace millrace::reactor {
 
@@ -35,53 +39,29 @@ std::string first_line(const char* path) {
   return line.empty() ? "unknown" : line;
 }
 
-struct ring_offers {
-  int error = 0;  // errno with which a ring was refused
-  bool buffer_ring = false;
-  bool ftruncate = false;
-  bool send_zero_copy = false;
-  bool send_to_ring = false;
-  bool splice = false;
-};
-
-ring_offers ask_ring() {
-  ring_offers offers;
-  io_uring ring{};
-  const int answer = io_uring_queue_init(
-      8, &ring,
-      IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG);
-  if (answer < 0) {
-    offers.error = -answer;
-    return offers;
-  }
-  if (io_uring_probe* const ops = io_uring_get_probe_ring(&ring); ops != nullptr) {
-    offers.ftruncate = io_uring_opcode_supported(ops, uring::op_ftruncate) != 0;
-    offers.send_zero_copy = io_uring_opcode_supported(ops, IORING_OP_SENDMSG_ZC) != 0;
-    offers.send_to_ring = io_uring_opcode_supported(ops, IORING_OP_MSG_RING) != 0;
-    offers.splice = io_uring_opcode_supported(ops, IORING_OP_SPLICE) != 0;
-    io_uring_free_probe(ops);
-  }
-  const std::unique_ptr<void, void (*)(void*)> page(std::aligned_alloc(4096, 4096), std::free);
-  if (page != nullptr) {
-    std::memset(page.get(), 0, 4096);
-    io_uring_buf_reg registration{};
-    registration.ring_addr = reinterpret_cast<uintptr_t>(page.get());
-    registration.ring_entries = 8;
-    offers.buffer_ring = io_uring_register_buf_ring(&ring, &registration, 0) == 0;
-  }
-  io_uring_queue_exit(&ring);
-  return offers;
-}
-
 struct disk_offers {
+  std::string directory;  // that was tried
+  bool will_be_made = false;
   std::string file_system = "unknown";
   bool writable = false;
   bool direct = false;
   bool direct_durable = false;
 };
 
-disk_offers ask_disk(const std::string& directory) {
+/// `directory`, or the nearest one above it that is there. It is not made for a question.
+std::string nearest_there(const std::string& directory) {
+  std::error_code ignored;
+  std::filesystem::path at = std::filesystem::absolute(directory, ignored);
+  while (!std::filesystem::exists(at, ignored) && at.has_relative_path()) at = at.parent_path();
+  return at.string();
+}
+
+disk_offers ask_disk(const std::string& wanted) {
   disk_offers offers;
+  std::error_code ignored;
+  offers.will_be_made = !std::filesystem::exists(wanted, ignored);
+  const std::string directory = offers.will_be_made ? nearest_there(wanted) : wanted;
+  offers.directory = directory;
   struct statfs about {};
   if (statfs(directory.c_str(), &about) == 0) {
     switch (static_cast<unsigned long>(about.f_type)) {
@@ -140,23 +120,101 @@ void add_processor(std::vector<probe_line>& offers) {
 #endif
 }
 
+std::string cpu_list(const cpu_set_t& set) {
+  std::string text;
+  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) text += (text.empty() ? "" : ",") + std::to_string(cpu);
+  }
+  return text;
+}
+
+std::string mebibytes(size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+const char* name_of(base::crc32c_kernel kernel) {
+  switch (kernel) {
+    case base::crc32c_kernel::portable:
+      return "a table";
+    case base::crc32c_kernel::sse42:
+      return "SSE4.2";
+    case base::crc32c_kernel::vpclmul:
+      return "AVX-512 with VPCLMULQDQ";
+  }
+  return "unknown";
+}
+
+void add_machine(std::vector<probe_line>& uses, const machine_options& machine) {
+  std::string cores;
+  for (const unsigned cpu : machine.cpus) cores += (cores.empty() ? "" : ",") + std::to_string(cpu);
+  uses.push_back({"cores", std::to_string(machine.cpus.size()) + ", on CPU " + cores});
+  uses.push_back(
+      {"memory", mebibytes(machine.memory_bytes) + " of each core for buffers, " +
+                     mebibytes(std::min(machine.touched_at_start, machine.memory_bytes)) +
+                     " of it backed before ready"});
+  const std::string pages = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
+  const bool never = pages.find("[never]") != std::string::npos;
+  uses.push_back({"pages", never ? "small ones: transparent huge pages are off" : "huge ones"});
+  uses.push_back({"receive buffers", std::to_string(machine.ring.receive_buffers) + " of " +
+                                         std::to_string(machine.ring.receive_buffer_bytes >> 10) +
+                                         " KiB a core"});
+  uses.push_back({"connections", std::to_string(connections_max(machine.ring)) +
+                                     " a core at most, as far as the open files allow"});
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  (void)sched_getaffinity(0, sizeof allowed, &allowed);
+  uses.push_back({"kernel workers", std::to_string(machine.ring.workers_max) +
+                                        " a core at most, on CPU " +
+                                        cpu_list(worker_cpus(allowed, machine.cpus))});
+}
+
+void add_paths(std::vector<probe_line>& uses, const probe_request& asked, const ring_offers& ring) {
+  const int64_t spin_us = asked.machine.ring.spin_max.us();
+  uses.push_back({"wait", spin_us == 0 ? "block in the ring"
+                                       : "spin up to " + std::to_string(spin_us) +
+                                             " us after work, then block in the ring"});
+  uses.push_back({"receive", "multishot into provided buffers"});
+  const std::string copy = "gather send from pooled memory (" + asked.send + ")";
+  const bool zero_copy = asked.send == "zerocopy";
+  uses.push_back({"send", !zero_copy            ? copy
+                          : ring.zero_copy_send ? "zero copy (zerocopy)"
+                                                : copy + ": the kernel has no zero copy"});
+  uses.push_back({"make durable", "O_DIRECT writes with RWF_DSYNC"});
+  const std::string direct = "O_DIRECT into pooled memory (" + asked.cold_read + ")";
+  const bool splice = asked.cold_read == "splice";
+  uses.push_back({"cold read", !splice       ? direct
+                               : ring.splice ? "splice from file to socket (splice)"
+                                             : direct + ": the kernel does not splice"});
+  uses.push_back({"truncate", ring.ftruncate ? "through the ring" : "a plain call on the core"});
+  uses.push_back({"wake another core",
+                  ring.messages_to_rings ? "message to its ring, else eventfd" : "eventfd"});
+  uses.push_back({"checksum", std::string("CRC-32C by ") + name_of(base::crc32c_kernel_in_use())});
+}
+
+/// The first thing that keeps a broker from running; empty where nothing does.
+std::string hindrance(const ring_offers& ring, const disk_offers& disk) {
+  if (!ring.refused.empty()) return "io_uring: " + ring.refused;
+  if (!disk.writable) return disk.directory + " cannot be written";
+  if (!disk.direct) return disk.directory + " refuses O_DIRECT";
+  if (!disk.direct_durable) return disk.directory + " refuses RWF_DSYNC with O_DIRECT";
+  return "";
+}
+
 }  // namespace
 
-probe_report probe(const std::string& directory) {
+probe_report probe(const probe_request& asked) {
   probe_report report;
   utsname system{};
   uname(&system);
   const ring_offers ring = ask_ring();
-  const disk_offers disk = ask_disk(directory);
+  const disk_offers disk = ask_disk(asked.directory);
 
   report.offers.push_back({"kernel", system.release});
-  report.offers.push_back(
-      {"io_uring", ring.error == 0 ? "yes" : std::string("no: ") + std::strerror(ring.error)});
-  report.offers.push_back({"io_uring buffer rings", yes_or_no(ring.buffer_ring)});
+  report.offers.push_back({"io_uring", ring.refused.empty() ? "yes" : "no: " + ring.refused});
+  report.offers.push_back({"io_uring buffer rings", yes_or_no(ring.buffer_rings)});
+  report.offers.push_back({"io_uring multishot receive", yes_or_no(ring.multishot_receive)});
   report.offers.push_back({"io_uring ftruncate", yes_or_no(ring.ftruncate)});
-  report.offers.push_back({"io_uring zero-copy send", yes_or_no(ring.send_zero_copy)});
-  report.offers.push_back({"io_uring splice", yes_or_no(ring.splice)});
-  report.offers.push_back({"io_uring messages to rings", yes_or_no(ring.send_to_ring)});
+  report.offers.push_back({"io_uring zero-copy send", ring.zero_copy_words});
+  report.offers.push_back({"io_uring splice", ring.splice_words});
+  report.offers.push_back({"io_uring messages to rings", yes_or_no(ring.messages_to_rings)});
   add_processor(report.offers);
   report.offers.push_back(
       {"transparent huge pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")});
@@ -164,22 +222,19 @@ probe_report probe(const std::string& directory) {
   report.offers.push_back({"open files limit", limit_text(RLIMIT_NOFILE)});
   report.offers.push_back(
       {"connections waiting limit", first_line("/proc/sys/net/core/somaxconn")});
-  report.offers.push_back({"directory", directory});
+  report.offers.push_back(
+      {"directory", disk.will_be_made
+                        ? asked.directory + " (will be made; tried: " + disk.directory + ")"
+                        : asked.directory});
   report.offers.push_back({"file system", disk.file_system});
   report.offers.push_back({"writable", yes_or_no(disk.writable)});
   report.offers.push_back({"O_DIRECT", yes_or_no(disk.direct)});
   report.offers.push_back({"RWF_DSYNC with O_DIRECT", yes_or_no(disk.direct_durable)});
 
-  report.usable = ring.error == 0 && ring.buffer_ring && disk.writable && disk.direct_durable;
-  report.uses.push_back({"wait", "spin up to 200 us after work, then block in the ring"});
-  report.uses.push_back({"receive", "multishot into provided buffers"});
-  report.uses.push_back({"send", "gather send from pooled memory"});
-  report.uses.push_back({"make durable", "O_DIRECT writes with RWF_DSYNC"});
-  report.uses.push_back({"cold read", "O_DIRECT into pooled memory"});
-  report.uses.push_back(
-      {"truncate", ring.ftruncate ? "through the ring" : "a plain call on the core"});
-  report.uses.push_back(
-      {"wake another core", ring.send_to_ring ? "message to its ring, else eventfd" : "eventfd"});
+  report.hindrance = hindrance(ring, disk);
+  report.usable = report.hindrance.empty();
+  add_machine(report.uses, asked.machine);
+  add_paths(report.uses, asked, ring);
   return report;
 }
 
@@ -194,7 +249,8 @@ std::string to_text(const probe_report& report) {
   for (const probe_line& line : report.offers) add(line);
   text += "uses\n";
   for (const probe_line& line : report.uses) add(line);
-  text += report.usable ? "a broker can run here\n" : "a broker cannot run here\n";
+  text += report.usable ? "a broker can run here\n"
+                        : "a broker cannot run here: " + report.hindrance + "\n";
   return text;
 }
 

@@ -9,7 +9,9 @@ struct scope::root : base::list_hook<> {
   /// What makes it run for the first time.
   struct starter final : ready_item {
     std::coroutine_handle<root> frame;
+    const char* word = "";
     void run(core&) override { frame.resume(); }
+    const char* what() const noexcept override { return word; }
   };
   struct frame {
     using promise_type = root;
@@ -53,10 +55,11 @@ struct scope::root : base::list_hook<> {
 
 scope::~scope() { ASSERT(count_ == 0); }
 
-void scope::spawn(task<void> work) {
+void scope::spawn(task<void> work, const char* what) {
   if (closing_) return;
   root::frame made = root::drive(*this, std::move(work));
   root& started = made.handle.promise();
+  started.start_.word = what;
   roots_.push_back(started);
   ++count_;
   core_.make_ready(started.start_);

@@ -20,7 +20,8 @@ class scope {
 
   /// Starts `work` in its own root frame, from the ready queue. Its errors are its own to handle: a spawned task
   /// returns nothing. Refused (the task is dropped unstarted) once close() was called.
-  void spawn(task<void> work);
+  /// `what`: its word in the stall log, when it starts; a literal.
+  void spawn(task<void> work, const char* what = "spawned task");
   /// Whether tasks should come to an end.
   bool closing() const noexcept { return closing_; }
   /// Marks closing and waits until the last task ended. The owner makes its tasks notice.

@@ -98,7 +98,6 @@ class awaited_op : public op {
   }
   int64_t await_resume() const noexcept { return result; }
   void run(core&) override { handle_.resume(); }
-  const char* what() const noexcept override { return "operation"; }
 
  private:
   core& core_;

@@ -48,6 +48,20 @@ TEST_CASE("machine: starts every core once, stops when asked, ends every core on
   CHECK(program.finished == 3);
 }
 
+TEST_CASE("machine: the kernel's workers run where the process may, beside the reactors if they can") {
+  const auto set = [](std::vector<unsigned> cpus) {
+    cpu_set_t made;
+    CPU_ZERO(&made);
+    for (const unsigned cpu : cpus) CPU_SET(cpu, &made);
+    return made;
+  };
+  const auto same = [](const cpu_set_t& a, const cpu_set_t& b) { return CPU_EQUAL(&a, &b) != 0; };
+  CHECK(same(worker_cpus(set({0, 1, 2, 3}), {0, 1}), set({2, 3})));
+  CHECK(same(worker_cpus(set({1}), {1}), set({1})));
+  CHECK(same(worker_cpus(set({2, 5}), {5, 5}), set({2})));
+  CHECK(same(worker_cpus(set({2, 5}), {5, 2, 100000}), set({2, 5})));
+}
+
 TEST_CASE(
     "machine: a processor that is not there, and too little memory, are errors and nothing runs") {
   idle_program program;

@@ -93,7 +93,9 @@ task<void> many_talk(core& on, echo_server& server, scope& tasks, int count, int
 }
 
 TEST_CASE("socket: 300 connections echo through 16 receive buffers") {
-  auto world = test::one_core();
+  uring_options options = test::small_ring();
+  options.completions = 2048;  // both ends of each have an armed receive
+  auto world = test::one_core(options);
   core& on = world->on();
   echo_server server(on);
   scope tasks(on);

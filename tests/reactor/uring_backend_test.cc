@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -245,6 +246,81 @@ TEST_CASE(
   CHECK(read(ends[1], got.data(), got.size()) == 6000);
   close(ends[0]);
   close(ends[1]);
+}
+
+/// A pair of connected sockets with an op at its near end.
+template <class Op>
+struct pair_with {
+  Op o;
+  int ends[2];
+  template <class... Args>
+  explicit pair_with(Args... args) : o(args...) {
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    o.handle = ends[0];
+  }
+  ~pair_with() {
+    close(ends[0]);
+    close(ends[1]);
+  }
+};
+
+int64_t written_within(core& on, const std::string& path) {
+  counted_op opening(op_kind::open);
+  opening.path = path.c_str();
+  opening.flags = open_write | open_create;
+  on.submit(opening);
+  turns_until(on, [&] { return opening.runs == 1; });
+  counted_op writing(op_kind::write);
+  writing.handle = static_cast<int>(opening.result);
+  const iovec piece{const_cast<char*>("abc"), 3};
+  writing.iov = &piece;
+  writing.iov_count = 1;
+  on.submit(writing);
+  turns_until(on, [&] { return writing.runs == 1; });
+  close(static_cast<int>(opening.result));
+  return writing.result;
+}
+
+TEST_CASE("uring: receives and sends that last take no room from files, however many there are") {
+  const test::temporary_directory directory;
+  const uring_options options = test::small_ring();
+  const unsigned most = connections_max(options);
+  auto world = test::one_core(options);
+  core& on = world->on();
+  std::vector<std::unique_ptr<pair_with<counted_receive>>> receives;
+  for (unsigned i = 0; i < options.completions + 50; ++i) {
+    receives.push_back(std::make_unique<pair_with<counted_receive>>());
+    on.submit(receives.back()->o);
+  }
+  for (int i = 0; i < 100; ++i) on.turn(base::duration{});
+  const auto armed = [&] {
+    return static_cast<unsigned>(
+        std::count_if(receives.begin(), receives.end(), [](const auto& r) { return r->o.armed; }));
+  };
+  CHECK(armed() == most);
+  CHECK(written_within(on, directory.of("beside receives")) == 3);
+  const std::vector<char> bytes(size_t{1} << 20, 's');
+  const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+  std::vector<std::unique_ptr<pair_with<counted_op>>> sends;
+  for (unsigned i = 0; i < most + 20; ++i) {
+    sends.push_back(std::make_unique<pair_with<counted_op>>(op_kind::send));
+    sends.back()->o.iov = &piece;
+    sends.back()->o.iov_count = 1;
+    on.submit(sends.back()->o);
+  }
+  for (unsigned i = 0; i < most + 50; ++i) on.turn(base::duration{});
+  CHECK(written_within(on, directory.of("beside sends")) == 3);
+  // Where one ends, the next begins.
+  on.cancel(receives[0]->o);
+  turns_until(on, [&] { return receives[0]->o.runs == 1 && armed() == most; });
+  for (auto& r : receives) on.cancel(r->o);
+  for (auto& s : sends) ::shutdown(s->ends[0], SHUT_RDWR);
+  turns_until(on, [&] {
+    return std::none_of(receives.begin(), receives.end(), [](auto& r) { return r->o.in_flight; }) &&
+           std::none_of(sends.begin(), sends.end(), [](auto& s) { return s->o.in_flight; });
+  });
+  on.turn(base::duration{});
+  CHECK(world->effects().in_kernel() == 0);
 }
 
 TEST_CASE("uring: a steady exchange needs about two calls of the kernel a round") {

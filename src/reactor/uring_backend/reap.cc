@@ -111,6 +111,7 @@ void uring_backend::again(op& o) {
 
 void uring_backend::complete_send(op& o, int result, ready_list& ready) {
   --in_kernel_;
+  --sends_in_kernel_;
   if (result > 0) {
     o.position += static_cast<unsigned>(result);
     counters_.bytes_sent += static_cast<unsigned>(result);
@@ -141,6 +142,7 @@ void uring_backend::complete_receive(receive_op& o, int result, uint32_t flags, 
   }
   if ((flags & IORING_CQE_F_MORE) == 0) {
     --in_kernel_;
+    --receives_in_kernel_;
     o.armed = false;
     o.in_flight = false;
     if (result == -ENOBUFS) ++counters_.receives_starved;

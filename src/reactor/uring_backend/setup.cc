@@ -4,9 +4,24 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "reactor/uring_backend/required.hh"
 #include "reactor/uring_backend/uring_backend.hh"
 
 namespace millrace::reactor {
+
+namespace {
+
+/// Entries of the completion queue that are kept for what takes completions beside the ops: the
+/// bell, failed cancels and wakes.
+unsigned kept_beside(unsigned completions) { return std::min(64u, completions / 4); }
+
+}  // namespace
+
+unsigned connections_max(const uring_options& options) noexcept {
+  constexpr unsigned short_ones = 2048;
+  const unsigned usable = options.completions - kept_beside(options.completions);
+  return (usable - std::min(short_ones, usable / 4)) / 2;
+}
 
 base::result<std::unique_ptr<uring_backend>> uring_backend::make(uring_options options,
                                                                  memory& from,
@@ -27,9 +42,7 @@ uring_backend::uring_backend(uring_options options, mail_exchange& exchange)
 
 base::result<void> uring_backend::set_up(memory& from) {
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
-                 IORING_SETUP_CLAMP;
+  params.flags = uring::setup_flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
   params.cq_entries = options_.completions;
   if (const int answer = io_uring_queue_init_params(options_.submissions, &ring_, &params);
       answer < 0) {
@@ -37,19 +50,19 @@ base::result<void> uring_backend::set_up(memory& from) {
     return base::fail(memory_short ? base::errc::no_memory : base::errc::unsupported, -answer);
   }
   ring_made_ = true;
-  constexpr unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_EXT_ARG |
-                              IORING_FEAT_CQE_SKIP | IORING_FEAT_FAST_POLL;
-  if ((ring_.features & needed) != needed) return base::fail(base::errc::unsupported, ENOSYS);
+  if (uring::missing(ring_) != nullptr) return base::fail(base::errc::unsupported, ENOSYS);
   (void)io_uring_register_ring_fd(&ring_);  // saves a lookup per call; works without
-  // Room for what takes completions beside the ops: the bell, failed cancels and wakes.
-  in_kernel_max_ = params.cq_entries - std::min(64u, params.cq_entries / 4);
+  in_kernel_max_ = params.cq_entries - kept_beside(params.cq_entries);
+  connections_max_ = connections_max(options_);
   headers_ = std::make_unique<msghdr[]>(params.sq_entries);
 
   if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_); probe != nullptr) {
     has_ftruncate_ = io_uring_opcode_supported(probe, uring::op_ftruncate) != 0;
     io_uring_free_probe(probe);
   }
-  unsigned workers[2] = {options_.workers_max, options_.workers_max};
+  // The kernel counts apart the workers for files and those for all else (splices, mostly); 0 would
+  // leave its own number.
+  unsigned workers[2] = {std::max(1u, options_.workers_max - 1), 1};
   (void)io_uring_register_iowq_max_workers(&ring_, workers);
   if (options_.worker_cpus) {
     (void)io_uring_register_iowq_aff(&ring_, sizeof(cpu_set_t), &*options_.worker_cpus);

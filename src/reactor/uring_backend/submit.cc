@@ -76,8 +76,9 @@ void uring_backend::submit(op& o) {
     case op_kind::receive: {
       auto& receive = static_cast<receive_op&>(o);
       receive.armed = false;  // until the kernel has it
-      // Behind those that starved before it: each gets its turn.
-      if (buffers_->available() == 0 || !starved_.empty()) {
+      // Behind those that starved before it, and all that waits: each gets its turn.
+      if (buffers_->available() == 0 || !has_room_for_receive() || !starved_.empty() ||
+          !waiting_.empty() || io_uring_sq_space_left(&ring_) == 0) {
         starved_.push_back(o);
         return;
       }
@@ -177,11 +178,12 @@ void uring_backend::start(op& o) {
 void uring_backend::fill() {
   while (!waiting_.empty() && has_room()) prepare(static_cast<op&>(waiting_.pop_front()));
   // No more than there are buffers: the others would only be turned away.
-  for (unsigned left = buffers_->available(); left > 0 && !starved_.empty() && has_room(); --left) {
+  for (unsigned left = buffers_->available();
+       left > 0 && !starved_.empty() && has_room_for_receive(); --left) {
     prepare(static_cast<op&>(starved_.pop_front()));
   }
   uint64_t bytes = 0;
-  while (!sends_.empty() && has_room()) {
+  while (!sends_.empty() && has_room_for_send()) {
     op& next = static_cast<op&>(sends_.front());
     const uint64_t size = next.length - next.position;
     if (bytes > 0 && bytes + size > options_.send_bytes_per_turn) break;
@@ -299,6 +301,7 @@ void uring_backend::prepare_send(op& o) {
   io_uring_prep_sendmsg(&sqe, o.handle, &header, MSG_WAITALL | MSG_NOSIGNAL);
   sqe.user_data = reinterpret_cast<uintptr_t>(&o);
   ++in_kernel_;
+  ++sends_in_kernel_;
 }
 
 void uring_backend::prepare_receive(receive_op& o) {
@@ -309,6 +312,7 @@ void uring_backend::prepare_receive(receive_op& o) {
   sqe.user_data = reinterpret_cast<uintptr_t>(static_cast<op*>(&o));
   o.armed = true;
   ++in_kernel_;
+  ++receives_in_kernel_;
 }
 
 void uring_backend::prepare_accept(accept_op& o) {

@@ -35,16 +35,20 @@ struct uring_options {
   base::core_id id{0};
   unsigned submissions = 1024;  ///< entries of the submission queue
   unsigned completions =
-      16384;  ///< entries of the completion queue; operations in flight never exceed it
+      32768;  ///< entries of the completion queue; operations in flight never exceed it
   unsigned receive_buffers = 256;  ///< a power of two
   size_t receive_buffer_bytes = 65536;
   size_t send_bytes_per_turn =
       1 << 20;  ///< sends run inside the submit: the rest goes first in the next turn
   base::duration spin_max = base::microseconds(200);
   unsigned workers_max =
-      4;  ///< kernel workers for calls that must wait (fsync, unlink, fallocate, ...)
+      4;  ///< kernel workers for calls that must wait (fsync, unlink, fallocate, ...); at least 2
   std::optional<cpu_set_t> worker_cpus;  ///< where they run; without, where this thread may
 };
+
+/// How many connections one ring serves: each has its armed receive and its send in the kernel, and
+/// files and all else keep room beside them.
+unsigned connections_max(const uring_options& options) noexcept;
 
 /// What the ring did, counted.
 struct uring_counters {
@@ -75,6 +79,7 @@ class uring_backend final : public backend {
   void submit(op& o) override;
   void cancel(op& o) override;
   void poll(ready_list& ready, base::instant until) override;
+  base::duration poll_worked() const noexcept override { return poll_worked_; }
   base::instant clock() override;
   base::unix_ms wall_clock() override;
   uint64_t entropy() override;
@@ -111,6 +116,12 @@ class uring_backend final : public backend {
   // submit.cc
   io_uring_sqe& entry();
   bool has_room() const noexcept { return in_kernel_ < in_kernel_max_; }
+  bool has_room_for_receive() const noexcept {
+    return receives_in_kernel_ < connections_max_ && has_room();
+  }
+  bool has_room_for_send() const noexcept {
+    return sends_in_kernel_ < connections_max_ && has_room();
+  }
   void start(op& o);
   void prepare(op& o);
   void prepare_file(op& o, io_uring_sqe& sqe);
@@ -160,10 +171,14 @@ class uring_backend final : public backend {
   std::unique_ptr<uring::receive_buffers> buffers_;
   unsigned in_kernel_ = 0;
   unsigned in_kernel_max_ = 0;
+  // Of these the ones that last for as long as a peer likes: they may never take the room of files.
+  unsigned receives_in_kernel_ = 0;
+  unsigned sends_in_kernel_ = 0;
+  unsigned connections_max_ = 0;
 
   ready_list waiting_;  // in flight for their owners, not yet in the kernel
   ready_list sends_;    // the same for sends, which have a budget of bytes per turn
-  ready_list starved_;  // receives, when no buffer was left
+  ready_list starved_;  // receives, when no buffer was left, or no room
   ready_list done_;     // answered without the kernel
 
   // What the kernel reads only while it takes the submissions of one turn.
@@ -183,6 +198,7 @@ class uring_backend final : public backend {
   std::vector<bool> mailed_flags_;
   std::vector<base::core_id> held_back_;  // cores whose rings were full: the exchange holds mail for them
   spin_length spin_;
+  base::duration poll_worked_{};
   bool worked_ = false;  // a completion or mail came since the last sleep
   std::vector<int> locks_;
   uring_counters counters_;

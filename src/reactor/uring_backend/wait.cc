@@ -25,12 +25,15 @@ void relax() {
 
 void uring_backend::poll(ready_list& ready, base::instant until) {
   flush_held_mail();
+  const base::instant begin = clock();
   announce_mail();
   if (!held_.empty()) deliver_held(ready);
   fill();
   enter();
   look(ready);
-  if (!ready.empty() || more_to_start() || until <= clock()) return;
+  const base::instant end = clock();
+  poll_worked_ = end - begin;
+  if (!ready.empty() || more_to_start() || until <= end) return;
   if (worked_ && spin(ready, until)) return;
   worked_ = false;
   sleep(ready, until);
@@ -102,8 +105,9 @@ void uring_backend::look(ready_list& ready) {
 bool uring_backend::more_to_start() const noexcept {
   // A receiver that makes room in its ring does not say so.
   if (io_uring_sq_ready(&ring_) != 0 || !held_back_.empty()) return true;
-  if (!has_room()) return false;
-  return !waiting_.empty() || !sends_.empty() || (!starved_.empty() && buffers_->available() > 0);
+  if (!waiting_.empty() && has_room()) return true;
+  if (!sends_.empty() && has_room_for_send()) return true;
+  return !starved_.empty() && buffers_->available() > 0 && has_room_for_receive();
 }
 
 /// Looks for work without sleeping. True where there was some, or `until` has come.
