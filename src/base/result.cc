@@ -92,6 +92,9 @@ failure fail_errno(int positive_errno) noexcept {
     case ENOSPC:
     case EDQUOT:
       return fail(errc::no_space, positive_errno);
+    case EMFILE:
+    case ENFILE:
+      return fail(errc::busy, positive_errno);
     case ENOENT:
       return fail(errc::not_found, positive_errno);
     case EEXIST:

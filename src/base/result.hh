@@ -18,7 +18,7 @@ enum class errc : uint16_t {
   io = 1,          ///< the device or the kernel refused; detail = errno
   no_space,        ///< the file system is full
   no_memory,       ///< the budget of this core has nothing left to lend
-  busy,            ///< a bounded queue or log is full: wait and try again
+  busy,            ///< a bounded queue, log or table (of open files, too) is full: wait and try again
   closed,          ///< the object is closing or closed
   canceled,        ///< somebody asked for the end of this operation
   timed_out,       ///< a deadline passed
