@@ -129,6 +129,7 @@ void memory::release(uint32_t page) noexcept {
   unsigned order = pages_[page].order;
   ASSERT(!pages_[page].free && used_ >= page_bytes << order);
   used_ -= page_bytes << order;
+  if (pages_[page].pinned) pinned_ -= page_bytes << order;
   forbid(base_ + position(page), page_bytes << order);
   while (order < order_max) {
     const uint32_t buddy = page ^ (uint32_t{1} << order);
@@ -139,6 +140,13 @@ void memory::release(uint32_t page) noexcept {
     ++order;
   }
   link(page, order);
+}
+
+void memory::pin(uint32_t page) noexcept {
+  page_state& state = pages_[page];
+  if (state.pinned) return;
+  state.pinned = true;
+  pinned_ += page_bytes << state.order;
 }
 
 bool memory::touch(size_t bytes) noexcept {
@@ -194,6 +202,11 @@ chunk::~chunk() {
 
 uint8_t* chunk::data() const noexcept {
   return owner_ != nullptr ? owner_->base_ + owner_->position(page_) : nullptr;
+}
+
+void chunk::leave() noexcept {
+  if (uses() > 1) owner_->pin(page_);
+  *this = {};
 }
 
 uint32_t chunk::uses() const noexcept { return owner_ != nullptr ? owner_->pages_[page_].uses : 0; }

@@ -32,6 +32,9 @@ class chunk {
   base::mutable_bytes bytes() const noexcept { return {data(), size()}; }
   /// How many references there are; 1 means that only this one.
   uint32_t uses() const noexcept;
+  /// Lets go of this reference. Where others are left, the block is pinned by them: it counts in memory::pinned() until
+  /// the last of them is gone.
+  void leave() noexcept;
 
  private:
   friend class memory;
@@ -61,6 +64,7 @@ class memory {
   size_t capacity() const noexcept { return capacity_; }
   size_t used() const noexcept { return used_; }       ///< bytes in lent blocks
   size_t touched() const noexcept { return touched_; } ///< bytes that the kernel has backed
+  size_t pinned() const noexcept { return pinned_; }   ///< bytes in blocks whose owner left them to who still holds them
   /// Touches up to `bytes` more, front to back: for start-up and idle turns. False when all is touched.
   bool touch(size_t bytes) noexcept;
   /// Calls off the destructor's check and forgets all blocks: the world's crash.
@@ -77,6 +81,7 @@ class memory {
     uint32_t previous;  // of a free block
     uint8_t order;
     bool free;
+    bool pinned = false;
   };
   static constexpr uint32_t no_page = UINT32_MAX;
 
@@ -87,6 +92,7 @@ class memory {
   size_t used_ = 0;
   size_t touched_ = 0;  // from the front
   uint32_t first_page_ = 0;
+  size_t pinned_ = 0;
   bool abandoned_ = false;
   std::unique_ptr<page_state[], void (*)(void*)> pages_{nullptr, nullptr};
   uint32_t free_[order_max + 1];  // first of each list
@@ -97,6 +103,7 @@ class memory {
     return size_t{page - first_page_} * page_bytes;
   }
   void release(uint32_t page) noexcept;
+  void pin(uint32_t page) noexcept;
   void touch_to(size_t end) noexcept;
   void link(uint32_t page, unsigned order) noexcept;
   void unlink(uint32_t page) noexcept;
