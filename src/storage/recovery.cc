@@ -47,12 +47,12 @@ void list_superseded(const std::string& data_dir, const survey& found, recovered
 
 }  // namespace
 
-task<result<recovered>> recover(reactor::core& on, std::string data_dir) {
+task<result<recovered>> recover(reactor::core& on, std::string data_dir, size_t memory_max) {
   std::string argument = data_dir;
   result<survey> surveyed = co_await take_survey(on, std::move(argument));
   if (!surveyed) co_return surveyed.failure();
   survey& found = *surveyed;
-  redo again(on, data_dir, found);
+  redo again(on, data_dir, found, memory_max);
   for (checkpoint& c : found.to_redo) {
     const result<void> done = co_await again.run(std::move(c));
     if (!done) co_return done.failure();

@@ -30,8 +30,9 @@ struct recovered {
 
 /// Reads every checkpoint and commit log under `data_dir` and redoes into segments what only commit logs hold; then writes
 /// one checkpoint of its own for all logs, commit/recovered, which stands until every core has a new one. Errors, logged with
-/// the path: corrupt, foreign, no_space, no_memory, io. Safe to be interrupted and run again.
-reactor::task<base::result<recovered>> recover(reactor::core& on, std::string data_dir);
+/// the path: corrupt, foreign, no_space, no_memory, io. Safe to be interrupted and run again. `memory_max`: bytes redone that
+/// wait in memory for their files, at most a quarter of the core's memory.
+reactor::task<base::result<recovered>> recover(reactor::core& on, std::string data_dir, size_t memory_max = 64u << 20);
 
 /// Removes what the new checkpoints supersede: files of cores that are no more, and commit/recovered. Call after every
 /// log_manager::start() returned and before a log is deleted. Errors: io; corrupt where a checkpoint cannot be read.

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/crc32c.hh"
-#include "base/limits.hh"
 #include "reactor/scope.hh"
 #include "storage/layout.hh"
 
@@ -17,7 +16,6 @@ using reactor::task;
 
 namespace {
 
-constexpr size_t memory_bytes_max = 64 * base::mib;
 /// Logs written at a time: each write waits for the device.
 constexpr unsigned workers = 32;
 
@@ -29,8 +27,8 @@ struct abandoned_with_frame {
 
 }  // namespace
 
-redo::redo(reactor::core& on, std::string data_dir, survey& found)
-    : core_(on), data_dir_(std::move(data_dir)), memory_max_(std::min(memory_bytes_max, on.memory().capacity() / 4)) {
+redo::redo(reactor::core& on, std::string data_dir, survey& found, size_t memory_max)
+    : core_(on), data_dir_(std::move(data_dir)), memory_max_(std::min(memory_max, on.memory().capacity() / 4)) {
   for (auto& [id, log] : found.logs) {
     std::string directory = layout::log_directory(data_dir_, log.state.directory);
     logs_[id] = std::make_unique<redo_log>(on, std::move(directory), std::move(log));
@@ -125,8 +123,8 @@ task<result<void>> redo::apply(commit_reader& chain) {
     if (!applied) co_return applied;
     held_ += log.held() - held_before;
     if (held_ <= memory_max_) continue;
-    const result<void> flushed = co_await each(step::flush);
-    if (!flushed) co_return flushed;
+    const result<void> spilt = co_await each(step::spill);
+    if (!spilt) co_return spilt;
     held_ = 0;
   }
   co_return result<void>();
@@ -151,9 +149,9 @@ task<void> redo::work(step what) {
   while (todo_ != logs_.end() && outcome_) {
     redo_log& log = *(todo_++)->second;
     result<void> done;
-    if (what == step::flush) {
-      result<void> flushed = co_await log.flush();
-      done = flushed;
+    if (what == step::spill) {
+      result<void> spilt = co_await log.spill();
+      done = spilt;
     } else {
       result<void> finished = co_await log.finish();
       done = finished;

@@ -19,7 +19,8 @@ namespace millrace::storage {
 
 class redo {
  public:
-  redo(reactor::core& on, std::string data_dir, survey& found);
+  /// Of all logs together at most about `memory_max` bytes wait in memory for their files.
+  redo(reactor::core& on, std::string data_dir, survey& found, size_t memory_max);
 
   /// Redoes one core's commit log from the checkpoint on to the end of its chain. Errors, logged: corrupt, foreign, no_space,
   /// no_memory, io.
@@ -34,7 +35,7 @@ class redo {
 
  private:
   enum class verdict : uint8_t { not_ours, good, bad };
-  enum class step : uint8_t { flush, finish };
+  enum class step : uint8_t { spill, finish };
 
   reactor::task<base::result<void>> follow(commit_reader& chain, uint32_t core);
   /// Checks the bytes of each entry of the current record.
@@ -48,7 +49,7 @@ class redo {
   reactor::core& core_;
   const std::string data_dir_;
   std::map<log_id, std::unique_ptr<redo_log>> logs_;
-  size_t memory_max_;                     ///< of all logs together
+  const size_t memory_max_;
   size_t held_ = 0;
   uint64_t records_ = 0;
   uint64_t cut_groups_ = 0;

@@ -41,7 +41,10 @@ class redo_log {
   /// Makes the entry part of the log. `damaged`: its bytes are not what was acknowledged; its offsets become damage, and
   /// the log goes on behind them. Errors: corrupt (it does not continue the log), no_memory, no_space, io.
   reactor::task<base::result<void>> apply(record_entry e, base::bytes inline_bytes, bool damaged);
-  /// Writes what is in memory to the file, the last block padded with zeros, and gives the memory back.
+  /// Writes what is in memory to the file and gives the memory back, in the middle of a redo: what the file holds behind it
+  /// in the last block stays, for it may be what a later entry says was written directly.
+  reactor::task<base::result<void>> spill();
+  /// The same where nothing of the segment comes any more: the last block is padded with zeros.
   reactor::task<base::result<void>> flush();
   /// The same at the end of recovery: after it the directory holds the log up to its end and nothing else.
   reactor::task<base::result<void>> finish();

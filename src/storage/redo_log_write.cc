@@ -133,6 +133,15 @@ task<result<void>> redo_log::write_blocks(bool with_tail) {
   co_return closed;
 }
 
+task<result<void>> redo_log::spill() {
+  if (loaded_) {
+    const result<void> completed = co_await complete_last_block();
+    if (!completed) co_return completed;
+  }
+  const result<void> flushed = co_await flush();
+  co_return flushed;
+}
+
 task<result<void>> redo_log::flush() {
   if (loaded_) {
     const result<void> written = co_await write_blocks(true);

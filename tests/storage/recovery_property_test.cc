@@ -166,6 +166,18 @@ TEST_CASE("recovery: yields whole groups, all acknowledged ones among them") {
   }
 }
 
+TEST_CASE("recovery: with hardly any memory it finds the same") {
+  for (uint64_t seed = 1; seed <= 400; ++seed) {
+    CAPTURE(seed);
+    history h(seed);
+    sim::world w(seed);
+    sim::node& n = w.add_node();
+    h.writer.put(n.disk());
+    const auto found = w.run(n, 0, recover(n.core(), data_dir, seed % 3 * 8192));
+    check_recovered(h, n, found);
+  }
+}
+
 TEST_CASE("recovery: cut short anywhere and run again it finds the same") {
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     CAPTURE(seed);
@@ -182,7 +194,7 @@ TEST_CASE("recovery: cut short anywhere and run again it finds the same") {
     base::prng random(seed);
     base::result<recovered> found = base::fail(base::errc::canceled);
     for (unsigned crashes = 0; !found; ++crashes) {
-      auto running = w.start(n, 0, recover(n.core(), data_dir));
+      auto running = w.start(n, 0, recover(n.core(), data_dir, seed % 2 == 0 ? 0 : 64u << 20));
       // After some cuts it is left alone.
       const uint64_t turns = crashes < 6 ? random.below(undisturbed.turns() + 1) : UINT64_MAX;
       const base::instant horizon = w.now() + base::seconds(100);
