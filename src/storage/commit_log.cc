@@ -33,7 +33,7 @@ struct commit_log::group final : reactor::op, segment_write_owner {
 
 namespace {
 constexpr size_t buffer_bytes_min = 64 << 10;
-constexpr size_t buffer_bytes_kept = 256 << 10;
+constexpr size_t buffer_bytes_kept = 256 << 10;  ///< unless the smallest is larger
 /// How much one log may put inline into one group when its segment's file is not ready for a direct write.
 constexpr uint64_t inline_bytes_burst = 1u << 20;
 }  // namespace
@@ -43,7 +43,10 @@ commit_log::commit_log(reactor::core& on, log_manager& manager, segment_writer& 
       manager_(manager),
       writer_(writer),
       options_(options),
-      inline_bytes_max_(static_cast<uint32_t>(std::min<uint64_t>(options.inline_bytes_max, options.file_bytes / 16))) {
+      inline_bytes_max_(static_cast<uint32_t>(std::min<uint64_t>(options.inline_bytes_max, options.file_bytes / 16))),
+      buffer_bytes_least_(std::max<uint64_t>(
+          buffer_bytes_min, std::bit_ceil(record_size(1, inline_bytes_max_ + 2 * block_bytes)))) {
+  ASSERT(options_.groups_in_flight <= groups_in_flight_max);
   for (unsigned i = 0; i < options_.groups_in_flight; ++i) groups_.push_back(std::make_unique<group>(*this));
 }
 
@@ -51,7 +54,7 @@ commit_log::~commit_log() { ASSERT(in_flight_ == 0); }
 
 bool commit_log::lend_buffers() {
   for (auto& g : groups_) {
-    g->buffer = core_.memory().allocate(buffer_bytes_min);
+    g->buffer = core_.memory().allocate(buffer_bytes_least_);
     if (!g->buffer) return false;
   }
   return true;
@@ -104,12 +107,12 @@ bool commit_log::start_group() {
 
   uint64_t wanted = record_size(waiting_count_, backlog_ + waiting_count_ * block_bytes);
   wanted = std::bit_ceil(std::min(wanted, largest));
-  if (g.buffer.size() < wanted) {
-    reactor::chunk larger = core_.memory().allocate(wanted);
+  for (uint64_t size = wanted; size > g.buffer.size(); size /= 2) {
+    reactor::chunk larger = core_.memory().allocate(size);
     if (larger) g.buffer = std::move(larger);
   }
   const uint64_t room = std::min({largest, free, uint64_t{g.buffer.size()}});
-  if (room < std::min<uint64_t>(buffer_bytes_min, largest)) {
+  if (room < std::min(buffer_bytes_least_, largest)) {
     manager_.commit_space_wanted();
     return false;
   }
@@ -298,9 +301,9 @@ void commit_log::finish(group& g) {
     manager_.became_durable(l);
   }
   g.parts.clear();
-  if (g.buffer.size() > buffer_bytes_kept) {
+  if (g.buffer.size() > std::max<uint64_t>(buffer_bytes_kept, buffer_bytes_least_)) {
     g.buffer = {};
-    g.buffer = core_.memory().allocate(buffer_bytes_min);
+    g.buffer = core_.memory().allocate(buffer_bytes_least_);
   }
 }
 

@@ -109,6 +109,8 @@ class commit_log final : public reactor::turn_end_hook {
   segment_writer& writer_;
   const commit_log_options options_;
   const uint32_t inline_bytes_max_;  ///< as wished, but small against a group: what is not written directly must fit
+  /// Of the buffer that each group always has: what one log may put into a record at once fits.
+  const uint64_t buffer_bytes_least_;
   reactor::file file_;
   std::string path_;
   uint64_t ring_bytes_ = 0;

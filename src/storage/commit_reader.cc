@@ -14,8 +14,9 @@ using reactor::task;
 
 namespace {
 
-/// How far behind the end of a chain later records are looked for. Those in flight together lie closer than this.
-constexpr uint64_t look_ahead_bytes = 4 * record_bytes_max;
+/// How far behind the end of a chain later records are looked for. A record that calls another durable was built when that
+/// one had ended: those in flight beside it lie between them, and what is left free where the ring ends.
+constexpr uint64_t look_ahead_bytes = (groups_in_flight_max + 2) * record_bytes_max;
 
 }  // namespace
 

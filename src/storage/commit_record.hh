@@ -19,6 +19,7 @@ namespace millrace::storage {
 inline constexpr uint64_t record_magic = 0x31304c4f43524d2eu;
 inline constexpr uint32_t record_header_bytes = 96;
 inline constexpr uint32_t record_entry_bytes = 80;
+inline constexpr unsigned groups_in_flight_max = 16;  ///< records written at a time
 inline constexpr uint64_t record_bytes_max = 4u << 20;  ///< header, entries and inline bytes together
 
 struct record_header {

@@ -138,10 +138,8 @@ reactor::task<void> destager::pass_worker(pass_state* state) {
       ++state->destaged;
       continue;
     }
-    const base::errc code = result.error().code;
-    // These pass: the log stays dirty, and the next pass tries again.
-    const bool later = code == base::errc::no_space || code == base::errc::no_memory;
-    if (!later && !l->removed_) manager_.take_offline(*l, "destaging failed");
+    // Some errors pass: the log stays dirty, and the next pass tries again.
+    if (!passes(result.error().code) && !l->removed_) manager_.take_offline(*l, "destaging failed");
   }
   --state->running;
   state->done.wake_all();

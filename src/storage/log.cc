@@ -1,5 +1,7 @@
 #include "storage/log.hh"
 
+#include <algorithm>
+
 #include "record/batch_header.hh"
 #include "storage/log_manager.hh"
 
@@ -21,7 +23,7 @@ log::log(log_manager& manager, log_state state, const log_config& config)
       log_start_(state.log_start),
       epochs_(std::move(state.epochs)),
       damage_(std::move(state.damage)),
-      tail_open_(state.end.position % block_bytes == 0) {}
+      tail_open_(state.end.position == 0) {}
 
 log::~log() { ASSERT(groups_ == 0 && writes_ == 0); }
 
@@ -88,7 +90,7 @@ bool log::must_roll(const record::batch_view& batch) const {
   if (s.size == 0) return false;
   if (s.size + batch.size() > config_.segment_bytes) return true;
   if (end_.next + batch.last_offset_delta() - s.base() > INT32_MAX) return true;
-  if (s.offsets.full(config_.segment_index_bytes)) return true;
+  if (s.indexes_full()) return true;
   // Kafka: from the first batch's timestamp where it has one, else from the segment's creation.
   const base::unix_ms begin = s.first_timestamp >= 0 ? s.first_timestamp : s.created_at;
   const base::unix_ms now = s.first_timestamp >= 0 ? batch.max_timestamp() : manager_.on().wall_clock();
@@ -101,6 +103,14 @@ void log::roll() {
   end_.segment = end_.next;
   end_.position = 0;
   manager_.rolled(*this);
+}
+
+void log::step_over_front() {
+  const segment& front = *segments_[0];
+  const base::offset next = segments_[1]->base();
+  for (log_point* p : {&staged_, &durable_, &acknowledged_, &checkpointed_}) {
+    if (p->segment == front.base() && p->next == next) *p = {next, 0, next};
+  }
 }
 
 void log::note_epoch(base::leader_epoch epoch, base::offset first) {
@@ -120,6 +130,12 @@ segment* log::segment_of(base::offset wanted) const {
     }
   }
   return segments_[low].get();
+}
+
+segment* log::segment_from(base::offset base) const {
+  const auto found = std::lower_bound(segments_.begin(), segments_.end(), base,
+                                      [](const std::unique_ptr<segment>& s, base::offset b) { return s->base() < b; });
+  return found == segments_.end() ? nullptr : found->get();
 }
 
 segment* log::find_segment(base::offset base) const {

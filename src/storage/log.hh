@@ -110,8 +110,12 @@ class log : public base::list_hook<waiting_tag> {
   segment* find_segment(base::offset base) const;
   /// The segment that holds `wanted`: the last whose base is not above it.
   segment* segment_of(base::offset wanted) const;
+  /// The first segment whose base is not below `base`; null where there is none.
+  segment* segment_from(base::offset base) const;
   bool must_roll(const record::batch_view& batch) const;
   void roll();
+  /// The first segment goes: points at its end become the begin of the second one, which is the same place.
+  void step_over_front();
   void note_epoch(base::leader_epoch epoch, base::offset first);
   void copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc);
   /// Where in memory the plan's bytes are; nullopt where some are not.
@@ -160,7 +164,8 @@ class log : public base::list_hook<waiting_tag> {
   bool rescuing_ = false;
   base::instant rescue_at_{};  ///< not before
   bool no_space_ = false;
-  bool tail_open_ = true;     ///< the tail block is in memory (or the end is at a block's start)
+  /// The tail block is in memory (or the end is at a block's start), and what segment.ms counts from is known.
+  bool tail_open_ = true;
   bool tail_opening_ = false;
   bool preparing_ = false;    ///< a task makes room in a segment's file: that segment is not closed meanwhile
   bool touched_ = false;      ///< appended to since start or park: indexes and size on disk are behind

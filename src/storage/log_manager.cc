@@ -233,15 +233,17 @@ std::unique_ptr<segment> log_manager::new_segment(log& l, base::offset base) {
 bool log_manager::admits(uint64_t bytes) {
   if (commits_.backlog() == 0 || commits_.backlog() + bytes <= backlog_max_) return true;
   ++counters_.busy;
-  room_wanted_ = true;
+  want_room();
   return false;
 }
 
 void log_manager::appended(log& l, uint64_t bytes) {
   commits_.enqueue(l, bytes);
   segment& s = l.active();
-  // The file is made when there is enough for it, and grows when three quarters are used.
-  if (s.size >= options_.commits.inline_bytes_max / 2 && s.size + s.allocated / 4 >= s.allocated) prepare(l, s);
+  // The file is made when there is enough for it, and grows when three quarters are used, up to what a segment may have.
+  const bool full_size = s.allocated >= block_ceil(std::max(l.config_.segment_bytes, s.size));
+  if (s.size < options_.commits.inline_bytes_max / 2 || s.size + s.allocated / 4 < s.allocated || full_size) return;
+  prepare(l, s);
 }
 
 void log_manager::rolled(log&) { ++counters_.rolls; }
@@ -257,13 +259,13 @@ void log_manager::make_room(uint64_t bytes) {
     segment* s = l->find_segment(piece.segment);
     const bool in_file = s == nullptr || s->state == segment_state::closed || piece.limit() <= s->written;
     if (!in_file && !l->idle()) continue;
-    if (piece.memory.uses() > 1) continue;
-    freed += piece.memory.size();
+    if (piece.memory.uses() == 1) freed += piece.memory.size();
     l->tail_.drop_front();
     if (l->tail_.empty() && l->end_.position % block_bytes != 0) l->tail_open_ = false;
   }
   if (freed < bytes) {
-    room_wanted_ = true;
+    all_dropped_ = true;
+    want_room();
     destager_.wake();
   }
 }
@@ -276,7 +278,7 @@ void log_manager::memory_freed() {
 
 void log_manager::groups_completed() {
   destager_.groups_completed();
-  if (tails_.bytes > tail_bytes_max_) make_room(tails_.bytes - tail_bytes_max_);
+  if (tails_.bytes > tail_bytes_max_ && !all_dropped_) make_room(tails_.bytes - tail_bytes_max_);
   memory_freed();
 }
 

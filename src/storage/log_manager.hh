@@ -35,6 +35,7 @@ struct storage_counters {
   uint64_t checkpoints = 0;
   uint64_t rolls = 0;
   uint64_t busy = 0;          ///< appends that were told to wait
+  uint64_t pinned_bytes = 0;  ///< of tails that left and that reads still hold: the memory of slow readers, right now
 };
 
 /// A log to make.
@@ -72,7 +73,8 @@ class log_manager {
   /// a crash between the catalog's write and this) is used when it is empty. Errors: exists, no_space, io.
   reactor::task<base::result<void>> create(std::vector<new_log> logs);
   /// Ends logs: no append or new read from here on; their directories are renamed out of the way (durable when it returns)
-  /// and removed in the background. One that fails may be tried again. Errors: no_space, io.
+  /// and removed in the background. One that fails is tried again each second, whether or not somebody asks. Errors: no_space,
+  /// io: of the first that failed; the others are gone.
   reactor::task<base::result<void>> remove(std::vector<log_id> ids);
   log* find(const log_id& id) noexcept;
 
@@ -85,7 +87,11 @@ class log_manager {
 
   /// Woken when an append that was told to wait may succeed.
   reactor::wait_list& room() noexcept { return room_; }
-  const storage_counters& counters() const noexcept { return counters_; }
+  storage_counters counters() const noexcept {
+    storage_counters all = counters_;
+    all.pinned_bytes = core_.memory().pinned();
+    return all;
+  }
   reactor::core& on() noexcept { return core_; }
 
   // ---- for the classes of this room
@@ -102,10 +108,11 @@ class log_manager {
   bool admits(uint64_t bytes);
   void appended(log& l, uint64_t bytes);
   void rolled(log& l);
-  /// Drops the oldest pieces that are in segments, at least `bytes` of them where there are so many.
+  /// Drops the oldest pieces that are in segments, until `bytes` of them are free, where there are so many. What reads hold
+  /// leaves the tails too: one that is slow keeps its own bytes, and not all that its log appends behind them.
   void make_room(uint64_t bytes);
   /// An append was told to wait: whatever may help wakes room().
-  void want_room() noexcept { room_wanted_ = true; }
+  void want_room();
   void memory_freed();
   /// Reads a log's tail block back into memory, in the background.
   void open_tail(log& l);
@@ -115,7 +122,10 @@ class log_manager {
   void commit_space_wanted() { destager_.wake(); }
   void became_durable(log& l) { destager_.became_durable(l); }
   void groups_completed();
-  void segment_write_ended() { destager_.write_ended(); }
+  void segment_write_ended() {
+    all_dropped_ = false;
+    destager_.write_ended();
+  }
   void commit_failed();
   void take_offline(log& l, const char* why);
   /// Closes files of closed segments that were not read since `before`.
@@ -130,7 +140,10 @@ class log_manager {
 
   void note_group(size_t logs, uint64_t bytes);
   void note_direct(uint64_t bytes) { counters_.direct_bytes += bytes; }
-  void note_checkpoint() { ++counters_.checkpoints; }
+  void note_checkpoint() {
+    ++counters_.checkpoints;
+    all_dropped_ = false;
+  }
 
  private:
   std::string path_of(const log& l) const { return options_.data_dir + "/" + l.directory(); }
@@ -141,13 +154,19 @@ class log_manager {
   reactor::task<void> retry_space_task(log* l);
   reactor::task<base::result<void>> grow_active(log* l);
   reactor::task<void> close_idle_task(base::instant before);
+  bool wants_room() const;
+  reactor::task<void> watch_room_task();
   struct making;
   reactor::task<void> make_directories(making* state);
   reactor::task<void> remove_deleted_logs(std::vector<std::string> directories);
   bool all_parked() const;
   reactor::task<void> close_files_of(log& l);
   reactor::task<base::result<void>> start_files(base::leader_epoch start_number);
-  reactor::task<base::result<void>> remove_one(log_id id, std::vector<std::string>* directories);
+  reactor::task<base::result<void>> remove_marked(std::vector<log_id> ids);
+  reactor::task<base::result<void>> remove_together(std::vector<log_id> ids);
+  reactor::task<base::result<void>> rename_away(log_id id, std::vector<std::string>* directories);
+  reactor::task<void> retry_removals_task();
+  std::vector<log_id> removed_logs() const;
   reactor::task<void> remove_stale_segments();
   reactor::task<void> remove_files(std::vector<std::string> paths);
   reactor::task<base::result<void>> trim_front(log_id id, base::offset start);
@@ -169,7 +188,11 @@ class log_manager {
   std::vector<std::string> stale_;  ///< files of segments below their log's start, found when it was taken over
   bool stopping_ = false;
   bool room_wanted_ = false;
+  base::instant room_wanted_at_{};
+  bool watching_room_ = false;
+  bool all_dropped_ = false;  ///< nothing more may leave the tails before a segment write or a checkpoint
   bool indexes_trusted_ = false;
+  bool retrying_removals_ = false;
   std::unique_ptr<reactor::scope> scope_;
 };
 

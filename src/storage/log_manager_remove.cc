@@ -8,6 +8,10 @@
 
 namespace millrace::storage {
 
+namespace {
+constexpr base::duration removal_retry_interval = base::seconds(1);
+}  // namespace
+
 // ---- whole logs
 
 reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
@@ -19,31 +23,86 @@ reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
   }
   room_.wake_all();
   destager_.log_ended();
-  std::vector<std::string> directories;
-  base::result<void> outcome;
-  for (size_t i = 0; outcome && i < ids.size(); ++i) outcome = co_await remove_one(ids[i], &directories);
-  if (outcome) outcome = co_await reactor::sync_directory(core_, options_.data_dir);
-  for (const log_id& id : ids) {
-    log* l = find(id);
-    if (l == nullptr) continue;
-    l->removing_ = false;
-    // Checkpoints name the logs until their directories are durably out of the way.
-    if (outcome) logs_.erase(id);
+  const auto outcome = co_await remove_marked(std::move(ids));
+  if (!outcome && !retrying_removals_ && !stopping_) {
+    retrying_removals_ = true;
+    scope_->spawn(retry_removals_task());
   }
-  if (outcome && !directories.empty()) scope_->spawn(remove_deleted_logs(std::move(directories)));
   co_return outcome;
 }
 
-/// Renames one log's directory away, once nobody uses the log. Somebody else may be removing it too: then it is waited for
-/// what comes of that.
-reactor::task<base::result<void>> log_manager::remove_one(log_id id, std::vector<std::string>* directories) {
-  log* l = find(id);
-  while (l != nullptr && l->removing_) {
-    co_await reactor::sleep(core_, base::milliseconds(1));
-    l = find(id);
+/// A log that is to go is destaged no more, so that it holds the commit log's space until it is gone: whoever asked for it may
+/// have given up.
+reactor::task<void> log_manager::retry_removals_task() {
+  std::vector<log_id> left;
+  do {
+    co_await reactor::sleep(core_, removal_retry_interval);
+    if (stopping_) break;
+    left = removed_logs();
+    std::vector<log_id> ids = left;
+    const auto removed = co_await remove_marked(std::move(ids));
+    if (!removed) {
+      core_.log().warn("storage", "logs not removed yet", base::field("logs", left.size()),
+                       base::field("error", removed.error()));
+    }
+    left = removed_logs();
+  } while (!left.empty());
+  retrying_removals_ = false;
+}
+
+std::vector<log_id> log_manager::removed_logs() const {
+  std::vector<log_id> ids;
+  for (const auto& [id, l] : logs_) {
+    if (l->removed_) ids.push_back(id);
   }
-  if (l == nullptr) co_return base::result<void>();
-  l->removing_ = true;
+  return ids;
+}
+
+/// Those of `ids` that nobody else removes right now are removed; then it is waited for the others, and what is still there
+/// is tried in turn.
+reactor::task<base::result<void>> log_manager::remove_marked(std::vector<log_id> ids) {
+  base::result<void> outcome;
+  while (true) {
+    std::vector<log_id> mine;
+    std::vector<log_id> others;
+    for (const log_id& id : ids) {
+      log* l = find(id);
+      if (l == nullptr) continue;
+      (l->removing_ ? others : mine).push_back(id);
+      if (!l->removing_) l->removing_ = true;
+    }
+    if (!mine.empty()) {
+      const auto removed = co_await remove_together(std::move(mine));
+      if (outcome) outcome = removed;
+    }
+    if (others.empty()) co_return outcome;
+    co_await reactor::sleep(core_, base::milliseconds(1));
+    ids = std::move(others);
+  }
+}
+
+/// Renames directories away, once nobody uses their logs, and makes that durable: logs of which all of this succeeded are gone.
+reactor::task<base::result<void>> log_manager::remove_together(std::vector<log_id> ids) {
+  std::vector<std::string> directories;
+  std::vector<log_id> renamed;
+  base::result<void> outcome;
+  for (const log_id& id : ids) {
+    const auto one = co_await rename_away(id, &directories);
+    if (one) renamed.push_back(id);
+    if (!one && outcome) outcome = one;
+  }
+  const auto synced = co_await reactor::sync_directory(core_, options_.data_dir);
+  if (!synced && outcome) outcome = synced;
+  for (const log_id& id : ids) find(id)->removing_ = false;
+  // Checkpoints name the logs until their directories are durably out of the way.
+  if (!synced) co_return outcome;
+  for (const log_id& id : renamed) logs_.erase(id);
+  if (!directories.empty()) scope_->spawn(remove_deleted_logs(std::move(directories)));
+  co_return outcome;
+}
+
+reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vector<std::string>* directories) {
+  log* l = find(id);
   co_await all_let_go(*l);
   co_await close_files_of(*l);
   const std::string from = path_of(*l);
@@ -78,13 +137,16 @@ reactor::task<base::result<void>> log_manager::advance_log_start(log_id id, base
   co_return trimmed;
 }
 
-/// Removes the closed segments wholly below `start`. Those that are not closed yet, or being read, wait for the next call.
+/// Removes the closed segments wholly below `start`. Those that are not closed yet, not durable, or being read, wait for the
+/// next call.
 reactor::task<base::result<void>> log_manager::trim_front(log_id id, base::offset start) {
   log* l = find(id);
   if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
   ++l->users_;
   while (!l->removed_ && !l->destaging_ && l->segments_.size() > 1 && l->segments_[1]->base() <= start &&
-         l->segments_[0]->state == segment_state::closed && l->segments_[0]->readers == 0) {
+         l->segments_[1]->base() <= l->durable_.next && l->segments_[0]->state == segment_state::closed &&
+         l->segments_[0]->readers == 0) {
+    l->step_over_front();
     std::unique_ptr<segment> gone = std::move(l->segments_.front());
     l->segments_.pop_front();
     while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();

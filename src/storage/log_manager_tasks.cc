@@ -9,6 +9,10 @@ namespace millrace::storage {
 
 namespace {
 constexpr base::duration space_retry_interval = base::seconds(1);
+constexpr base::duration busy_pause = base::milliseconds(100);  ///< where no more files can be open
+constexpr base::duration room_look_interval = base::milliseconds(10);
+/// Who was told to wait and does not within this time waits no more.
+constexpr base::duration room_wanted_at_most = base::seconds(1);
 }  // namespace
 
 void log_manager::let_go(log& l) {
@@ -22,10 +26,34 @@ reactor::task<void> log_manager::all_let_go(log& l) {
   }
 }
 
+// ---- who waits for room
+
+/// Much of what makes room wakes room() by itself. But that may have been just before the wait began, and memory that readers
+/// give back tells nobody: so it is looked again while somebody waits.
+void log_manager::want_room() {
+  room_wanted_ = true;
+  room_wanted_at_ = core_.now();
+  if (watching_room_ || stopping_ || scope_->closing()) return;
+  watching_room_ = true;
+  scope_->spawn(watch_room_task());
+}
+
+bool log_manager::wants_room() const {
+  return room_wanted_ && !stopping_ && (!room_.empty() || core_.now() - room_wanted_at_ < room_wanted_at_most);
+}
+
+reactor::task<void> log_manager::watch_room_task() {
+  while (wants_room()) {
+    co_await reactor::sleep(core_, room_look_interval);
+    memory_freed();
+  }
+  watching_room_ = false;
+}
+
 // ---- the tail of a log that this process has not appended to yet
 
 void log_manager::open_tail(log& l) {
-  room_wanted_ = true;
+  want_room();
   if (l.tail_opening_ || stopping_) return;
   l.tail_opening_ = true;
   scope_->spawn(open_tail_task(&l));
@@ -33,25 +61,24 @@ void log_manager::open_tail(log& l) {
 
 reactor::task<void> log_manager::open_tail_task(log* l) {
   const auto read = co_await read_tail_block(*l);
+  const bool busy = !read && read.error().code == base::errc::busy;
+  if (busy) co_await reactor::sleep(core_, busy_pause);
   l->tail_opening_ = false;
-  if (!read) {
-    if (read.error().code == base::errc::no_memory) {
-      make_room(block_bytes);  // the next append tries again
-    } else {
-      take_offline(*l, "tail block cannot be read");
-    }
-  }
+  if (!read && !passes(read.error().code)) take_offline(*l, "tail block cannot be read");
+  // Else the next append tries again.
+  if (!read && read.error().code == base::errc::no_memory) make_room(block_bytes);
   memory_freed();
 }
 
 reactor::task<base::result<void>> log_manager::read_tail_block(log& l) {
   segment& s = l.active();
   const uint64_t end = l.end_.position;
+  CO_TRY_CHECK(co_await s.open_for_write());
+  CO_TRY_CHECK(co_await s.learn_first_timestamp());
   if (end % block_bytes == 0) {
     l.tail_open_ = true;
     co_return base::result<void>();
   }
-  CO_TRY_CHECK(co_await s.open_for_write());
   reactor::chunk block = core_.memory().allocate(block_bytes);
   if (!block) co_return base::fail(base::errc::no_memory);
   const auto got = co_await s.file().read(block_floor(end), block.bytes());
@@ -82,14 +109,11 @@ reactor::task<void> log_manager::prepare_task(log* l, base::offset segment_base)
       outcome = co_await s->allocate(block_ceil(std::max(s->size + 1, ahead)));
     }
   }
+  const bool no_space_left = !outcome && outcome.error().code == base::errc::no_space;
+  if (!outcome && passes(outcome.error().code) && !no_space_left) co_await reactor::sleep(core_, busy_pause);
   l->preparing_ = false;
-  if (!outcome) {
-    if (outcome.error().code == base::errc::no_space) {
-      no_space(*l);
-    } else {
-      take_offline(*l, "segment file cannot be prepared");
-    }
-  }
+  if (no_space_left) no_space(*l);
+  if (!outcome && !passes(outcome.error().code)) take_offline(*l, "segment file cannot be prepared");
   destager_.write_ended();
 }
 

@@ -26,7 +26,10 @@ class offset_index {
   /// The greatest indexed batch start at or below `position` (0 at least).
   uint32_t batch_start_before(uint32_t position) const;
   size_t count() const noexcept { return entries_.size(); }
-  bool full(uint32_t index_bytes_max) const noexcept { return (entries_.size() + 1) * 8 > index_bytes_max; }
+  /// Whether the file would be full, with so many entries before those here.
+  bool full(uint32_t index_bytes_max, uint64_t before) const noexcept {
+    return (before + entries_.size() + 1) * 8 > index_bytes_max;
+  }
   /// The file's bytes.
   std::vector<uint8_t> encode() const;
   /// Takes a file's bytes where they are well-formed (ascending, below `size` and `limit`); corrupt otherwise.

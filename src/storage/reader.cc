@@ -5,6 +5,7 @@
 
 #include "record/batch_view.hh"
 #include "record/batch_walk.hh"
+#include "record/decompressor.hh"
 #include "record/verify.hh"
 #include "storage/log_manager.hh"
 
@@ -17,7 +18,7 @@ constexpr uint64_t stretch_bytes_least = 64u << 10;
 constexpr unsigned memory_waits_max = 1000;  ///< of 1 ms
 constexpr base::duration sweep_interval = base::seconds(60);
 constexpr uint64_t scan_bytes = 1u << 20;
-constexpr uint64_t unpacked_bytes_max = 256u << 20;
+constexpr base::duration scan_step_time = base::microseconds(500);
 }  // namespace
 
 reader::reader(reactor::core& on, log_manager& manager) : core_(on), manager_(manager) {}
@@ -60,7 +61,7 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
   }
   --s->readers;
   --l->users_;
-  if (!outcome && outcome.error().code != base::errc::no_memory) co_return unreadable(id, outcome.error());
+  if (!outcome && !passes(outcome.error().code)) co_return unreadable(id, outcome.error());
   co_return outcome;
 }
 
@@ -235,21 +236,32 @@ void reader::close_some() {
 
 // ---- by time
 
+/// The first segment from `*base` on whose indexes are complete, or null behind the last one; `*base` is its base then. Segments
+/// leave from the front while one of them is waited for.
+reactor::task<base::result<segment*>> reader::indexed_segment(log_id id, base::offset* base) {
+  while (true) {
+    log* l = manager_.find(id);
+    if (l == nullptr || l->removed_ || manager_.stopping()) co_return base::fail(base::errc::closed);
+    segment* s = l->segment_from(*base);
+    if (s != nullptr) *base = s->base();
+    if (s == nullptr || s->indexes_complete) co_return s;
+    const auto ready = co_await ready_file(id, *base);
+    if (!ready && ready.error().code != base::errc::closed) co_return ready.failure();
+  }
+}
+
 reactor::task<base::result<timestamp_and_offset>> reader::find_timestamp(log_id id, base::unix_ms target) {
   base::offset from{-1};
-  size_t i = 0;
+  base::offset at{0};
   while (from.value() < 0) {
-    log* l = manager_.find(id);
-    if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
-    if (i >= l->segments_.size()) co_return timestamp_and_offset{};
-    segment& s = *l->segments_[i];
-    if (!s.indexes_complete) {
-      const base::offset segment_base = s.base();
-      CO_TRY_CHECK(co_await ready_file(id, segment_base));
-      continue;
+    const auto found = co_await indexed_segment(id, &at);
+    if (!found) co_return found.failure();
+    const segment* s = *found;
+    if (s == nullptr) co_return timestamp_and_offset{};
+    if (s->times.largest() >= target && s->size > 0) {
+      from = std::max({s->times.scan_from(target), s->base(), manager_.find(id)->log_start_});
     }
-    if (s.times.largest() >= target && s.size > 0) from = std::max({s.times.scan_from(target), s.base(), l->log_start_});
-    ++i;
+    at = at + int64_t{1};
   }
   auto found = co_await scan(id, from, target);
   co_return found;
@@ -258,21 +270,17 @@ reactor::task<base::result<timestamp_and_offset>> reader::find_timestamp(log_id 
 reactor::task<base::result<timestamp_and_offset>> reader::find_max_timestamp(log_id id) {
   base::unix_ms largest = -1;
   base::offset from{-1};
-  for (size_t i = 0;;) {
-    log* l = manager_.find(id);
-    if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
-    if (i >= l->segments_.size()) break;
-    segment& s = *l->segments_[i];
-    if (!s.indexes_complete) {
-      const base::offset segment_base = s.base();
-      CO_TRY_CHECK(co_await ready_file(id, segment_base));
-      continue;
+  base::offset at{0};
+  while (true) {
+    const auto found = co_await indexed_segment(id, &at);
+    if (!found) co_return found.failure();
+    const segment* s = *found;
+    if (s == nullptr) break;
+    if (s->size > 0 && s->times.largest() > largest) {
+      largest = s->times.largest();
+      from = std::max(s->times.largest_offset(), manager_.find(id)->log_start_);
     }
-    if (s.size > 0 && s.times.largest() > largest) {
-      largest = s.times.largest();
-      from = std::max(s.times.largest_offset(), l->log_start_);
-    }
-    ++i;
+    at = at + int64_t{1};
   }
   if (largest < 0) co_return timestamp_and_offset{};
   auto found = co_await scan(id, from, largest);
@@ -290,25 +298,56 @@ reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::
       co_await reactor::sleep(core_, base::milliseconds(1));
       continue;
     }
+    const uint64_t unpacked_bytes_max = l->config_.decompressed_bytes_max;
+    from = std::max(from, l->log_start_);  // it may have risen meanwhile
     const auto plan = l->plan_read(from, scan_bytes, true);
     if (!plan) co_return plan.failure();
     const auto got = co_await read(id, *plan);
     if (!got) co_return got.failure();
     if (got->bytes == 0) co_return timestamp_and_offset{};
-    std::vector<uint8_t> whole;
-    whole.reserve(got->bytes);
-    for (const slice& s : got->slices) whole.insert(whole.end(), s.data, s.data + s.size);
+    std::vector<uint8_t> joined;
+    const base::bytes whole = in_one_piece(*got, joined);
     record::batch_iterator batches(whole);
     while (!batches.done()) {
       const auto batch = batches.next();
       if (!batch) co_return base::fail(base::errc::storage);
       from = batch->next_offset();
       if (batch->max_timestamp() < target) continue;
-      const auto found = record::find_by_timestamp(*batch, target, unpack_, unpacked_bytes_max);
-      if (!found) co_return base::fail(base::errc::storage);
-      if (found->found) co_return timestamp_and_offset{found->timestamp, found->at};
+      const auto found = co_await find_in_batch(*batch, target, unpacked_bytes_max);
+      if (!found) co_return found;
+      if (found->offset.value() >= 0) co_return found;
     }
   }
+}
+
+/// The bytes of an answer behind each other, copied where they are not.
+base::bytes reader::in_one_piece(const read_result& got, std::vector<uint8_t>& joined) {
+  if (got.slices.size() == 1) return {got.slices[0].data, got.slices[0].size};
+  joined.reserve(got.bytes);
+  for (const slice& s : got.slices) joined.insert(joined.end(), s.data, s.data + s.size);
+  return joined;
+}
+
+/// Opening a large batch takes long: whatever else is ready runs in between.
+reactor::task<base::result<timestamp_and_offset>> reader::find_in_batch(record::batch_view batch, base::unix_ms target,
+                                                                       uint64_t unpacked_bytes_max) {
+  record::walk_rules rules = record::walk_rules::stored(batch);
+  rules.search_timestamp = target;
+  record::decompressor unpack;
+  record::batch_walk walk(batch, rules, unpack, unpacked_bytes_max);
+  bool complete = false;
+  while (!complete && walk.summary().found_delta < 0) {
+    const base::instant begin = core_.effects().clock();
+    while (!complete && walk.summary().found_delta < 0 && core_.effects().clock() - begin < scan_step_time) {
+      const auto step = walk.step(record::decompressor::piece_bytes_max);
+      if (!step) co_return base::fail(base::errc::storage);
+      complete = *step;
+    }
+    if (!complete && walk.summary().found_delta < 0) co_await reactor::next_turn(core_);
+  }
+  const int32_t delta = walk.summary().found_delta;
+  if (delta < 0) co_return timestamp_and_offset{};
+  co_return timestamp_and_offset{walk.summary().found_timestamp, batch.base_offset() + int64_t{delta}};
 }
 
 }  // namespace millrace::storage

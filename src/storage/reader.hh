@@ -5,7 +5,7 @@
 #include "base/result.hh"
 #include "reactor/core.hh"
 #include "reactor/task.hh"
-#include "record/decompressor.hh"
+#include "record/batch_view.hh"
 #include "storage/log.hh"
 #include "storage/types.hh"
 
@@ -57,12 +57,15 @@ class reader {
   base::failure damage(log_id id, base::offset begin, base::offset limit, uint64_t position);
   base::failure unreadable(log_id id, base::error why);
   bool collect(log_id id, const read_plan& plan, read_result& out);
+  reactor::task<base::result<segment*>> indexed_segment(log_id id, base::offset* base);
   reactor::task<base::result<timestamp_and_offset>> scan(log_id id, base::offset from, base::unix_ms target);
+  static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
+  reactor::task<base::result<timestamp_and_offset>> find_in_batch(record::batch_view batch, base::unix_ms target,
+                                                                  uint64_t unpacked_bytes_max);
   void close_some();
 
   reactor::core& core_;
   log_manager& manager_;
-  record::decompressor unpack_;
   base::instant last_sweep_{};
 };
 

@@ -38,6 +38,11 @@ void segment::note_batch(uint64_t position, uint32_t bytes, base::offset last, b
   bytes_since_entry_ += bytes;
 }
 
+bool segment::indexes_full() const noexcept {
+  const uint64_t before = indexes_complete ? 0 : indexes_from / (uint64_t{config_.index_interval_bytes} + 1);
+  return offsets.full(config_.segment_index_bytes, before) || times.full(config_.segment_index_bytes, before);
+}
+
 task<result<void>> segment::open_for_write() {
   while (opening_) co_await opened_.wait();
   if (file_.is_open() && writable_) co_return result<void>();

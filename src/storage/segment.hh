@@ -72,6 +72,8 @@ class segment {
   uint64_t indexes_from = 0;  ///< position where this process began to append: what lies before is not in memory
   base::offset indexes_from_offset{0};  ///< offset of the batch there
 
+  /// Whether one of the index files would grow over the configured size. What is not loaded counts as the most that it can be.
+  bool indexes_full() const noexcept;
   /// Notes a batch for the indexes: at most one entry per index_interval_bytes, before it is appended.
   void note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp);
 
@@ -95,6 +97,8 @@ class segment {
   /// Cuts the file to `size` without its indexes: they are rebuilt when they are asked for.
   reactor::task<base::result<void>> cut();
   reactor::task<void> close_file();
+  /// Reads the timestamp that segment.ms counts from, where it is not known yet; the file is open. Errors: no_memory, io.
+  reactor::task<base::result<void>> learn_first_timestamp();
   /// Reads the index files of a segment, or rebuilds them from its batches [0, valid_bytes) where they are missing,
   /// not well-formed, or `trust` is false (the active segment after an unclean stop). Afterwards indexes_complete. The
   /// indexes of a closed segment that were rebuilt are written. Errors: corrupt (the batches do not follow each other;
@@ -109,7 +113,7 @@ class segment {
   reactor::task<base::result<void>> read_indexes(uint64_t valid_bytes);
   reactor::task<base::result<void>> rebuild_indexes(uint64_t valid_bytes);
   reactor::task<base::result<void>> scan_batches(reactor::file& from, uint64_t valid_bytes);
-  reactor::task<base::result<void>> read_first_timestamp();
+  reactor::task<base::result<void>> read_first_timestamp(reactor::file& from);
   /// Offsets of what is loaded are below it.
   base::offset offset_limit() const;
   /// Puts what was loaded before what was noted since.

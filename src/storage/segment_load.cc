@@ -54,8 +54,13 @@ task<result<void>> segment::read_indexes(uint64_t valid_bytes) {
   const result<void> decoded_times = earlier_times.decode(base::as_bytes(*by_time), limit);
   if (!decoded_times) co_return decoded_times;
   if (valid_bytes > 0 && first_timestamp < 0) {
-    const result<void> first = co_await read_first_timestamp();
+    path = log_path();
+    result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), reactor::open_direct);
+    if (!opened) co_return opened.failure();
+    const result<void> first = co_await read_first_timestamp(*opened);
+    const result<void> closed = co_await opened->close();
     if (!first) co_return first;
+    if (!closed) co_return closed;
   }
   if (!indexes_complete) take_earlier(earlier_offsets, earlier_times);
   co_return result<void>();
@@ -71,18 +76,21 @@ void segment::take_earlier(const offset_index& earlier_offsets, const time_index
   indexes_complete = true;
 }
 
-task<result<void>> segment::read_first_timestamp() {
-  std::string path = log_path();
-  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), reactor::open_direct);
-  if (!opened) co_return opened.failure();
+task<result<void>> segment::read_first_timestamp(reactor::file& from) {
   // No batch is longer than its length field says, and only the first is wanted.
-  batch_scan scan(core_, *opened, 0, base::batch_bytes_format_max, base_, 2 * block_bytes);
+  batch_scan scan(core_, from, 0, base::batch_bytes_format_max, base_, 2 * block_bytes);
   const result<bool> found = co_await scan.next();
-  const result<void> closed = co_await opened->close();
   if (!found) co_return found.failure();
-  if (!closed) co_return closed;
   first_timestamp = scan.header().max_timestamp();
   co_return result<void>();
+}
+
+task<result<void>> segment::learn_first_timestamp() {
+  if (size == 0 || first_timestamp >= 0) co_return result<void>();
+  const result<void> read = co_await read_first_timestamp(file_);
+  // A first batch that is damaged has no time: it counts from the start then.
+  if (!read && read.error().code == errc::corrupt) co_return result<void>();
+  co_return read;
 }
 
 task<result<void>> segment::rebuild_indexes(uint64_t valid_bytes) {

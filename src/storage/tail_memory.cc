@@ -34,7 +34,7 @@ tail_piece* tail_pool::take(size_t size) {
 void tail_pool::give_back(tail_piece* piece) {
   bytes -= piece->memory.size();
   piece->unlink();
-  piece->memory = {};
+  piece->memory.leave();
   piece->log_of = nullptr;
   spare.push_back(piece);
 }

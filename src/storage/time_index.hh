@@ -31,6 +31,10 @@ class time_index {
   /// Where a scan for the first record with a timestamp >= target may begin: no record before this offset is one.
   base::offset scan_from(base::unix_ms target) const;
   size_t count() const noexcept { return entries_.size(); }
+  /// Whether the file would be full, with so many entries before those here and the one that a closed segment ends with.
+  bool full(uint32_t index_bytes_max, uint64_t before) const noexcept {
+    return (before + entries_.size() + 2) * 12 > index_bytes_max;
+  }
   std::vector<uint8_t> encode() const;  ///< with a last entry for the largest
   base::result<void> decode(base::bytes file, base::offset limit);
   void clear();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hh"
 #include "base/tagged.hh"
 #include "base/time.hh"
 #include "base/uuid.hh"
@@ -16,6 +17,11 @@ namespace millrace::storage {
 inline constexpr uint64_t block_bytes = 4096;  ///< unit of every O_DIRECT write
 constexpr uint64_t block_floor(uint64_t position) { return position & ~(block_bytes - 1); }
 constexpr uint64_t block_ceil(uint64_t position) { return block_floor(position + block_bytes - 1); }
+
+/// Whether an error passes by itself: what failed with it did not happen, and is tried again later.
+constexpr bool passes(base::errc code) {
+  return code == base::errc::no_space || code == base::errc::no_memory || code == base::errc::busy;
+}
 
 /// A log's name for life: topics made again get a new topic id.
 struct log_id {
@@ -53,6 +59,7 @@ struct log_config {
   base::duration segment_ms = base::milliseconds(int64_t{7} * 24 * 3600 * 1000);
   uint32_t index_interval_bytes = 4096;
   uint32_t segment_index_bytes = 10u << 20;
+  uint64_t decompressed_bytes_max = INT32_MAX;  ///< of one batch, where its records are looked at
   bool acknowledge_from_memory = false;  ///< millrace.ack = memory: answers do not wait for the disk
 };
 

@@ -59,8 +59,8 @@ TEST_CASE("offset index: its file is Kafka's, big endian and relative") {
   CHECK(read.position_before(at(103)) == 5000);
   CHECK(read.position_before(at(399)) == 5000);
   CHECK(read.position_before(at(400)) == 70000);
-  CHECK_FALSE(read.full(24));
-  CHECK(read.full(23));
+  CHECK_FALSE(read.full(24, 0));
+  CHECK(read.full(23, 0));
 }
 
 TEST_CASE("offset index: a file that is none is refused and leaves the index as it was") {

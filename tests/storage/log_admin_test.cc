@@ -111,6 +111,38 @@ TEST_CASE("log admin: a removal that failed can be tried again") {
   }
 }
 
+TEST_CASE("log admin: a removal that failed goes on by itself, and holds up nobody") {
+  for (const reactor::op_kind kind : {reactor::op_kind::rename, reactor::op_kind::sync_dir}) {
+    log_world f(4350, {.commit_bytes = 4096 + (256 << 10)});
+    f.boot();
+    f.run_some(40);
+    CHECK(f.settle());
+    const log_id first = f.logs[0]->id;
+    const log_id second = f.logs[1]->id;
+    f.n.disk().add_rule({.kind = kind, .path_part = "", .count = 1});
+    CHECK(!f.w.run(f.n, 0, f.managers[0]->remove({first, second})));
+    // A rename that failed is that log's alone; what was not made durable is not done for either.
+    CHECK(f.managers[0]->find(first) != nullptr);
+    CHECK((f.managers[0]->find(second) == nullptr) == (kind == reactor::op_kind::rename));
+    f.w.run_for(base::milliseconds(1500));
+    CHECK(f.managers[0]->find(first) == nullptr);
+    CHECK(f.managers[0]->find(second) == nullptr);
+    CHECK(!f.n.disk().exists(world_dir + "/topic-0"));
+    f.drop(*f.logs[0]);
+    f.drop(*f.logs[0]);
+    // Two laps of the commit log and more.
+    for (int i = 0; i < 4; ++i) {
+      f.run_some(100);
+      CHECK(f.settle());
+    }
+    CHECK(f.managers[0]->counters().checkpoints > 4);
+    f.check_all();
+    f.stop();
+    f.restart();
+    f.check_all();
+  }
+}
+
 TEST_CASE("log admin: a directory that holds segments is not taken for a new log") {
   log_world f(4400, {.logs = 1});
   f.boot();
@@ -220,6 +252,28 @@ TEST_CASE("log admin: a roll whose append was refused leaves no empty segment in
   f.stop();
   f.restart();
   f.check_log(m, 0);
+}
+
+TEST_CASE("log admin: behind a roll whose append was refused everything before it may leave") {
+  log_world f(4850, {.segment_bytes = 20 << 10, .big_chance = 0, .logs = 1});
+  f.boot();
+  model_log& m = *f.logs[0];
+  REQUIRE(f.append(m, 1, 15000));
+  REQUIRE(f.settle());
+  std::vector<uint8_t> bad = make_world_batch(f.random, {f.clock}, 12000);
+  bad[500] ^= 1;
+  CHECK(!f.find(m)->append(*record::batch_view::frame(bad), f.start_number, crc_check::compute));
+  const uint64_t before = f.managers[0]->counters().checkpoints;
+  f.managers[0]->commit_space_wanted();
+  REQUIRE(f.w.run_until([&] { return f.managers[0]->counters().checkpoints > before; }, base::seconds(10)));
+  REQUIRE(f.advance(m, m.end));
+  CHECK(!f.n.disk().exists(world_dir + "/" + m.directory + "/00000000000000000000.log"));
+  REQUIRE(f.append(m, 1, 100));
+  REQUIRE(f.settle());
+  f.check_log(m, m.start);
+  f.crash();
+  f.restart();
+  f.check_log(m, m.start);
 }
 
 TEST_CASE("log admin: appends are refused once the manager stops") {

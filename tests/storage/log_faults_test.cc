@@ -1,3 +1,5 @@
+#include <cerrno>
+
 #include "log_world.hh"
 
 /// Disks that fail, fill up and are slow: no wrong acknowledgement, nothing acknowledged lost, everything goes on after.
@@ -189,6 +191,32 @@ TEST_CASE("log: a stop right after the commit log failed waits for groups in fli
     }
     CHECK(!f.try_stop());
     f.n.disk().clear_rules();
+    f.restart();
+    f.check_all();
+  }
+}
+
+TEST_CASE("log: where no more files can be open it waits, and nothing goes offline") {
+  for (const uint64_t seed : seeds(2960, 12)) {
+    CAPTURE(seed);
+    log_world f(seed, {.segment_bytes = 128 << 10});
+    f.boot();
+    f.run_some(20);
+    (void)f.settle();
+    if (f.random.chance(0.5)) {
+      f.stop();
+      f.restart();
+    }
+    f.n.disk().add_rule({.kind = reactor::op_kind::open, .path_part = "/topic-", .error = seed % 2 == 0 ? EMFILE : ENFILE});
+    f.run_some(100);
+    f.w.run_for(base::milliseconds(500));
+    CHECK(!f.any_offline());
+    f.n.disk().clear_rules();
+    f.w.run_for(base::milliseconds(500));
+    CHECK(f.run_some(50) == 0);
+    CHECK(f.settle());
+    f.check_all();
+    f.stop();
     f.restart();
     f.check_all();
   }

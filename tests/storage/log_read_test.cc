@@ -1,4 +1,6 @@
 #include "log_world.hh"
+
+#include "storage/layout.hh"
 #include "storage/layout.hh"
 
 /// Reads against the model: any offset, any size, from memory and from files, while logs roll, and by time.
@@ -245,6 +247,45 @@ TEST_CASE("log read: wild headers on disk are errors, never more") {
     (void)f.try_stop();
     f.restart();
   }
+}
+
+/// Bases of a log's segments on disk.
+std::vector<base::offset> bases_on_disk(log_world& f, const model_log& m) {
+  std::vector<base::offset> bases;
+  const auto entries = f.n.core().effects().list(world_dir + "/" + m.directory);
+  REQUIRE(entries);
+  for (const reactor::directory_entry& e : *entries) {
+    if (const auto base = layout::parse_log_file(e.name)) bases.push_back(*base);
+  }
+  std::ranges::sort(bases);
+  return bases;
+}
+
+TEST_CASE("log read: a search by time misses no segment while others leave before it") {
+  log_world f(3900, {.segment_bytes = 30 << 10, .big_chance = 0, .logs = 1});
+  f.boot();
+  model_log& m = *f.logs[0];
+  for (int i = 0; i < 60; ++i) {
+    f.clock += 1000;
+    REQUIRE(f.append(m, 1, 3000));
+    REQUIRE(f.settle());
+  }
+  f.stop();
+  f.restart();
+  const std::vector<base::offset> bases = bases_on_disk(f, m);
+  REQUIRE(bases.size() > 3);
+  const base::offset second = bases[1];
+  const base::unix_ms target = m.batches.at(second.value()).times[0];
+  f.n.disk().add_rule({.kind = reactor::op_kind::open, .path_part = layout::index_file(second), .error = 0,
+                       .delay = base::milliseconds(50)});
+  auto looking = f.w.start(f.n, 0, f.managers[0]->reader().find_timestamp(m.id, target));
+  f.w.run_for(base::milliseconds(20));
+  REQUIRE(!looking->done());
+  REQUIRE(f.advance(m, second.value()));
+  REQUIRE(f.w.run_until([&] { return looking->done(); }, base::seconds(5)));
+  const auto found = looking->take();
+  REQUIRE(found);
+  CHECK(found->offset == second);
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ log_config log_world::config() const {
   c.segment_bytes = setup.segment_bytes;
   c.index_interval_bytes = setup.index_interval;
   c.acknowledge_from_memory = setup.ack_from_memory;
+  c.segment_ms = setup.segment_time;
+  c.segment_index_bytes = setup.segment_index_bytes;
   return c;
 }
 

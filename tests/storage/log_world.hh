@@ -67,6 +67,8 @@ struct world_setup {
   size_t memory = size_t{32} << 20;
   uint64_t disk_bytes = uint64_t{16} << 30;
   bool ack_from_memory = false;
+  base::duration segment_time = base::seconds(7 * 24 * 3600);
+  uint32_t segment_index_bytes = 10 << 20;
 };
 
 class log_world {

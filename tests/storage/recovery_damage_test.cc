@@ -171,5 +171,26 @@ TEST_CASE("recovery: an entry that does not continue its log is refused") {
   CHECK(found.error().code == base::errc::corrupt);
 }
 
+TEST_CASE("recovery: a damaged record is told from the end also where many large ones were in flight behind it") {
+  for (const bool called_durable : {false, true}) {
+    sim::world w(9);
+    sim::node& n = w.add_node();
+    reference_writer writer(uint64_t{48} << 20);
+    writer.add_log(1);
+    writer.take_checkpoint();
+    constexpr uint64_t in_flight = 7;
+    for (uint64_t number = 1; number <= 10; ++number) {
+      writer.append({batches_of(0, {4'100'000})}, number > in_flight ? number - in_flight : 0);
+      writer.complete(writer.groups.back());
+    }
+    // The third is called durable by the tenth, and the fourth by none.
+    const model_group& harmed = writer.groups[called_durable ? 2 : 3];
+    writer.commit[harmed.position + 100] ^= 0x5a;
+    const auto found = recover_from(w, n, writer);
+    CHECK(found.ok() == !called_durable);
+    if (!found) CHECK(found.error().code == base::errc::corrupt);
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

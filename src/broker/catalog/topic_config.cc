@@ -119,6 +119,7 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
   made.log.segment_ms = base::milliseconds(std::min(in.number("segment.ms"), segment_ms_most));
   made.log.index_interval_bytes = static_cast<uint32_t>(in.number("index.interval.bytes"));
   made.log.segment_index_bytes = static_cast<uint32_t>(in.number("segment.index.bytes"));
+  made.log.decompressed_bytes_max = made.decompressed_bytes_max;
   made.log.acknowledge_from_memory = in.text("millrace.ack") == "memory";
   made.overrides = std::move(overrides);
   return made;
