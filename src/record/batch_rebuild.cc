@@ -35,6 +35,8 @@ base::result<bool> batch_rebuild::step(size_t budget) {
     if (!piece) return undo(piece.failure());
     const auto packed = pack_.write(*piece);
     if (!packed) return undo(packed.failure());
+    const auto bounded = within_bounds();
+    if (!bounded) return undo(bounded.failure());
     used += std::max(piece->size(), piece_cost_min);
   }
   if (!unpack_.done()) return false;
@@ -56,9 +58,8 @@ base::result<void> batch_rebuild::begin() {
 
 base::result<void> batch_rebuild::complete() {
   TRY_CHECK(pack_.finish());
+  TRY_CHECK(within_bounds());
   const mutable_bytes batch = mutable_bytes(target_).subspan(begin_);
-  if (batch.size() > base::batch_bytes_format_max)
-    return base::fail(errc::too_large, 0, place(check::length));
   base::store_big(batch.data() + header::batch_length_at,
                   static_cast<int32_t>(batch.size() - header::frame_size));
   const int kept = batch_.attributes() & ~header::codec_mask;
@@ -68,18 +69,29 @@ base::result<void> batch_rebuild::complete() {
   return {};
 }
 
+base::result<void> batch_rebuild::within_bounds() const {
+  const uint64_t bytes_max = std::min(how_.bytes_max, base::batch_bytes_format_max);
+  if (target_.size() - begin_ > bytes_max) return base::fail(errc::too_large, 0, place(check::length));
+  return {};
+}
+
 base::failure batch_rebuild::undo(base::failure why) {
   target_.resize(begin_);
   return why;
+}
+
+base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how, decompressor& unpack,
+                           compressor& pack, std::vector<uint8_t>& target) {
+  batch_rebuild work(batch, how, unpack, pack, target);
+  TRY_CHECK(work.step(SIZE_MAX));
+  return {};
 }
 
 base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how,
                            std::vector<uint8_t>& target) {
   decompressor unpack;
   compressor pack;
-  batch_rebuild work(batch, how, unpack, pack, target);
-  TRY_CHECK(work.step(SIZE_MAX));
-  return {};
+  return rebuild(batch, how, unpack, pack, target);
 }
 
 }  // namespace millrace::record

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/limits.hh"
 #include "base/result.hh"
 #include "record/batch_view.hh"
 #include "record/compressor.hh"
@@ -21,6 +22,7 @@ class batch_rebuild {
     record::codec codec = record::codec::none;
     std::optional<int> level{};
     uint64_t decompressed_bytes_max = 0;
+    uint64_t bytes_max = base::batch_bytes_format_max;  ///< of the new batch
   };
 
   /// Appends the new batch to `target`. Borrows everything until done or destroyed. The batch was
@@ -29,11 +31,12 @@ class batch_rebuild {
                 std::vector<uint8_t>& target);
 
   /// Goes on for about `budget` bytes of records; true when the batch stands in the target. Errors:
-  /// those of the two classes, too_large for a batch over 2 GiB; the target is then as before.
+  /// those of the two classes, too_large for a batch over bytes_max; the target is then as before.
   base::result<bool> step(size_t budget);
 
  private:
   base::result<void> begin();
+  base::result<void> within_bounds() const;
   base::result<void> complete();
   base::failure undo(base::failure why);
 
@@ -46,7 +49,10 @@ class batch_rebuild {
   bool begun_ = false;
 };
 
-/// All at once.
+/// All at once, with what the caller has to open and to pack with.
+base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how, decompressor& unpack,
+                           compressor& pack, std::vector<uint8_t>& target);
+/// The same with its own.
 base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how,
                            std::vector<uint8_t>& target);
 

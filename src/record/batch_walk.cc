@@ -40,6 +40,7 @@ base::result<bool> batch_walk::step(size_t budget) {
     const auto piece = unpack_.next();
     if (!piece) return cannot_open(piece.error(), walker_.summary().count);
     TRY_CHECK(walker_.feed(*piece));
+    walked_ += piece->size();
     used += std::max(piece->size(), piece_cost_min);
   }
   if (!unpack_.done()) return false;

@@ -24,12 +24,15 @@ class batch_walk {
   base::result<bool> step(size_t budget);
 
   const walk_summary& summary() const { return walker_.summary(); }
+  /// Bytes of records that were walked so far.
+  uint64_t walked() const { return walked_; }
 
  private:
   const batch_view batch_;
   decompressor& unpack_;
   const uint64_t bytes_max_;
   record_walker walker_;
+  uint64_t walked_ = 0;
   bool begun_ = false;
 };
 

@@ -18,6 +18,7 @@ using base::errc;
 
 constexpr size_t input_bytes_max = 4 * decompressor::piece_bytes_max;
 constexpr int gzip_only = 15 + 16;  // zlib: largest window, gzip wrapper
+constexpr unsigned window_log_max = 27;
 
 base::failure refuse(errc code) { return base::fail(code, 0, place(check::compression)); }
 
@@ -34,6 +35,7 @@ struct decompressor::state {
   codec which = codec::none;
   bytes rest;         ///< input not yet read
   uint64_t left = 0;  ///< bytes that may still come out
+  unsigned window_log = window_log_max;
   bool inside_frame = false;
   bool finished = true;
 
@@ -79,6 +81,16 @@ base::result<void> decompressor::begin(codec which, bytes input, uint64_t bytes_
 
 bool decompressor::done() const { return state_->finished; }
 
+void decompressor::limit_window(unsigned log) { state_->window_log = std::min(log, window_log_max); }
+
+size_t decompressor::held() const { return ZSTD_sizeof_DCtx(state_->zstd) + state_->snappy.held(); }
+
+void decompressor::forget() {
+  const unsigned window_log = state_->window_log;
+  state_ = std::make_unique<state>();
+  state_->window_log = window_log;
+}
+
 base::result<bytes> decompressor::next() {
   state& s = *state_;
   if (s.finished) return bytes{};
@@ -117,6 +129,7 @@ base::result<void> decompressor::state::prepare() {
       if (zstd == nullptr) zstd = ZSTD_createDCtx();
       if (zstd == nullptr) return refuse(errc::no_memory);
       ZSTD_DCtx_reset(zstd, ZSTD_reset_session_only);
+      ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, static_cast<int>(window_log));
       return {};
   }
   return refuse(errc::unsupported_compression);

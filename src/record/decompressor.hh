@@ -14,7 +14,7 @@
 /// that Java writes (snappy_xerial.hh), the lz4 frame format, zstd frames (RFC 8878). Never more
 /// than `bytes_max` bytes come out, and memory is bounded by what came in: snappy needs one block
 /// whole, and its claim of a size is believed only as far as its input can grow; zstd's window is
-/// at most 128 MiB and touched only as far as bytes came out.
+/// at most as limit_window() says and touched only as far as bytes came out.
 
 namespace millrace::record {
 
@@ -28,6 +28,10 @@ class decompressor {
   /// The most that one call of next() returns, and four times what it reads.
   static constexpr size_t piece_bytes_max = 64 * 1024;
 
+  /// The largest zstd window that is opened, as a power of two: 10 to 27, at first 27 (128 MiB, what
+  /// zstd's highest level asks for). Larger ones are too_large.
+  void limit_window(unsigned log);
+
   /// Begins with `input`, which stays the caller's and in place until done. Empty input gives
   /// nothing. Errors: unsupported_compression, no_memory.
   base::result<void> begin(codec which, bytes input, uint64_t bytes_max);
@@ -37,6 +41,11 @@ class decompressor {
   /// out), no_memory. `place` is check::compression. After an error only begin() may follow.
   base::result<bytes> next();
   bool done() const;
+
+  /// Bytes that the libraries hold for windows and blocks.
+  size_t held() const;
+  /// Gives all of it back. Only begin() may follow.
+  void forget();
 
  private:
   struct state;

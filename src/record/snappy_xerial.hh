@@ -22,6 +22,8 @@ class snappy_reader {
   /// truncated, too_large, no_memory.
   base::result<bytes> next();
   bool done() const { return rest_.empty(); }
+  /// Bytes of memory for the block.
+  size_t held() const { return block_capacity_; }
 
  private:
   base::result<bytes> open(bytes block);

@@ -94,7 +94,11 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .recover_by_scan = recover_by_scan},
                          cores);
   reactor::machine::hold_signals();
-  reactor::machine machine(server::machine_settings(settings, std::move(cpus), static_cast<uint64_t>(memory)), program);
+  const auto options = server::machine_settings(settings, std::move(cpus), static_cast<uint64_t>(memory));
+  for (const std::string& w : server::memory_warnings(settings, options.memory_bytes)) {
+    std::fprintf(stderr, "millraced: %s\n", w.c_str());
+  }
+  reactor::machine machine(options, program);
   const auto started = machine.start();
   if (!started) {
     std::fprintf(stderr, "millraced: cannot start the cores (io_uring and memory are needed; see --probe): %s, %d\n",

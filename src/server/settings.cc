@@ -1,5 +1,7 @@
 #include "server/settings.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "server/config_value.hh"
@@ -36,6 +38,17 @@ reactor::machine_options machine_settings(const config& from, std::vector<unsign
   options.stall_threshold = base::milliseconds(from.reactor_stall_threshold_ms);
   options.log_least = from.logging_level;
   return options;
+}
+
+std::vector<std::string> memory_warnings(const config& from, uint64_t core_memory_bytes) {
+  std::vector<std::string> warnings;
+  const uint64_t most = api::kafka::batch_bytes_max(core_memory_bytes);
+  if (static_cast<uint64_t>(from.message_max_bytes) > most) {
+    warnings.push_back(fmt::format("message.max.bytes: {} bytes are more than a core with {} MiB of buffers takes; larger "
+                                   "batches than {} bytes are refused (MESSAGE_TOO_LARGE)",
+                                   from.message_max_bytes, core_memory_bytes >> 20, most));
+  }
+  return warnings;
 }
 
 storage::storage_options storage_settings(const config& from) {

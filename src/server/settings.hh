@@ -16,6 +16,8 @@ namespace millrace::server {
 
 /// `cpus`: one core on each. `memory_bytes`: of the whole process.
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes);
+/// What the settings allow and the memory of one core does not hold.
+std::vector<std::string> memory_warnings(const config& from, uint64_t core_memory_bytes);
 storage::storage_options storage_settings(const config& from);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
 api::kafka::door_options door_settings(const config& from);

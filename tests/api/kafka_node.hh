@@ -15,7 +15,7 @@
 #include "wire/kafka/header.hh"
 
 /// A broker in the world with a Kafka door on each core. Requests go to the handlers as frames and
-/// come back as frames; who wants sockets opens a door and takes a kafka_client.
+/// come back as frames; over sockets by kafka_client (one door, by listen()) or socket_client (all, by open()).
 
 namespace millrace::api::kafka::test {
 
@@ -35,8 +35,9 @@ struct answered {
 class kafka_node {
  public:
   explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {},
-                      door_options options = {}, std::optional<broker::placement> where = {})
-      : b(seed, cores), options_(options) {
+                      door_options options = {}, std::optional<broker::placement> where = {},
+                      sim::world_options how = {})
+      : b(seed, cores, how), options_(options) {
     b.options.settings = std::move(settings);
     if (where) b.options.placement = *where;
     b.rebuild(cores);
@@ -62,6 +63,15 @@ class kafka_node {
   }
   /// Closes it as a stop does.
   void close(unsigned core) { b.w.run(b.n, core, doors_[core]->close()); }
+  /// From now on clients connect.
+  void open() {
+    for (auto& d : doors_) {
+      std::vector<door_listener> listeners{
+          {.bind = {.host = "0.0.0.0", .port = port, .shared = true}, .advertised = {b.n.address(), port}}};
+      ASSERT(d->open(listeners));
+    }
+  }
+  door& door_of(unsigned core) { return *doors_[core]; }
 
   /// A request of `version` on a core, and its answer.
   template <class Response, class Request>

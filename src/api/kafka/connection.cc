@@ -20,6 +20,8 @@ constexpr size_t held_max = 8 << 20;
 constexpr base::duration memory_wait_min = base::milliseconds(2);
 constexpr base::duration memory_wait_max = base::milliseconds(50);
 constexpr size_t turn_bytes_max = 256 << 10;
+/// What one connection may have checked in one turn: about 500 us.
+constexpr size_t checks_max = 1 << 20;
 constexpr size_t send_bytes_max = 256 << 10;
 constexpr size_t send_pieces_max = 256;
 /// How long a frame that has begun may stand still.
@@ -37,6 +39,7 @@ connection::connection(door& d, int handle, const listener_address& advertised)
       advertised_(advertised),
       socket_(d.on(), handle),
       partial_(d.on().memory(), d.frames()),
+      checks_(checks_max),
       filling_(d.on().memory()),
       leaving_(d.on().memory()),
       sender_(*this),
@@ -144,7 +147,6 @@ reactor::task<void> connection::feed_slowly(std::vector<uint8_t> rest, next why)
       pause = memory_wait_min;
     }
     if (why == next::slow_batch) {
-      socket_.pause();
       produce_exchange& slow = static_cast<produce_exchange&>(open_.back());
       co_await slow.admit_slowly();
     }

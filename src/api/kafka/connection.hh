@@ -7,6 +7,7 @@
 #include "api/kafka/frame_buffer.hh"
 #include "api/kafka/reply_buffer.hh"
 #include "api/kafka/request_context.hh"
+#include "api/kafka/turn_allowance.hh"
 #include "base/intrusive_list.hh"
 #include "reactor/socket.hh"
 #include "reactor/wait.hh"
@@ -36,6 +37,11 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   void at_turn_end() override { send_answers(); }
   void abandon() noexcept;
   base::instant last_progress() const noexcept { return last_progress_; }
+  bool aborted() const noexcept { return aborted_; }
+  /// Nothing more is received for now; reading goes on by itself when the requests before are through.
+  void pause() { socket_.pause(); }
+  /// What this connection may have checked in one turn.
+  turn_allowance& checks() noexcept { return checks_; }
   /// Whether answers wait for the peer to take them.
   bool pins() const noexcept { return sender_.in_flight; }
 
@@ -89,6 +95,7 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   base::intrusive_list<exchange> open_;      ///< not written yet, in order of arrival
   base::intrusive_list<exchange> written_;   ///< in filling_
   base::intrusive_list<exchange> leaving_exchanges_;
+  turn_allowance checks_;
   size_t unanswered_ = 0;     ///< requests whose answers have not been sent
   bool reader_waits_ = false; ///< for answers to leave, or for memory: what does not come is not the peer's fault
   reply_buffer filling_;

@@ -1,5 +1,8 @@
 #include "api/kafka/door.hh"
 
+#include <algorithm>
+#include <bit>
+
 #include "api/kafka/connection.hh"
 #include "api/kafka/fetch_exchange.hh"
 #include "api/kafka/produce_exchange.hh"
@@ -8,7 +11,24 @@ namespace millrace::api::kafka {
 
 namespace {
 constexpr base::duration close_limit = base::seconds(5);
+/// What all connections may check in one turn: eight times what one may.
+constexpr size_t checks_max = 8 << 20;
+/// What comes out of a batch in the quick lane at most.
+constexpr uint64_t quick_bytes_max = 8 << 20;
+/// zstd windows: what its format has every reader open (8 MiB), more where there is memory, 128 MiB at most.
+constexpr unsigned window_log_least = 23;
+constexpr unsigned window_log_most = 27;
+
+unsigned window_log(size_t core_memory_bytes) {
+  const auto log = static_cast<unsigned>(std::bit_width(core_memory_bytes / 8)) - 1;
+  return std::clamp(log, window_log_least, window_log_most);
+}
 }  // namespace
+
+uint64_t batch_bytes_max(uint64_t core_memory_bytes) {
+  constexpr uint64_t one_block = reactor::memory::block_bytes_max - (64 << 10);
+  return std::min(one_block, core_memory_bytes / 8);
+}
 
 /// One listening socket.
 class door::acceptor final : public reactor::connection_handler {
@@ -32,9 +52,15 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       controller_(controller),
       options_(options),
       frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
+      batch_bytes_max_(kafka::batch_bytes_max(on.memory().capacity())),
+      quick_lane_(on, frames_, quick_bytes_max, window_log_least),
+      long_lane_(on, frames_, UINT64_MAX, window_log(on.memory().capacity())),
+      checks_(checks_max),
       produces_(*this),
       fetches_(*this),
-      scope_(std::make_unique<reactor::scope>(on)) {}
+      scope_(std::make_unique<reactor::scope>(on)) {
+  unpacker_.limit_window(window_log_least);
+}
 
 door::~door() = default;
 

@@ -6,7 +6,9 @@
 
 #include "api/kafka/exchange_pool.hh"
 #include "api/kafka/frame_room.hh"
+#include "api/kafka/opening_lane.hh"
 #include "api/kafka/request_context.hh"
+#include "api/kafka/turn_allowance.hh"
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
 #include "broker/catalog/catalog.hh"
@@ -36,6 +38,10 @@ struct door_options {
   bool auto_create_topics = true;               ///< auto.create.topics.enable
   uint32_t connections_max = 20000;             ///< per core
 };
+
+/// The largest batch that a core with so many bytes of buffer memory takes: it must fit its logs' tails beside others, and
+/// one block when it is read back from disk.
+uint64_t batch_bytes_max(uint64_t core_memory_bytes);
 
 /// What a listener of ours is bound to, and what it tells clients.
 struct door_listener {
@@ -79,8 +85,15 @@ class door {
   frame_room& frames() noexcept { return frames_; }
   exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
   exchange_pool<fetch_exchange>& fetches() noexcept { return fetches_; }
-  /// For batches opened within one turn.
+  uint64_t batch_bytes_max() const noexcept { return batch_bytes_max_; }
+  /// For batches opened, and packed again, within one turn.
   record::decompressor& unpacker() noexcept { return unpacker_; }
+  record::compressor& packer() noexcept { return packer_; }
+  /// For larger ones.
+  opening_lane& quick_lane() noexcept { return quick_lane_; }
+  opening_lane& long_lane() noexcept { return long_lane_; }
+  /// What all connections together may check in one turn.
+  turn_allowance& checks() noexcept { return checks_; }
   /// Counts record bytes that an answer refers to while it leaves.
   void pin(size_t bytes);
   void unpin(size_t bytes) noexcept { pinned_ -= bytes; }
@@ -104,7 +117,12 @@ class door {
   door_counters counters_;
   frame_room frames_;
   size_t pinned_ = 0;
+  const uint64_t batch_bytes_max_;
   record::decompressor unpacker_;
+  record::compressor packer_;
+  opening_lane quick_lane_;
+  opening_lane long_lane_;
+  turn_allowance checks_;
   exchange_pool<produce_exchange> produces_;
   exchange_pool<fetch_exchange> fetches_;
   std::unique_ptr<reactor::scope> scope_;

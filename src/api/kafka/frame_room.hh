@@ -25,6 +25,9 @@ class frame_room {
   void give_back_small(size_t bytes) noexcept { small_.give_back(bytes); }
   /// `bytes` in all, `reserved` of them from the reserve.
   void give_back_large(size_t bytes, size_t reserved) noexcept;
+  /// Counts memory beside the frames against the share of the large ones: they wait until it is given back.
+  void overdraw_large(size_t bytes) noexcept { large_.overdraw(bytes); }
+  void give_back_overdrawn(size_t bytes) noexcept { large_.give_back(bytes); }
   /// From now on until it unlinks itself the frame is one of the large ones that arrive.
   void enter(frame_buffer& frame) noexcept;
 

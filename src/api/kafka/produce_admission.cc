@@ -4,7 +4,6 @@
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/produce_exchange.hh"
-#include "record/batch_rebuild.hh"
 #include "record/corrections.hh"
 #include "record/verify.hh"
 
@@ -15,13 +14,18 @@ namespace millrace::api::kafka {
 
 namespace {
 namespace wk = wire::kafka;
-/// Larger batches that must be opened are opened in steps, with turns of others between.
-constexpr size_t large_batch = 64 << 10;
-constexpr base::duration step_time = base::microseconds(500);
-constexpr size_t step_bytes = 64 << 10;
+/// Batches that are opened and yield more are opened in steps, with turns of others between; plain ones are walked as fast as
+/// their CRC is computed, and more of them are checked at once.
+constexpr size_t opened_at_once = 64 << 10;
+constexpr size_t plain_at_once = 1 << 20;
+/// What an entry costs beside its bytes; and a byte that is opened, or packed, against one that is walked.
+constexpr size_t entry_cost = 512;
+constexpr size_t opening_cost = 4;
+constexpr size_t packing_cost = 16;
 constexpr int16_t zstd_since = 7;
+}  // namespace
 
-record::codec wanted_codec(broker::compression_type type, record::codec as_sent) {
+record::codec produce_exchange::wanted_codec(broker::compression_type type, record::codec as_sent) {
   switch (type) {
     case broker::compression_type::producer: return as_sent;
     case broker::compression_type::uncompressed: return record::codec::none;
@@ -33,21 +37,28 @@ record::codec wanted_codec(broker::compression_type type, record::codec as_sent)
   return as_sent;
 }
 
-}  // namespace
-
 const broker::topic_info* produce_exchange::topic_of(const entry& e) const {
   const topic_entry& t = topics_[e.topic];
   return version_ >= 13 ? door_.topics().find(t.id) : door_.topics().find(std::string_view(t.name));
 }
 
-bool produce_exchange::admit_rest() {
+produce_exchange::progress produce_exchange::admit_rest() {
   for (; next_ < entries_.size(); ++next_) {
     entry& e = entries_[next_];
-    if (e.error != 0 || !look_at(e)) continue;
-    if (is_slow(e)) return false;
-    admit(e);
+    if (e.error != 0) continue;
+    const size_t cost = entry_cost + std::min(e.records.size(), plain_at_once);
+    const reactor::core& on = door_.on();
+    if (!of().checks().allows(on, cost) || !door_.checks().allows(on, cost)) return progress::next_turn;
+    spend(cost);
+    if (!look_at(e)) continue;
+    if (!admit(e)) return progress::in_steps;
   }
-  return true;
+  return progress::through;
+}
+
+void produce_exchange::spend(size_t cost) {
+  of().checks().spend(cost);
+  door_.checks().spend(cost);
 }
 
 void produce_exchange::refuse(entry& e, int16_t error, const char* message) {
@@ -91,7 +102,7 @@ bool produce_exchange::look_at(entry& e) {
     refuse(e, code::transactional_id_authorization_failed);
     return false;
   }
-  if (batch->size() > topic->config.max_message_bytes) {
+  if (batch->size() > batch_bytes_max(*topic)) {
     refuse(e, error_code(base::errc::too_large));
     return false;
   }
@@ -112,11 +123,9 @@ bool produce_exchange::look_at(entry& e) {
   return true;
 }
 
-bool produce_exchange::is_slow(const entry& e) const {
-  if (e.records.size() <= large_batch) return false;
-  const record::header_view header(e.records.data());
-  const bool repacked = wanted_codec(topic_of(e)->config.compression, header.codec()) != header.codec();
-  return repacked || (header.is_compressed() && door_.options().validate_compressed);
+/// What the topic allows and this node can hold.
+uint64_t produce_exchange::batch_bytes_max(const broker::topic_info& topic) const {
+  return std::min<uint64_t>(topic.config.max_message_bytes, door_.batch_bytes_max());
 }
 
 record::walk_rules produce_exchange::rules_for(const entry& e, const broker::topic_info& topic) {
@@ -136,32 +145,72 @@ record::walk_rules produce_exchange::rules_for(const entry& e, const broker::top
   return rules;
 }
 
-/// Opens, corrects and routes one batch at once.
-void produce_exchange::admit(entry& e) {
+/// Opens, corrects and routes one batch at once. False where that is too much for one turn: then nothing was done.
+bool produce_exchange::admit(entry& e) {
   const broker::topic_info& topic = *topic_of(e);
   const auto batch = record::batch_view::frame(e.records);
   ASSERT(batch.ok());
   const record::codec target = wanted_codec(topic.config.compression, batch->codec());
   base::result<record::walk_summary> walked = record::walk_summary{};
   const bool opened = !batch->is_compressed() || door_.options().validate_compressed || target != batch->codec();
+  const bool repacked = target != batch->codec();
+  if (opened && batch->size() > (batch->is_compressed() || repacked ? opened_at_once : plain_at_once)) return false;
   e.fault_begin = faults_.size();
-  if (opened) {
+  if (opened && batch->is_compressed()) {
+    const record::walk_rules rules = rules_for(e, topic);
+    record::batch_walk walk(*batch, rules, door_.unpacker(), topic.config.decompressed_bytes_max);
+    const auto step = walk.step(opened_at_once);
+    spend(walk.walked() * opening_cost);
+    // A larger window than this turn's decompressor may open: a lane has the last word.
+    const bool larger = step ? !*step : step.error().code == base::errc::too_large;
+    if (larger) {
+      faults_.resize(e.fault_begin);
+      return false;
+    }
+    walked = walk.summary();
+    if (!step) walked = step.failure();
+  } else if (opened) {
     const record::walk_rules rules = rules_for(e, topic);
     walked = record::walk_batch(*batch, rules, door_.unpacker(), topic.config.decompressed_bytes_max);
   }
-  if (!conclude(e, walked, opened)) return;
-  if (target != batch->codec()) {
-    std::vector<uint8_t> repacked;
-    // The CRC covers what the client sent; a batch of our making must not hide that it was wrong.
-    if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, code::corrupt_message);
-    const auto done = record::rebuild(*record::batch_view::frame(e.records),
-                                      {.codec = target, .decompressed_bytes_max = topic.config.decompressed_bytes_max},
-                                      repacked);
-    if (!done) return refuse(e, error_code(done.error()));
-    rebuilt_.push_back(std::move(repacked));
-    e.records = rebuilt_.back();
+  if (!conclude(e, walked, opened)) return true;
+  if (repacked) {
+    if (!may_repack(e)) return true;
+    std::vector<uint8_t> made;
+    const auto done = record::rebuild(*record::batch_view::frame(e.records), how_to_repack(topic, target),
+                                      door_.unpacker(), door_.packer(), made);
+    spend(opened_at_once * packing_cost);
+    if (!take_over(e, topic, done, std::move(made))) return true;
   }
   route(e);
+  return true;
+}
+
+/// The CRC covers what the client sent; a batch of our making must not hide that it was wrong.
+bool produce_exchange::may_repack(entry& e) {
+  if (record::verify_crc(*record::batch_view::frame(e.records))) return true;
+  refuse(e, code::corrupt_message);
+  return false;
+}
+
+record::batch_rebuild::options produce_exchange::how_to_repack(const broker::topic_info& topic, record::codec target) const {
+  return {.codec = target,
+          .decompressed_bytes_max = topic.config.decompressed_bytes_max,
+          .bytes_max = batch_bytes_max(topic)};
+}
+
+/// What was rebuilt is held against the topic's bounds as what was sent is. False where it is refused.
+bool produce_exchange::take_over(entry& e, const broker::topic_info& topic, const base::result<void>& done,
+                                 std::vector<uint8_t> made) {
+  if (!done) {
+    refuse(e, error_code(done.error()));
+  } else if (made.size() > topic.config.log.segment_bytes) {
+    refuse(e, error_code(base::errc::record_list_too_large));
+  } else {
+    rebuilt_.push_back(std::move(made));
+    e.records = rebuilt_.back();
+  }
+  return e.error == 0;
 }
 
 /// Judges a walked batch and corrects its header. False where it is refused.
@@ -216,79 +265,6 @@ void produce_exchange::hand_over(entry& e, storage::crc_check crc) {
   part.failed = false;
   part.first = part.next = part.log_start = base::offset{-1};
   w.entry_of.push_back(static_cast<size_t>(&e - entries_.data()));
-}
-
-// ---- large batches, in steps
-
-reactor::task<void> produce_exchange::admit_slowly() {
-  while (!admit_rest()) {
-    entry* e = &entries_[next_];
-    co_await admit_large(e);
-    ++next_;
-  }
-  send_works();
-}
-
-reactor::task<void> produce_exchange::admit_large(entry* e) {
-  const broker::topic_info* topic = topic_of(*e);
-  const uint64_t bytes_max = topic->config.decompressed_bytes_max;
-  const auto batch = record::batch_view::frame(e->records);
-  e->fault_begin = faults_.size();
-  const record::walk_rules rules = rules_for(*e, *topic);
-  record::decompressor unpack;
-  record::batch_walk walk(*batch, rules, unpack, bytes_max);
-  base::result<bool> step = false;
-  while (step && !*step) {
-    const base::instant begin = door_.on().effects().clock();
-    while (step && !*step && door_.on().effects().clock() - begin < step_time) step = walk.step(step_bytes);
-    if (step && !*step) co_await reactor::next_turn(door_.on());
-  }
-  base::result<record::walk_summary> walked = walk.summary();
-  if (!step) walked = step.failure();
-  topic = topic_of(*e);
-  if (topic == nullptr || static_cast<size_t>(e->index) >= topic->partitions.size()) {
-    refuse(*e, error_code(base::errc::unknown_topic_or_partition));
-    co_return;
-  }
-  if (!conclude(*e, walked, true)) co_return;
-  const record::codec as_sent = record::header_view(e->records.data()).codec();
-  const record::codec target = wanted_codec(topic->config.compression, as_sent);
-  if (target != as_sent) {
-    const bool done = co_await repack_large(e, target, bytes_max);
-    if (!done) co_return;
-    topic = topic_of(*e);
-    if (topic == nullptr || static_cast<size_t>(e->index) >= topic->partitions.size()) {
-      refuse(*e, error_code(base::errc::unknown_topic_or_partition));
-      co_return;
-    }
-  }
-  route(*e);
-}
-
-reactor::task<bool> produce_exchange::repack_large(entry* e, record::codec codec, uint64_t bytes_max) {
-  const auto batch = record::batch_view::frame(e->records);
-  if (!record::verify_crc(*batch)) {
-    refuse(*e, code::corrupt_message);
-    co_return false;
-  }
-  std::vector<uint8_t> repacked;
-  record::decompressor unpack;
-  record::compressor pack;
-  const record::batch_rebuild::options how{.codec = codec, .decompressed_bytes_max = bytes_max};
-  record::batch_rebuild rebuild(*batch, how, unpack, pack, repacked);
-  base::result<bool> step = false;
-  while (step && !*step) {
-    const base::instant begin = door_.on().effects().clock();
-    while (step && !*step && door_.on().effects().clock() - begin < step_time) step = rebuild.step(step_bytes);
-    if (step && !*step) co_await reactor::next_turn(door_.on());
-  }
-  if (!step) {
-    refuse(*e, error_code(step.error()));
-    co_return false;
-  }
-  rebuilt_.push_back(std::move(repacked));
-  e->records = rebuilt_.back();
-  co_return true;
 }
 
 }  // namespace millrace::api::kafka

@@ -18,6 +18,9 @@ namespace wk = wire::kafka;
 constexpr size_t kept_bytes_max = 256 << 10;
 /// The memory of a request that names more partitions is given back with it.
 constexpr size_t kept_entries_max = 4096;
+/// Parts of one work at most; an owner of more partitions gets several.
+constexpr size_t work_parts_max = 1024;
+constexpr size_t kept_works_max = 64;
 }  // namespace
 
 produce_exchange::produce_exchange(door& d) : door_(d) {}
@@ -31,7 +34,8 @@ produce_exchange& produce_exchange::take(door& d, connection& c) {
   e.next_ = 0;
   e.faults_.clear();
   e.work_count_ = 0;
-  e.works_left_ = 0;
+  e.works_sent_ = 0;
+  e.works_left_ = 1;
   return e;
 }
 
@@ -53,11 +57,12 @@ base::result<produce_exchange::admission> produce_exchange::begin(base::mutable_
     set_ready();
     return named.failure();
   }
-  if (!admit_rest()) {
+  if (admit_rest() != progress::through) {
     keep_frame();
     return admission::slow;
   }
   send_works();
+  all_sent();
   return admission::done;
 }
 
@@ -90,26 +95,28 @@ base::result<void> produce_exchange::read_request(wk::produce_reader& in) {
 }
 
 void produce_exchange::send_works() {
-  works_left_ = work_count_ + 1;
-  for (size_t i = 0; i < work_count_; ++i) {
+  const size_t first = works_sent_;
+  works_left_ += work_count_ - first;
+  for (size_t i = first; i < work_count_; ++i) {
     owner_work& w = *works_[i];
     w.parts = {w.memory.get(), w.count};
     w.acks = acks_;
     // Another core copies later; so does ours where there is no room now.
     if (w.to != door_.on().id()) keep_frame();
   }
-  for (size_t i = 0; i < work_count_; ++i) {
+  works_sent_ = work_count_;
+  for (size_t i = first; i < work_count_; ++i) {
     owner_work& w = *works_[i];
     for (size_t p = 0; p < w.count; ++p) w.parts[p].batch = entries_[w.entry_of[p]].records;
     door_.broker().send(w, w.to);
   }
-  for (size_t i = 0; works_left_ > 1 && i < work_count_; ++i) {
-    if (works_[i]->waits_with_bytes()) {
+  // What another core has is not looked at: its parts are that core's now, and their bytes were kept.
+  for (size_t i = first; works_left_ > 1 && i < work_count_; ++i) {
+    if (works_[i]->to == door_.on().id() && works_[i]->waits_with_bytes()) {
       keep_frame();
       break;
     }
   }
-  work_settled();
 }
 
 /// Moves the frame to memory that lives until the answer left, and every batch in it with it.
@@ -149,9 +156,9 @@ void produce_exchange::work_settled() {
 }
 
 produce_exchange::owner_work& produce_exchange::work_for(base::core_id owner, size_t* index) {
-  for (size_t i = 0; i < work_count_; ++i) {
+  for (size_t i = works_sent_; i < work_count_; ++i) {
     *index = i;
-    if (works_[i]->to == owner) return *works_[i];
+    if (works_[i]->to == owner && works_[i]->count < works_[i]->capacity) return *works_[i];
   }
   if (work_count_ == works_.size()) {
     works_.push_back(std::make_unique<owner_work>());
@@ -163,9 +170,10 @@ produce_exchange::owner_work& produce_exchange::work_for(base::core_id owner, si
   w.count = 0;
   w.parts = {};
   w.entry_of.clear();
-  // Room for every entry of the request: parts are linked into lists and do not move.
-  if (w.capacity < entries_.size()) {
-    w.capacity = entries_.size();
+  // Parts are linked into lists and do not move.
+  const size_t wanted = std::min(entries_.size() - next_, work_parts_max);
+  if (w.capacity < wanted) {
+    w.capacity = wanted;
     w.memory = std::make_unique<broker::append_part[]>(w.capacity);
   }
   return w;
@@ -255,8 +263,9 @@ void produce_exchange::let_go() {
     entries_ = {};
     order_ = {};
     topics_ = {};
-    works_.clear();
+    faults_ = {};
   }
+  if (works_.size() > kept_works_max) works_.clear();
   if (kept_.capacity() > kept_bytes_max) {
     kept_ = {};
   } else {

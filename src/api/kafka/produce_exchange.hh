@@ -9,6 +9,7 @@
 #include "broker/catalog/snapshot.hh"
 #include "broker/partition/work.hh"
 #include "reactor/task.hh"
+#include "record/batch_rebuild.hh"
 #include "record/batch_walk.hh"
 #include "wire/kafka/header.hh"
 #include "wire/kafka/produce_reader.hh"
@@ -20,6 +21,7 @@
 namespace millrace::api::kafka {
 
 class door;
+class opening_lane;
 
 class produce_exchange final : public exchange {
  public:
@@ -30,7 +32,7 @@ class produce_exchange final : public exchange {
 
   enum class admission : uint8_t { done, slow };
   /// Decodes, checks and sends the batches on their way. What must outlive the turn is copied out of `frame`, or kept with
-  /// `owner` where the frame is in memory of its own. `slow`: a large batch must be opened first; the connection handles
+  /// `owner` where the frame is in memory of its own. `slow`: there is more to check than one turn does; the connection handles
   /// nothing else before admit_slowly() has ended. Errors (of decoding): the connection closes.
   base::result<admission> begin(base::mutable_bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
                                 const wire::kafka::reader& body);
@@ -74,12 +76,16 @@ class produce_exchange final : public exchange {
   };
 
   base::result<void> read_request(wire::kafka::produce_reader& in);
-  /// Checks entries from next_ on; false where the next one is slow.
-  bool admit_rest();
+  /// Checks entries from next_ on. Where it does not come through: whether the next one fits a turn of its own, or must be
+  /// checked in steps.
+  enum class progress : uint8_t { through, next_turn, in_steps };
+  progress admit_rest();
+  void spend(size_t cost);
   const broker::topic_info* topic_of(const entry& e) const;
-  void admit(entry& e);
+  bool admit(entry& e);
   bool look_at(entry& e);
-  bool is_slow(const entry& e) const;
+  uint64_t batch_bytes_max(const broker::topic_info& topic) const;
+  static record::codec wanted_codec(broker::compression_type type, record::codec as_sent);
   bool conclude(entry& e, const base::result<record::walk_summary>& walked, bool opened);
   record::walk_rules rules_for(const entry& e, const broker::topic_info& topic);
   void route(entry& e);
@@ -88,9 +94,18 @@ class produce_exchange final : public exchange {
   void refuse(entry& e, int16_t error, const char* message = nullptr);
   /// Refuses for what its records are; such an answer carries the log's start, which its owner knows.
   void refuse_records(entry& e, int16_t error, const char* message = nullptr);
-  reactor::task<void> admit_large(entry* e);
-  reactor::task<bool> repack_large(entry* e, record::codec codec, uint64_t bytes_max);
+  bool may_repack(entry& e);
+  record::batch_rebuild::options how_to_repack(const broker::topic_info& topic, record::codec target) const;
+  bool take_over(entry& e, const broker::topic_info& topic, const base::result<void>& done, std::vector<uint8_t> made);
+  enum class opening : uint8_t { concluded, outgrown };
+  reactor::task<void> admit_in_steps(entry* e);
+  reactor::task<void> admit_plain(entry* e);
+  reactor::task<opening> admit_in(opening_lane* lane, entry* e);
+  reactor::task<bool> repack_in(opening_lane* lane, entry* e, record::codec target);
+  bool still_there(entry& e, const base::result<void>& ended);
+  /// Sends what is routed and not sent yet; after all_sent() nothing more comes.
   void send_works();
+  void all_sent() { work_settled(); }
   void keep_frame();
   void work_settled();
   owner_work& work_for(base::core_id owner, size_t* index);
@@ -114,7 +129,8 @@ class produce_exchange final : public exchange {
   std::vector<record::record_fault> faults_;
   std::vector<std::unique_ptr<owner_work>> works_;
   size_t work_count_ = 0;
-  size_t works_left_ = 0;
+  size_t works_sent_ = 0;
+  size_t works_left_ = 0;                      ///< on their way, and one more until all are sent
   std::vector<uint8_t> kept_;                  ///< the frame's bytes, where they outlive the turn
   std::unique_ptr<frame_buffer> kept_owner_;   ///< likewise, where they had memory of their own
   std::vector<std::vector<uint8_t>> rebuilt_;  ///< batches in another codec
