@@ -89,6 +89,7 @@ struct config {
   int64_t commit_log_size = 0;  ///< bytes of each core's ring, a multiple of 4096
   int32_t commit_log_inline_bytes_max = 0;
   int32_t commit_log_groups_in_flight = 0;
+  int64_t segment_pool_size = 0;  ///< bytes of each core's pool
   int32_t reactor_spin_max_us = 0;
   int32_t reactor_stall_threshold_ms = 0;
   send_mechanism reactor_send = send_mechanism::automatic;

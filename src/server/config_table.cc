@@ -320,6 +320,13 @@ constexpr auto rows = std::to_array<row>({
      .most = 16,
      .owner = ours,
      .about = "Groups being written at a time."},
+    {.name = "segment_pool.size",
+     .initial = "1GiB",
+     .where = &config::segment_pool_size,
+     .unit = size,
+     .owner = ours,
+     .about = "Files of removed segments that each core keeps for new ones, in bytes. 0: they are "
+              "unlinked."},
     {.name = "reactor.spin_max_us",
      .initial = "200",
      .where = &config::reactor_spin_max_us,

@@ -57,6 +57,7 @@ storage::storage_options storage_settings(const config& from) {
   options.commits.file_bytes = static_cast<uint64_t>(from.commit_log_size);
   options.commits.inline_bytes_max = static_cast<uint32_t>(from.commit_log_inline_bytes_max);
   options.commits.groups_in_flight = static_cast<unsigned>(from.commit_log_groups_in_flight);
+  options.pool.bytes_max = static_cast<uint64_t>(from.segment_pool_size);
   return options;
 }
 

@@ -89,6 +89,9 @@ task<result<void>> make_inner(reactor::core& on, std::string data_dir) {
   std::string inner = layout::commit_directory(data_dir);
   const result<void> commit = co_await have_directory(on, std::move(inner));
   if (!commit) co_return commit;
+  inner = layout::pool_directory(data_dir);
+  const result<void> pool = co_await have_directory(on, std::move(inner));
+  if (!pool) co_return pool;
   inner = layout::meta_directory(data_dir);
   const result<void> meta = co_await have_directory(on, std::move(inner));
   if (!meta) co_return meta;

@@ -83,6 +83,20 @@ std::optional<uint32_t> parse_checkpoint_file(std::string_view name) {
   return std::nullopt;
 }
 
+std::string pool_directory(const std::string& data_dir) { return data_dir + "/pool"; }
+std::string pool_file(const std::string& data_dir, pool_name name) {
+  return fmt::format("{}/pool/{}-{}", data_dir, name.core, name.number);
+}
+
+std::optional<pool_name> parse_pool_file(std::string_view name) {
+  const size_t dash = name.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto core = parse_number<uint32_t>(name.substr(0, dash));
+  const auto number = parse_number<uint64_t>(name.substr(dash + 1));
+  if (!core || !number) return std::nullopt;
+  return pool_name{*core, *number};
+}
+
 std::string meta_directory(const std::string& data_dir) { return data_dir + "/meta"; }
 std::string start_file(const std::string& data_dir) { return data_dir + "/meta/start"; }
 std::string version_file(const std::string& data_dir) { return data_dir + "/version"; }

@@ -15,6 +15,7 @@
 ///   commit/<core>.log                                                     a core's commit log
 ///   commit/<core>.checkpoint.0 and .1                                     its checkpoints
 ///   commit/recovered                                                      what a recovery found, until every core has a checkpoint
+///   pool/<core>-<number>                                                  a segment's file without an owner (segment_pool.hh)
 ///   meta/start                                                            the node's start number
 ///   meta/                                                                 the catalog's files (broker/catalog)
 ///   lock, version                                                         who uses it, and its format
@@ -43,6 +44,15 @@ std::string recovered_file(const std::string& data_dir);
 /// The core of a commit log or checkpoint file name.
 std::optional<uint32_t> parse_commit_file(std::string_view name);
 std::optional<uint32_t> parse_checkpoint_file(std::string_view name);
+
+/// A file in the pool: the core that put it there, and which of its files.
+struct pool_name {
+  uint32_t core;
+  uint64_t number;
+};
+std::string pool_directory(const std::string& data_dir);
+std::string pool_file(const std::string& data_dir, pool_name name);
+std::optional<pool_name> parse_pool_file(std::string_view name);
 
 std::string meta_directory(const std::string& data_dir);
 std::string start_file(const std::string& data_dir);

@@ -19,6 +19,7 @@ log_manager::log_manager(reactor::core& on, storage_options options)
       tail_bytes_max_(on.memory().capacity() / 4 * 3),
       backlog_max_(std::min({backlog_bytes_max, on.memory().capacity() / 4, options_.commits.file_bytes / 4})),
       writer_(on),
+      pool_(on, options_.data_dir, options_.pool),
       commits_(on, *this, writer_, options_.commits),
       destager_(on, *this, commits_, writer_, options_.data_dir),
       reader_(on, *this),
@@ -45,6 +46,7 @@ reactor::task<base::result<void>> log_manager::start(std::vector<taken> logs, ba
   scope_->spawn(commits_.prepare_rest());
   scope_->spawn(destager_.run());
   if (!stale_.empty()) scope_->spawn(remove_stale_segments());
+  scope_->spawn(pool_.remove_surplus());
   co_return opened;
 }
 
@@ -52,7 +54,7 @@ reactor::task<base::result<void>> log_manager::start_files(base::leader_epoch st
   CO_TRY_CHECK(co_await commits_.open(layout::commit_file(options_.data_dir, core_.id().value())));
   CO_TRY_CHECK(co_await destager_.open(start_number));
   CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
-  co_return base::result<void>();
+  co_return pool_.open();
 }
 
 /// Builds a log over the segments that its directory holds. Files behind the end are leftovers, never data; they are
@@ -225,6 +227,8 @@ log* log_manager::find(const log_id& id) noexcept {
 std::unique_ptr<segment> log_manager::new_segment(log& l, base::offset base) {
   auto s = std::make_unique<segment>(core_, path_of(l), base, l.config_);
   s->created_at = core_.wall_clock();
+  // A log that filled a segment is likely to fill the next one.
+  if (!l.segments_.empty() && pool_.is_for(l.segments_.back()->size)) s->draw_from(&pool_);
   return s;
 }
 
@@ -294,6 +298,15 @@ void log_manager::take_offline(log& l, const char* why) {
 
 void log_manager::commit_failed() {
   for (auto& [id, l] : logs_) take_offline(*l, "commit log write failed");
+}
+
+storage_counters log_manager::counters() const noexcept {
+  storage_counters all = counters_;
+  all.pinned_bytes = core_.memory().pinned();
+  all.pool_files = pool_.files();
+  all.pool_bytes = pool_.bytes();
+  all.pool_taken = pool_.taken();
+  return all;
 }
 
 void log_manager::note_group(size_t logs, uint64_t bytes) {

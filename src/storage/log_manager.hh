@@ -13,6 +13,7 @@
 #include "storage/destager.hh"
 #include "storage/log.hh"
 #include "storage/reader.hh"
+#include "storage/segment_pool.hh"
 #include "storage/segment_write.hh"
 #include "storage/types.hh"
 
@@ -24,6 +25,7 @@ namespace millrace::storage {
 struct storage_options {
   std::string data_dir;
   commit_log_options commits;
+  pool_options pool{};
 };
 
 /// Numbers for metrics and tests.
@@ -36,6 +38,9 @@ struct storage_counters {
   uint64_t rolls = 0;
   uint64_t busy = 0;          ///< appends that were told to wait
   uint64_t pinned_bytes = 0;  ///< of tails that left and that reads still hold: the memory of slow readers, right now
+  uint64_t pool_files = 0;    ///< in the segment pool now
+  uint64_t pool_bytes = 0;
+  uint64_t pool_taken = 0;    ///< files that segments took from it
 };
 
 /// A log to make.
@@ -87,11 +92,7 @@ class log_manager {
 
   /// Woken when an append that was told to wait may succeed.
   reactor::wait_list& room() noexcept { return room_; }
-  storage_counters counters() const noexcept {
-    storage_counters all = counters_;
-    all.pinned_bytes = core_.memory().pinned();
-    return all;
-  }
+  storage_counters counters() const noexcept;
   reactor::core& on() noexcept { return core_; }
 
   // ---- for the classes of this room
@@ -168,6 +169,7 @@ class log_manager {
   reactor::task<void> retry_removals_task();
   std::vector<log_id> removed_logs() const;
   reactor::task<void> remove_stale_segments();
+  reactor::task<void> recycle_segments(std::string directory);
   reactor::task<void> remove_files(std::vector<std::string> paths);
   reactor::task<base::result<void>> trim_front(log_id id, base::offset start);
   reactor::task<void> all_let_go(log& l);
@@ -178,6 +180,7 @@ class log_manager {
   uint64_t tail_bytes_max_;
   uint64_t backlog_max_;
   segment_writer writer_;
+  segment_pool pool_;
   commit_log commits_;
   destager destager_;
   storage::reader reader_;

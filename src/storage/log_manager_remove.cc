@@ -119,8 +119,25 @@ reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vecto
 reactor::task<void> log_manager::remove_deleted_logs(std::vector<std::string> directories) {
   const auto written = co_await destager_.write_checkpoint(false);
   if (!written) co_return;  // they are removed at the next start
+  for (const std::string& directory : directories) {
+    std::string path = layout::log_directory(options_.data_dir, directory);
+    co_await recycle_segments(std::move(path));
+  }
   std::string data_dir = options_.data_dir;
   co_await remove_deleted(core_, std::move(data_dir), std::move(directories));
+}
+
+/// What the pool wants of a deleted log.
+reactor::task<void> log_manager::recycle_segments(std::string directory) {
+  const auto entries = core_.effects().list(directory);
+  if (!entries) co_return;  // remove_deleted says why
+  for (const reactor::directory_entry& e : *entries) {
+    if (!layout::parse_log_file(e.name) || !pool_.is_for(e.size)) continue;
+    std::string path = directory + "/" + e.name;
+    std::string from = directory;
+    const bool taken = co_await pool_.put(std::move(path), std::move(from), e.size);
+    if (!taken) break;
+  }
 }
 
 // ---- log start
@@ -151,7 +168,11 @@ reactor::task<base::result<void>> log_manager::trim_front(log_id id, base::offse
     l->segments_.pop_front();
     while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();
     co_await gone->close_file();
-    std::vector<std::string> paths{gone->log_path(), gone->index_path(), gone->time_index_path()};
+    std::vector<std::string> paths{gone->index_path(), gone->time_index_path()};
+    std::string path = gone->log_path();
+    std::string directory = gone->directory();
+    const bool recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
+    if (!recycled) paths.push_back(gone->log_path());
     co_await remove_files(std::move(paths));
   }
   --l->users_;

@@ -123,6 +123,7 @@ void log_manager::no_space(log& l) {
   core_.log().error("storage", "no space left: appends are refused", base::field("log", l.directory()));
   room_.wake_all();  // who waits to append is told
   if (stopping_) return;
+  scope_->spawn(pool_.give_up());
   ++l.users_;
   scope_->spawn(retry_space_task(&l));
 }

@@ -68,22 +68,7 @@ task<result<void>> segment::open_for_read() {
 task<result<void>> segment::open_file(bool make) {
   const bool writes = make || state != segment_state::closed;
   const uint32_t flags = reactor::open_direct | (writes ? reactor::open_write : reactor::open_read);
-  std::string path = log_path();
-  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), flags);
-  const bool missing = !opened && opened.error().code == base::errc::not_found;
-  if (missing && make) {
-    path = log_path();
-    result<reactor::file> made = co_await reactor::file::open(core_, std::move(path), flags | reactor::open_create);
-    if (!made) co_return made.failure();
-    std::string directory = directory_;
-    const result<void> named = co_await reactor::sync_directory(core_, std::move(directory));
-    if (!named) {
-      const result<void> closed = co_await made->close();
-      (void)closed;  // the name is what failed
-      co_return named;
-    }
-    opened = std::move(made);
-  }
+  result<reactor::file> opened = co_await open_or_make(flags, make);
   if (!opened) co_return opened.failure();
   const result<uint64_t> bytes = core_.effects().size_of(log_path());
   if (!bytes) {
@@ -95,6 +80,52 @@ task<result<void>> segment::open_file(bool make) {
   writable_ = writes;
   allocated = std::max(allocated, block_floor(*bytes));
   co_return result<void>();
+}
+
+task<result<reactor::file>> segment::open_or_make(uint32_t flags, bool make) {
+  std::string path = log_path();
+  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), flags);
+  if (opened || opened.error().code != base::errc::not_found || !make) co_return opened;
+  if (pool_ == nullptr) {
+    result<reactor::file> made = co_await make_file(flags);
+    co_return made;
+  }
+  path = log_path();
+  std::string directory = directory_;
+  const result<bool> taken = co_await pool_->take(std::move(path), std::move(directory), block_ceil(config_.segment_bytes));
+  if (!taken) co_return taken.failure();
+  if (!*taken) {
+    result<reactor::file> made = co_await make_file(flags);
+    co_return made;
+  }
+  path = log_path();
+  result<reactor::file> recycled = co_await reactor::file::open(core_, std::move(path), flags);
+  if (!recycled) co_return recycled;
+  const result<void> blanked = co_await blank(*recycled);
+  if (blanked) co_return recycled;
+  const result<void> closed = co_await recycled->close();
+  (void)closed;  // the write is what failed
+  co_return blanked.failure();
+}
+
+task<result<reactor::file>> segment::make_file(uint32_t flags) {
+  std::string path = log_path();
+  result<reactor::file> made = co_await reactor::file::open(core_, std::move(path), flags | reactor::open_create);
+  if (!made) co_return made;
+  std::string directory = directory_;
+  const result<void> named = co_await reactor::sync_directory(core_, std::move(directory));
+  if (named) co_return made;
+  const result<void> closed = co_await made->close();
+  (void)closed;  // the name is what failed
+  co_return named.failure();
+}
+
+/// A recycled file does not begin with a batch: where only its bytes are left to ask (recover_by_scan), a topic that was made
+/// again is not taken for the one before.
+task<result<void>> segment::blank(reactor::file& recycled) {
+  alignas(block_bytes) static constexpr uint8_t zeros[block_bytes] = {};
+  const result<void> written = co_await recycled.write(0, base::bytes(zeros), true);
+  co_return written;
 }
 
 uint64_t segment::next_allocation(uint64_t upto) const {

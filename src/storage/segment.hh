@@ -9,6 +9,7 @@
 #include "reactor/file.hh"
 #include "reactor/wait.hh"
 #include "storage/offset_index.hh"
+#include "storage/segment_pool.hh"
 #include "storage/time_index.hh"
 #include "storage/types.hh"
 
@@ -34,6 +35,9 @@ class segment {
   std::string log_path() const;
   std::string index_path() const;
   std::string time_index_path() const;
+  const std::string& directory() const noexcept { return directory_; }
+  /// Its file comes from this pool, where that has one: it is expected to grow large.
+  void draw_from(segment_pool* pool) noexcept { pool_ = pool; }
 
   segment_state state = segment_state::active;
   uint64_t size = 0;       ///< bytes of batches appended, durable or not
@@ -77,7 +81,7 @@ class segment {
   /// Notes a batch for the indexes: at most one entry per index_interval_bytes, before it is appended.
   void note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp);
 
-  /// Opens the file (made where missing, name durable) for O_DIRECT; keeps it open. `allocated` is then what the file has
+  /// Opens the file (made or taken from the pool where missing, name durable) for O_DIRECT; keeps it open. `allocated` is then what the file has
   /// in whole blocks, where it was less. Errors: no_space, io.
   reactor::task<base::result<void>> open_for_write();
   /// Makes allocated >= upto, growing ahead of it in steps of 64 KiB, 1, 16, 64 MiB, but not ahead of the configured
@@ -108,6 +112,9 @@ class segment {
 
  private:
   reactor::task<base::result<void>> open_file(bool make);
+  reactor::task<base::result<reactor::file>> open_or_make(uint32_t flags, bool make);
+  reactor::task<base::result<reactor::file>> make_file(uint32_t flags);
+  reactor::task<base::result<void>> blank(reactor::file& recycled);
   reactor::task<base::result<void>> finish_file();
   reactor::task<base::result<void>> write_indexes();
   reactor::task<base::result<void>> read_indexes(uint64_t valid_bytes);
@@ -124,6 +131,7 @@ class segment {
   std::string directory_;
   base::offset base_;
   const log_config& config_;
+  segment_pool* pool_ = nullptr;
   reactor::file file_;
   bool writable_ = false;  ///< file_ was opened for writing
   uint64_t bytes_since_entry_ = 0;

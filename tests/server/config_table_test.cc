@@ -69,6 +69,7 @@ TEST_CASE("table: defaults that Kafka's users know are Kafka's") {
       {"compression.type", "producer"},
       {"commit_log.size", "268435456"},
       {"commit_log.inline_bytes_max", "65536"},
+      {"segment_pool.size", "1073741824"},
   };
   const loaded_config plain = load_sets({});
   for (const row& r : rows) {

@@ -214,7 +214,7 @@ TEST_CASE("log admin: everything deleted, the log goes on where it was") {
 }
 
 TEST_CASE("log admin: files below log start that a crash left behind leave at the next start") {
-  log_world f(4700, {.segment_bytes = 30 << 10, .commit_bytes = 4096 + (256 << 10), .logs = 1});
+  log_world f(4700, {.segment_bytes = 30 << 10, .commit_bytes = 4096 + (256 << 10), .logs = 1, .pool_bytes = 0});
   f.boot();
   f.run_some(100);
   REQUIRE(f.settle());

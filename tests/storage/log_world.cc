@@ -96,7 +96,8 @@ bool log_world::try_boot(base::duration limit) {
   start_number = (*found)->epoch;
   for (unsigned core = 0; core < setup.cores; ++core) {
     managers.push_back(std::make_unique<log_manager>(
-        n.core(core), storage_options{world_dir, {setup.commit_bytes, setup.inline_max, 2}}));
+        n.core(core), storage_options{
+                         world_dir, {setup.commit_bytes, setup.inline_max, 2}, {setup.pool_bytes, setup.pool_least}}));
   }
   for (unsigned core = 0; core < setup.cores; ++core) {
     const auto started = run_or_crash(core, start_task(this, core, &**found), end - w.now());

@@ -69,6 +69,8 @@ struct world_setup {
   bool ack_from_memory = false;
   base::duration segment_time = base::seconds(7 * 24 * 3600);
   uint32_t segment_index_bytes = 10 << 20;
+  uint64_t pool_bytes = 8 << 20;
+  uint64_t pool_least = 16 << 10;
 };
 
 class log_world {

@@ -158,13 +158,31 @@ TEST_CASE("log: any setting, any end, the same promise") {
     o.logs = static_cast<unsigned>(1 + draw.below(8));
     o.memory = (16u << 20) << draw.below(2);
     o.ack_from_memory = draw.chance(0.1);
+    o.pool_bytes = draw.chance(0.2) ? 0 : (64u << 10) << draw.below(8);
+    o.pool_least = (4u << 10) << draw.below(4);
     log_world f(seed, o);
-    f.n.disk().faults.short_write = draw.chance(0.3) ? 0.02 : 0;
+    const double short_write = draw.chance(0.3) ? 0.02 : 0;
+    f.n.disk().faults.short_write = short_write;
     f.boot();
+    unsigned next = o.logs;
     for (int round = 0; round < 3; ++round) {
       f.run_some(static_cast<unsigned>(1 + f.random.below(60)));
       if (f.random.chance(0.3)) CHECK(f.settle());
       if (f.random.chance(0.3)) f.check_all();
+      if (f.random.chance(0.5)) {
+        model_log& m = f.any_log();
+        const auto whole = static_cast<uint64_t>(m.acknowledged - m.start);
+        const auto shortened = f.advance(m, m.start + static_cast<int64_t>(f.random.below(whole + 1)));
+        if (short_write == 0) CHECK(shortened);
+      }
+      if (f.random.chance(0.2)) {
+        model_log& m = f.any_log();
+        if (f.remove(m)) {
+          f.drop(m);
+          REQUIRE(f.create(f.add_model(next++)));
+        }
+      }
+      if (f.random.chance(0.5)) f.run_some(static_cast<unsigned>(1 + f.random.below(60)));
       const bool clean = f.random.chance(0.3);
       if (clean) {
         // Only a device that fails (two short writes on end are one that does) leaves something behind.
@@ -173,7 +191,10 @@ TEST_CASE("log: any setting, any end, the same promise") {
       } else {
         f.crash(f.random_crash());
       }
+      // Two short writes on end refuse a start, as they should.
+      f.n.disk().faults.short_write = 0;
       f.restart_with_crashes(f.random.chance(0.2) ? 1 : 0);
+      f.n.disk().faults.short_write = short_write;
       f.check_all();
     }
   }

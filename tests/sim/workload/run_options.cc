@@ -63,6 +63,9 @@ run_options draw_options(uint64_t seed) {
   o.unacknowledged = random.chance(0.4);
   o.retries = random.chance(0.5);
   o.remakes = random.chance(0.4);
+  base::prng pool = root.split("pool");
+  o.server.pool.bytes_max = pool.chance(0.2) ? 0 : uint64_t{1} << pool.between(20, 25);
+  o.server.pool.file_bytes_least = uint64_t{1} << pool.between(14, 20);
   o.faults = draw_faults(root.split("faults"));
   draw_world(root.split("world"), o.world);
   return o;

@@ -22,6 +22,7 @@ inline constexpr uint16_t kafka_port = 9092;
 
 struct server_options {
   storage::commit_log_options commits;
+  storage::pool_options pool{};
   api::kafka::door_options door;
 };
 
