@@ -61,6 +61,11 @@ enum open_flags : uint32_t {
   open_direct = 8,     ///< O_DIRECT: memory, position and length in multiples of 4096
 };
 
+/// Bits of op::flags for shutdown.
+enum shutdown_flags : uint32_t {
+  shutdown_reset = 1,  ///< the close that follows throws away what the peer has not taken, and releases its memory
+};
+
 /// One operation. Lives in whoever waits for it (often a coroutine frame) and must not move or die while
 /// in_flight: it ends only by appearing in a poll's ready list, after a cancel too. Memory that it names is its
 /// own until then.
@@ -76,6 +81,12 @@ class op : public ready_item {
   op_kind kind;
   bool in_flight = false;  ///< set by core::submit, cleared by the backend when it completes (or forgets)
   bool durable = false;    ///< write: RWF_DSYNC; completes when the bytes are on stable storage
+  /// send: from where the bytes are, without a copy of them. Such an op answers twice. First `sent`, with the
+  /// result, while in_flight stays true: the next send may start, and the array `iov` is its owner's again. Then
+  /// in_flight is false: the memory is its owner's again. It runs once for both where they come together.
+  bool zero_copy = false;
+  bool sent = false;       ///< set by the backend with the first answer
+  bool copied = false;     ///< known with the last answer: the bytes were copied after all, so it cost more than it saved
   uint16_t port = 0;       ///< connect
   uint32_t flags = 0;
   int handle = -1;
@@ -83,6 +94,7 @@ class op : public ready_item {
   const char* path = nullptr;   ///< NUL-terminated; lives until completion. connect: the IP address
   const char* path2 = nullptr;
   const iovec* iov = nullptr;   ///< read, write, send: the array and what it points at live until completion
+                                ///< (but see zero_copy)
   uint32_t iov_count = 0;
   uint64_t position = 0;   ///< bytes from the start of the file
   uint64_t length = 0;     ///< allocate, truncate

@@ -95,12 +95,18 @@ void socket::ending::run(core&) {
   if (!owner_.idle_.empty() && owner_.quiet()) owner_.idle_.wake_all();
 }
 
-task<void> socket::close() {
+task<void> socket::close(bool reset) {
   ASSERT(handle_ >= 0);
   pause();
   while (!quiet()) co_await idle_.wait();
   while (!receive_.arrived.empty()) core_.effects().give_back(receive_.arrived.pop_front());
   receive_.unlink();
+  if (reset) {
+    awaited_op resetting(core_, op_kind::shutdown);
+    resetting.handle = handle_;
+    resetting.flags = shutdown_reset;
+    co_await resetting;
+  }
   awaited_op closing(core_, op_kind::close);
   closing.handle = std::exchange(handle_, -1);
   co_await closing;

@@ -42,8 +42,9 @@ class socket {
 
   /// Ends both directions; a waiting receive ends.
   void shutdown();
-  /// Waits for operations in flight, gives buffers back, closes.
-  task<void> close();
+  /// Waits for operations in flight, gives buffers back, closes. `reset`: the peer gets no more of what was sent, and
+  /// zero-copy sends release their memory soon. (Those release it without the socket, and may outlive it.)
+  task<void> close(bool reset = false);
   void abandon() noexcept;
   int handle() const noexcept { return handle_; }
   std::string peer_name() { return core_.effects().peer_name(handle_); }

@@ -4,7 +4,7 @@
 #include <cerrno>
 
 #include "base/assert.hh"
-#include "base/hash.hh"
+#include "sim/memory_digest.hh"
 #include "sim/node.hh"
 #include "sim/sim_backend.hh"
 
@@ -23,14 +23,7 @@ uint64_t total(const op& o) {
   return bytes;
 }
 
-uint64_t digest(const op& o) {
-  uint64_t sum = 0;
-  for (const iovec& piece : pieces_of(o)) {
-    sum = base::hash_combine(
-        sum, base::xxh3({static_cast<const uint8_t*>(piece.iov_base), piece.iov_len}));
-  }
-  return sum;
-}
+uint64_t digest(const op& o) { return memory_digest(pieces_of(o)); }
 
 bool uses_handle(op_kind kind) {
   return kind == op_kind::close || kind == op_kind::read || kind == op_kind::write ||

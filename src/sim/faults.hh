@@ -52,6 +52,8 @@
 ///     not change.
 /// 12. What a send reported as sent may still be lost with the connection. A reader that does
 ///     not read stops its sender.
+///     A zero-copy send tells with a delay of its own when its memory is free again, at a reset by
+///     this end at once; it may say that it copied.
 /// 13. Receive buffers are few and run out (-ENOBUFS); a multishot may end after any answer for
 ///     no reason (1).
 ///
@@ -124,6 +126,9 @@ struct network_faults {
       4096;  ///< sent and not yet read, per direction; drawn per connection
   uint32_t window_bytes_most = 262144;
   double reset = 0;             ///< per piece
+  latency release{base::microseconds(1), base::microseconds(400), 0.02,
+                  base::milliseconds(50)};  ///< of a zero-copy send's memory, after it was sent
+  double zero_copy_copied = 0.001;          ///< per zero-copy send: the kernel had to copy
   double multishot_end = 0.01;  ///< per answer of a receive or an accept
   double vanish = 0.1;          ///< at a crash of the peer: no reset, only silence until `silence`
   base::duration silence =

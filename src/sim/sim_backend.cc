@@ -28,6 +28,7 @@ sim_backend::sim_backend(world& whole, node& home, base::core_id id, unsigned co
       id_(id),
       entropy_(whole.order().stream("entropy", number_of(home, id))),
       pool_(whole.order().stream("receive pool", number_of(home, id)), whole.network().faults),
+      pins_(*this, whole.clock(), whole.order().stream("pinned sends", number_of(home, id)), whole.network().faults),
       lanes_(core_count) {
   for (mail_lane& lane : lanes_) lane.target = this;
 }
@@ -46,6 +47,7 @@ void sim_backend::submit(op& o) {
     case op_kind::receive:
       return world_.network().receive(static_cast<reactor::receive_op&>(o), *this);
     case op_kind::send:
+      if (o.zero_copy) pins_.begin(o);
       return world_.network().send(o, *this);
     case op_kind::shutdown:
       return world_.network().shutdown(o, *this);
@@ -87,8 +89,13 @@ void sim_backend::note(const op& o, uint64_t outcome) {
 
 void sim_backend::complete(op& o, int64_t result) {
   ASSERT(o.in_flight);
-  o.in_flight = false;
   o.result = result;
+  if (o.zero_copy && !o.sent) {
+    o.sent = true;
+    pins_.sent(o);
+  } else {
+    o.in_flight = false;
+  }
   note(o, static_cast<uint64_t>(result));
   if (!o.linked()) done_.push_back(o);
 }
@@ -202,6 +209,7 @@ std::string sim_backend::peer_name(int handle) { return world_.network().peer_na
 void sim_backend::crash() {
   done_.clear();
   held_back_.clear();
+  pins_.crash();
   for (mail_lane& lane : lanes_) {
     lane.event::unschedule();
     lane.list_hook<>::unlink();

@@ -8,6 +8,7 @@
 #include "base/object_pool.hh"
 #include "base/prng.hh"
 #include "reactor/backend.hh"
+#include "sim/pinned_sends.hh"
 #include "sim/receive_pool.hh"
 #include "sim/sim_clock.hh"
 
@@ -43,7 +44,7 @@ class sim_backend final : public reactor::backend {
   std::string peer_name(int handle) override;
 
   // For the disk and the network.
-  /// Ends `o`: it is in the next poll.
+  /// Ends `o`: it is in the next poll. For a zero-copy send that was not sent before this is its first answer.
   void complete(reactor::op& o, int64_t result);
   void complete_in(reactor::op& o, int64_t result, base::duration delay);
   /// A multishot has an answer and goes on.
@@ -51,6 +52,7 @@ class sim_backend final : public reactor::backend {
   /// Forgets an operation at a crash.
   static void forget(reactor::op& o) noexcept { o.in_flight = false; }
   receive_pool& pool() noexcept { return pool_; }
+  pinned_sends& pins() noexcept { return pins_; }
   node& home() noexcept { return home_; }
   base::core_id id() const noexcept { return id_; }
   /// Accepts that a full accept_op holds back.
@@ -95,6 +97,7 @@ class sim_backend final : public reactor::backend {
   const base::core_id id_;
   base::prng entropy_;
   receive_pool pool_;
+  pinned_sends pins_;
   reactor::ready_list done_;
   std::vector<mail_lane> lanes_;  // by sender
   std::vector<base::core_id> held_back_;  // cores whose rings from here were full

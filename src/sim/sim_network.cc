@@ -230,6 +230,10 @@ void sim_network::send(reactor::op& o, sim_backend& from) {
 
 void sim_network::shutdown(reactor::op& o, sim_backend& from) {
   endpoint* e = socket_of(from.home(), o.handle);
+  if (e != nullptr && (o.flags & reactor::shutdown_reset) != 0) {
+    e->whole->reset(ECONNRESET);
+    from.pins().reset(o.handle);
+  }
   if (e != nullptr) e->whole->shutdown(*e);
   from.complete_in(o, e == nullptr ? -EBADF : 0, base::microseconds(1));
 }

@@ -11,6 +11,12 @@ namespace {
 
 bool try_again(int result) { return result == -EINTR || result == -EAGAIN; }
 
+/// What a zero-copy send is refused with where a plain one works: a kind of socket that cannot, a kernel that does
+/// not report what it copied, a limit on memory that is pinned.
+bool asks_for_copies(int result) {
+  return result == -EOPNOTSUPP || result == -EINVAL || result == -ENOMEM || result == -ENOBUFS;
+}
+
 }  // namespace
 
 /// Gives every completion that is there to its op.
@@ -63,7 +69,7 @@ void uring_backend::complete_operation(op& o, int result, uint32_t flags, ready_
       complete_accept(static_cast<accept_op&>(o), result, flags, ready);
       return;
     case op_kind::send:
-      complete_send(o, result, ready);
+      complete_send(o, result, flags, ready);
       return;
     case op_kind::sync_dir:
       directory_opened(o, result, ready);
@@ -109,24 +115,61 @@ void uring_backend::again(op& o) {
   waiting_.push_back(o);
 }
 
-void uring_backend::complete_send(op& o, int result, ready_list& ready) {
-  --in_kernel_;
-  --sends_in_kernel_;
+void uring_backend::complete_send(op& o, int result, uint32_t flags, ready_list& ready) {
+  if ((flags & IORING_CQE_F_NOTIF) != 0) {
+    released(o, static_cast<uint32_t>(result), ready);
+    return;
+  }
+  if ((flags & IORING_CQE_F_MORE) != 0) {
+    ++o.flags;
+  } else {
+    --in_kernel_;
+    --sends_in_kernel_;
+  }
   if (result > 0) {
     o.position += static_cast<unsigned>(result);
     counters_.bytes_sent += static_cast<unsigned>(result);
     ASSERT(o.position <= o.length);
     if (o.position == o.length) {
-      finish(o, static_cast<int64_t>(o.length), ready);
+      finish_send(o, static_cast<int64_t>(o.length), ready);
       return;
     }
-  } else if (!try_again(result)) {
-    finish(o, result < 0 ? result : -EPIPE, ready);
+    if (o.port != 0) {
+      finish_send(o, -ECANCELED, ready);
+      return;
+    }
+  } else if (o.zero_copy && !o.copied && asks_for_copies(result)) {
+    o.copied = true;
+  } else if (!try_again(result) || o.port != 0) {
+    finish_send(o, result < 0 ? result : -EPIPE, ready);
     return;
   }
   // The rest first: an error that cut it short shows itself then.
   ++counters_.retries;
   sends_.push_front(o);
+}
+
+/// The kernel has done with the memory of one entry of a zero-copy send.
+void uring_backend::released(op& o, uint32_t usage, ready_list& ready) {
+  --in_kernel_;
+  --sends_in_kernel_;
+  --o.flags;
+  if ((usage & uring::notified_copied) != 0) {
+    o.copied = true;
+    ++counters_.sends_copied;
+  }
+  if (!o.sent || o.flags != 0) return;
+  o.in_flight = false;
+  if (!o.linked()) ready.push_back(o);
+}
+
+/// All is sent, or no more can be.
+void uring_backend::finish_send(op& o, int64_t result, ready_list& ready) {
+  ASSERT(o.in_flight && !o.linked());
+  o.result = result;
+  o.sent = true;
+  o.in_flight = o.flags != 0;
+  ready.push_back(o);
 }
 
 void uring_backend::complete_receive(receive_op& o, int result, uint32_t flags, ready_list& ready) {

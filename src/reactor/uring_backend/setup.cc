@@ -58,6 +58,7 @@ base::result<void> uring_backend::set_up(memory& from) {
 
   if (io_uring_probe* const probe = io_uring_get_probe_ring(&ring_); probe != nullptr) {
     has_ftruncate_ = io_uring_opcode_supported(probe, uring::op_ftruncate) != 0;
+    has_zero_copy_ = io_uring_opcode_supported(probe, IORING_OP_SENDMSG_ZC) != 0;
     io_uring_free_probe(probe);
   }
   // The kernel counts apart the workers for files and those for all else (splices, mostly); 0 would

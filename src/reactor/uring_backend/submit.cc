@@ -66,8 +66,13 @@ void uring_backend::submit(op& o) {
     case op_kind::send:
       o.position = 0;
       o.length = 0;
+      o.flags = 0;
+      o.port = 0;
+      o.sent = false;
+      o.copied = !has_zero_copy_;
       for (uint32_t i = 0; i < o.iov_count; ++i) o.length += o.iov[i].iov_len;
       if (o.length == 0) {
+        o.sent = true;
         answer_now(o, 0);
       } else {
         sends_.push_back(o);
@@ -88,6 +93,10 @@ void uring_backend::submit(op& o) {
       static_cast<accept_op&>(o).armed = false;
       break;
     case op_kind::shutdown:
+      if ((o.flags & shutdown_reset) != 0) {
+        const linger none{.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(o.handle, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+      }
       answer_now(o, ::shutdown(o.handle, SHUT_RDWR) == 0 ? 0 : -errno);
       return;
     case op_kind::truncate:
@@ -114,6 +123,7 @@ void uring_backend::cancel(op& o) {
     default:
       return;  // a write, or a change of names, is never taken back half done
   }
+  if (o.kind == op_kind::send && o.sent) return;  // only its memory is still looked at
   if (o.kind == op_kind::accept && holds_for(o) && !static_cast<accept_op&>(o).armed)
     return;  // its end is coming
   const bool queued_here = o.kind == op_kind::receive  ? !static_cast<receive_op&>(o).armed
@@ -121,13 +131,23 @@ void uring_backend::cancel(op& o) {
                                                        : o.linked();
   if (queued_here) {
     o.unlink();
-    answer_now(o, -ECANCELED);
+    end_queued(o);
     return;
   }
+  if (o.kind == op_kind::send) o.port = 1;  // of a send that is cut short the rest is not sent
   io_uring_sqe& sqe = entry();
   io_uring_prep_cancel64(&sqe, reinterpret_cast<uintptr_t>(&o), 0);
   sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;
   sqe.user_data = static_cast<uint64_t>(tag::ignored);
+}
+
+/// Ends an op that waits here for its turn. Of a send a part may be on its way.
+void uring_backend::end_queued(op& o) {
+  if (o.kind == op_kind::send) {
+    finish_send(o, -ECANCELED, done_);
+  } else {
+    answer_now(o, -ECANCELED);
+  }
 }
 
 /// Whether answers to `o` are held back because its owner has not taken those before.
@@ -298,7 +318,13 @@ void uring_backend::prepare_send(op& o) {
     header.msg_iovlen = rest.size();
   }
   // With WAITALL the kernel itself goes on when the peer makes room.
-  io_uring_prep_sendmsg(&sqe, o.handle, &header, MSG_WAITALL | MSG_NOSIGNAL);
+  if (o.zero_copy && !o.copied) {
+    io_uring_prep_sendmsg_zc(&sqe, o.handle, &header, MSG_WAITALL | MSG_NOSIGNAL);
+    sqe.ioprio |= uring::send_report_usage;
+    ++counters_.sends_zero_copy;
+  } else {
+    io_uring_prep_sendmsg(&sqe, o.handle, &header, MSG_WAITALL | MSG_NOSIGNAL);
+  }
   sqe.user_data = reinterpret_cast<uintptr_t>(&o);
   ++in_kernel_;
   ++sends_in_kernel_;

@@ -26,8 +26,9 @@
 /// own, this is.
 ///
 /// Fields of an op that its kind does not use are the backend's scratch while it is in flight: a
-/// send counts in `position` what left, with `length` the whole; connect and sync_dir keep their
-/// descriptor in `handle`.
+/// send counts in `position` what left, with `length` the whole, notes in `port` that it was
+/// cancelled, and a zero-copy one counts in `flags` the notifications to come; connect and sync_dir
+/// keep their descriptor in `handle`.
 
 namespace millrace::reactor {
 
@@ -63,6 +64,8 @@ struct uring_counters {
   uint64_t retries = 0;           ///< EINTR, EAGAIN and short sends
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
+  uint64_t sends_zero_copy = 0;  ///< entries for sends without a copy
+  uint64_t sends_copied = 0;     ///< of these, copied by the kernel all the same
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
 };
@@ -135,13 +138,16 @@ class uring_backend final : public backend {
   void arm_bell();
   void submitted(int answer);
   void answer_now(op& o, int64_t result);
+  void end_queued(op& o);
   bool holds_for(const op& o) const noexcept;
 
   // reap.cc
   void reap(ready_list& ready);
   void complete(const io_uring_cqe& cqe, ready_list& ready);
   void complete_operation(op& o, int result, uint32_t flags, ready_list& ready);
-  void complete_send(op& o, int result, ready_list& ready);
+  void complete_send(op& o, int result, uint32_t flags, ready_list& ready);
+  void released(op& o, uint32_t usage, ready_list& ready);
+  void finish_send(op& o, int64_t result, ready_list& ready);
   void complete_receive(receive_op& o, int result, uint32_t flags, ready_list& ready);
   void complete_accept(accept_op& o, int result, uint32_t flags, ready_list& ready);
   void directory_opened(op& o, int result, ready_list& ready);
@@ -167,6 +173,7 @@ class uring_backend final : public backend {
   io_uring ring_{};
   bool ring_made_ = false;
   bool has_ftruncate_ = false;
+  bool has_zero_copy_ = false;
   int event_ = -1;  // rung by threads without a ring
   std::unique_ptr<uring::receive_buffers> buffers_;
   unsigned in_kernel_ = 0;
