@@ -55,6 +55,9 @@ enum class errc : uint16_t {
   storage,         ///< a partition that cannot be written or read now
   policy_violation,
   record_list_too_large,
+  invalid_stream,
+  unknown_stream,
+  stream_exists,
 };
 
 /// One failure. Trivially copyable, 8 bytes.

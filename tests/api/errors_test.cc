@@ -43,6 +43,9 @@ TEST_CASE("errors: each failure has Kafka's code") {
       {errc::invalid_record, 87},
       {errc::unknown_topic_id, 100},
       {errc::inconsistent_topic_id, 103},
+      {errc::invalid_stream, 17},
+      {errc::unknown_stream, 3},
+      {errc::stream_exists, 36},
   };
   for (const row& r : rows) {
     CAPTURE(base::name_of(r.why));

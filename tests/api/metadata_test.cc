@@ -80,6 +80,27 @@ TEST_CASE("Metadata: null asks for all topics, none for none; in version 0 none 
   }
 }
 
+TEST_CASE(
+    "Metadata: topics that have no Kafka name are shown to nobody, whatever they are asked by") {
+  kafka_node k(12);
+  k.create("shop.orders");
+  REQUIRE_FALSE(k.b.create_stream("a.b").error);
+  for (const char* stream : {"a.b", "shop"}) {
+    broker::new_topic hidden{.name = "two words", .assignment = {}, .configs = {}};
+    hidden.stream = stream;
+    REQUIRE_FALSE(k.b.create(std::move(hidden)).error);
+  }
+  REQUIRE(k.b.seen().by_id.size() == 3);
+  metadata_request all;
+  const auto got = k.ask<metadata_response>(all, 9);
+  REQUIRE(got.body.topics.size() == 1);
+  CHECK(got.body.topics[0].name == "shop.orders");
+  asking ask({"two words", "a.b.two words", "shop.two words", "a.b"});
+  for (const auto& t : k.ask<metadata_response>(ask.request, 9).body.topics) {
+    CHECK(t.error_code == (t.name == "a.b" ? 3 : 17));
+  }
+}
+
 TEST_CASE("Metadata: names that are unknown, illegal, or come twice") {
   kafka_node k(3);
   k.create("a", 2);

@@ -89,6 +89,18 @@ class broker_node {
     std::vector<base::uuid> ids{topic != nullptr ? topic->id : base::uuid{}};
     return one(w.run(n, core, control->delete_topics(n.core(core), std::move(ids))));
   }
+  admin_outcome remove_topic(const base::uuid& id, unsigned core = 0) {
+    return one(w.run(n, core, control->delete_topics(n.core(core), {id})));
+  }
+  admin_outcome create_stream(std::string name, unsigned core = 0) {
+    std::vector<std::string> names{std::move(name)};
+    return one(w.run(n, core, control->create_streams(n.core(core), std::move(names))));
+  }
+  admin_outcome remove_stream(const std::string& name, unsigned core = 0) {
+    const stream_view* stream = seen(core).find_stream(name);
+    std::vector<base::uuid> ids{stream != nullptr ? stream->stream->id : base::uuid{}};
+    return one(w.run(n, core, control->delete_streams(n.core(core), std::move(ids))));
+  }
   admin_outcome grow(partition_growth growth, unsigned core = 0, bool validate_only = false) {
     std::vector<partition_growth> all{std::move(growth)};
     return one(
@@ -110,7 +122,7 @@ class broker_node {
     for (unsigned core = 0; core < catalogs.size(); ++core) {
       if (&seen(core) != &seen(0)) return false;
     }
-    for (const topic_info* topic : seen().topics) {
+    for (const auto& [id, topic] : seen().by_id) {
       for (const partition_info& p : topic->partitions) {
         for (unsigned core = 0; core < brokers.size(); ++core) {
           if ((brokers[core]->find(p.id) != nullptr) != (p.owner.value() == core)) return false;

@@ -25,7 +25,7 @@ known_topics topics_of(const snapshot& seen) {
   known_topics all;
   for (const topic_info* t : seen.topics) {
     const auto own = t->config.overrides.find("segment.ms");
-    all[t->name] = {t->id, t->partitions.size(),
+    all[t->kafka_name] = {t->id, t->partitions.size(),
                     own == t->config.overrides.end() ? "" : own->second};
   }
   return all;

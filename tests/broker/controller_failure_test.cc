@@ -67,6 +67,7 @@ TEST_CASE(
   broker_node b(12);
   REQUIRE(b.start());
   REQUIRE_FALSE(b.create(topic("t", 2)).error);
+  const base::uuid first = b.seen().find("t")->id;
   REQUIRE(b.stop());
   b.rebuild(1);
   // What a crash between the catalog's write and the renaming leaves.
@@ -74,7 +75,7 @@ TEST_CASE(
   const auto before = b.w.run(b.n, 0, b.store->load());
   REQUIRE(before);
   std::vector<meta_change> gone;
-  gone.push_back({topic_key("t"), std::nullopt});
+  gone.push_back({topic_key(first), std::nullopt});
   REQUIRE(b.w.run(b.n, 0, b.store->put_if(before->revision, std::move(gone))));
   REQUIRE(b.start());
   CHECK(b.seen().topics.empty());

@@ -4,8 +4,8 @@
 
 #include <set>
 
+#include "append_one.hh"
 #include "broker_node.hh"
-#include "record/batch_builder.hh"
 
 namespace millrace::broker {
 namespace {
@@ -15,21 +15,6 @@ using namespace test;
 
 new_topic topic(std::string name, int32_t partitions = 1) {
   return {.name = std::move(name), .partitions = partitions, .assignment = {}, .configs = {}};
-}
-
-/// Appends a batch to a partition on its core.
-reactor::task<base::result<void>> append(broker_core* there, storage::log_id id) {
-  std::vector<uint8_t> bytes;
-  record::batch_builder builder(bytes, {});
-  builder.add({.timestamp = 1, .key = std::nullopt, .value = base::as_bytes("x"), .headers = {}});
-  CO_TRY_CHECK(builder.finish());
-  const auto batch = record::batch_view::frame(bytes);
-  const auto done =
-      there->find(id)->log().append(*batch, there->epoch(), storage::crc_check::compute);
-  if (!done) co_return done.failure();
-  while (there->find(id)->high_watermark() < done->next)
-    co_await reactor::sleep(there->on(), base::milliseconds(1));
-  co_return base::result<void>();
 }
 
 }  // namespace
@@ -204,7 +189,7 @@ TEST_CASE(
   REQUIRE_FALSE(b.create(topic("t", 4)).error);
   const base::uuid first = b.seen().find("t")->id;
   const partition_info p = b.seen().find("t")->partitions[2];
-  REQUIRE(b.w.run(b.n, p.owner.value(), append(b.brokers[p.owner.value()].get(), p.id)));
+  REQUIRE(b.w.run(b.n, p.owner.value(), append_one(b.brokers[p.owner.value()].get(), p.id)));
   CHECK_FALSE(b.remove("t", 2).error);
   CHECK(b.seen(1).topics.empty());
   CHECK(b.brokers[p.owner.value()]->find(p.id) == nullptr);

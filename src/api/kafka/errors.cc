@@ -72,6 +72,13 @@ int16_t error_code(base::error why) noexcept {
       return 44;
     case errc::record_list_too_large:
       return 18;
+    // Kafka has no streams; to it they are a part of topics' names.
+    case errc::invalid_stream:
+      return code::invalid_topic;
+    case errc::unknown_stream:
+      return code::unknown_topic_or_partition;
+    case errc::stream_exists:
+      return 36;
   }
   return code::unknown_server_error;
 }

@@ -89,7 +89,7 @@ class answer_builder {
   }
 
   base::result<void> describe(const broker::topic_info& topic, metadata_response_topic& out) {
-    out.name = topic.name;
+    out.name = topic.kafka_name;
     out.topic_id = topic.id;
     out.is_internal = topic.internal;
     if (asked_.include_topic_authorized_operations)

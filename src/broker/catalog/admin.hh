@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/result.hh"
@@ -21,7 +22,10 @@ using replica_list = std::vector<int32_t>;
 inline constexpr int64_t new_partitions_max = 10000;
 
 struct new_topic {
-  std::string name;                 ///< full Kafka name
+  std::string name;  ///< the full Kafka name, unless a stream is given
+  /// The stream, which is there, in which `name` is a topic's. Without one the Kafka name says which
+  /// it is, and it is made where it is not there.
+  std::optional<std::string> stream = std::nullopt;
   int32_t partitions = -1;          ///< -1: num.partitions
   int16_t replication_factor = -1;  ///< -1: default.replication.factor
   /// Explicit assignment by partition; empty: none given.
@@ -30,16 +34,19 @@ struct new_topic {
   std::vector<std::pair<std::string, std::optional<std::string>>> configs;
 };
 
+/// Which topic: by its full Kafka name, or by its id (any topic).
+using topic_reference = std::variant<std::string, base::uuid>;
+
 /// More partitions for a topic.
 struct partition_growth {
-  std::string topic;
+  topic_reference topic;
   int32_t total = 0;                                    ///< that it shall have
   std::optional<std::vector<replica_list>> assignment;  ///< of the new ones
 };
 
 /// Other settings for a topic.
 struct topic_alteration {
-  std::string topic;
+  topic_reference topic;
   std::vector<config_change> changes;
   bool replace = false;  ///< what is not named is removed (AlterConfigs)
 };
@@ -49,6 +56,7 @@ struct topic_alteration {
 struct admin_outcome {
   std::optional<base::error> error;
   std::string why;  ///< for people, where there is more to say than the code
+  base::uuid stream_id;
   base::uuid topic_id;
   int32_t partitions = 0;
   int16_t replication_factor = 0;

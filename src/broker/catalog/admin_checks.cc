@@ -72,16 +72,46 @@ std::optional<int32_t> check_counts(const new_topic& asked, const broker_setting
   return partitions;
 }
 
-bool check_name(const std::string& name, const topic_table& topics, admin_outcome& outcome) {
-  if (const char* why = topic_name_problem(name)) {
-    outcome.refuse(base::errc::invalid_topic, why);
-  } else if (topics.find(name) != nullptr) {
-    outcome.refuse(base::errc::topic_exists, "Topic '" + name + "' already exists.");
-  } else if (const std::string* other = topics.colliding(name)) {
-    outcome.refuse(base::errc::invalid_topic,
-                   "Topic '" + name + "' collides with existing topic: " + *other);
+/// Where a new topic shall live, under a name that is free; nullopt where the outcome says why not.
+std::optional<topic_draft> check_place(const new_topic& asked, const birth& given,
+                                       const topic_table& topics, admin_outcome& outcome) {
+  using base::errc;
+  const char* why = asked.stream ? plain_name_problem(asked.name) : topic_name_problem(asked.name);
+  const stream_and_topic names =
+      asked.stream ? stream_and_topic{*asked.stream, asked.name} : split_topic_name(asked.name);
+  const topic_table::stream_row* stream = topics.find_stream(names.stream);
+  const std::string* other = asked.stream ? nullptr : topics.colliding(asked.name);
+  if (asked.stream && stream == nullptr) {
+    outcome.refuse(errc::unknown_stream, "The stream '" + *asked.stream + "' does not exist.");
+  } else if (why != nullptr) {
+    outcome.refuse(errc::invalid_topic, why);
+  } else if (topics.find(names) != nullptr) {
+    outcome.refuse(errc::topic_exists, "Topic '" + asked.name + "' already exists.");
+  } else if (other != nullptr) {
+    outcome.refuse(errc::invalid_topic,
+                   "Topic '" + asked.name + "' collides with existing topic: " + *other);
   }
-  return !outcome.error;
+  if (outcome.error) return std::nullopt;
+
+  topic_draft draft;
+  if (stream == nullptr) {
+    draft.stream = stored_stream{.id = given.stream,
+                                 .name = std::string(names.stream),
+                                 .number = topics.next_stream_number(),
+                                 .created = given.now,
+                                 .origin = stream_origin::kafka_name};
+  }
+  std::string stem = kafka_name_of(names);
+  if (stem.empty()) stem = base::as_view(given.topic.to_text());
+  draft.topic = {.id = given.topic,
+                 .stream = stream != nullptr ? stream->stored->id : given.stream,
+                 .name = std::string(names.topic),
+                 .number = stream != nullptr ? stream->next_topic_number : 0,
+                 .created = given.now,
+                 .stem = std::move(stem),
+                 .directories = {},
+                 .overrides = {}};
+  return draft;
 }
 
 bool check_settings(const new_topic& asked, const broker_settings& settings,
@@ -99,14 +129,21 @@ bool check_settings(const new_topic& asked, const broker_settings& settings,
 }
 
 void describe(const stored_topic& topic, admin_outcome& outcome) {
+  outcome.stream_id = topic.stream;
   outcome.topic_id = topic.id;
   outcome.partitions = static_cast<int32_t>(topic.directories.size());
   outcome.replication_factor = 1;
   outcome.overrides = topic.overrides;
 }
 
-const topic_table::row* find_topic(const std::string& name, const topic_table& topics,
+const topic_table::row* find_topic(const topic_reference& asked, const topic_table& topics,
                                    admin_outcome& outcome) {
+  if (const auto* id = std::get_if<base::uuid>(&asked)) {
+    const topic_table::row* row = topics.find(*id);
+    if (row == nullptr) outcome.refuse(base::errc::unknown_topic_id, "There is no such topic.");
+    return row;
+  }
+  const auto& name = std::get<std::string>(asked);
   const topic_table::row* row = topics.find(name);
   if (row == nullptr) {
     outcome.refuse(base::errc::unknown_topic_or_partition,
@@ -118,24 +155,41 @@ const topic_table::row* find_topic(const std::string& name, const topic_table& t
 void add_directories(stored_topic& topic, int32_t total, const topic_table& topics) {
   topic.directories.reserve(static_cast<size_t>(total));
   for (auto p = static_cast<int32_t>(topic.directories.size()); p < total; ++p) {
-    topic.directories.push_back(topics.free_directory(topic.name, topic.id, p));
+    topic.directories.push_back(topics.free_directory(topic, p));
   }
 }
 
 }  // namespace
 
-std::optional<stored_topic> check_new_topic(const new_topic& asked, const base::uuid& id,
-                                            const topic_table& topics,
-                                            const broker_settings& settings,
-                                            admin_outcome& outcome) {
-  stored_topic made{.name = asked.name, .id = id, .directories = {}, .overrides = {}};
-  if (!check_name(asked.name, topics, outcome)) return std::nullopt;
+std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& given,
+                                           const topic_table& topics,
+                                           const broker_settings& settings,
+                                           admin_outcome& outcome) {
+  auto draft = check_place(asked, given, topics, outcome);
+  if (!draft) return std::nullopt;
+  stored_topic& made = draft->topic;
   if (!check_settings(asked, settings, made.overrides, outcome)) return std::nullopt;
   const auto partitions = check_counts(asked, settings, outcome);
   if (!partitions) return std::nullopt;
   add_directories(made, *partitions, topics);
   describe(made, outcome);
-  return made;
+  return draft;
+}
+
+std::optional<stored_stream> check_new_stream(const std::string& name, const birth& given,
+                                              const topic_table& topics, admin_outcome& outcome) {
+  if (const char* why = plain_name_problem(name)) {
+    outcome.refuse(base::errc::invalid_stream, why);
+  } else if (topics.find_stream(name) != nullptr) {
+    outcome.refuse(base::errc::stream_exists, "Stream '" + name + "' already exists.");
+  }
+  if (outcome.error) return std::nullopt;
+  outcome.stream_id = given.stream;
+  return stored_stream{.id = given.stream,
+                       .name = name,
+                       .number = topics.next_stream_number(),
+                       .created = given.now,
+                       .origin = stream_origin::explicitly};
 }
 
 std::optional<stored_topic> check_growth(const partition_growth& asked, const topic_table& topics,

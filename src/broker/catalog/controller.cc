@@ -43,23 +43,16 @@ reactor::task<base::result<void>> controller::load() {
   auto loaded = co_await store_.load();
   if (!loaded) co_return loaded.failure();
   revision_ = loaded->revision;
+  // By key: a stream comes before the topics in it.
   for (const auto& [key, value] : loaded->entries) {
-    if (key == cluster_key) cluster_id_ = value;
-    const std::string_view name = topic_of_key(key);
-    if (name.empty()) continue;
-    auto topic = decode_topic(name, base::as_bytes(value));
-    if (!topic || topics_.find(topic->id) != nullptr) {
-      home_.log().error("broker", "catalog entry is not well-formed", base::field("topic", name));
-      co_return base::fail(base::errc::corrupt);
-    }
-    for (const auto& [setting, text] : topic->overrides) {
-      const std::string why = setting_problem(setting, text, options_.settings);
-      if (!why.empty()) {
-        home_.log().warn("broker", "topic setting without effect", base::field("topic", name),
-                         base::field("why", why));
-      }
-    }
-    topics_.insert(std::move(*topic));
+    const auto taken = load_entry(key, base::as_bytes(value));
+    if (taken) continue;
+    const bool foreign = taken.error().code == base::errc::foreign;
+    home_.log().error("broker",
+                      foreign ? "catalog was written by another version, which this one cannot read"
+                              : "catalog entry is not well-formed",
+                      base::field("key", key));
+    co_return taken;
   }
   if (cluster_id_.empty()) {
     cluster_id_ = base::as_view(new_id().to_text());
@@ -71,9 +64,49 @@ reactor::task<base::result<void>> controller::load() {
   co_return base::result<void>();
 }
 
+/// Errors: corrupt, foreign.
+base::result<void> controller::load_entry(std::string_view key, base::bytes value) {
+  if (key == cluster_key) {
+    cluster_id_ = base::as_text(value);
+    return {};
+  }
+  const parsed_key about = parse_key(key);
+  switch (about.kind) {
+    case key_kind::other:
+      return base::fail(base::errc::foreign);
+    case key_kind::stream: {
+      TRY(stored_stream stream, decode_stream(about.id, value));
+      if (topics_.find_stream(stream.name) != nullptr) return base::fail(base::errc::corrupt);
+      topics_.insert_stream(std::move(stream));
+      return {};
+    }
+    case key_kind::topic: {
+      TRY(stored_topic topic, decode_topic(about.id, value));
+      const topic_table::stream_row* stream = topics_.find_stream(topic.stream);
+      if (stream == nullptr || stream->topics.contains(topic.name))
+        return base::fail(base::errc::corrupt);
+      warn_of_settings(topic);
+      topics_.insert(std::move(topic));
+      return {};
+    }
+  }
+  return base::fail(base::errc::foreign);
+}
+
+void controller::warn_of_settings(const stored_topic& topic) {
+  for (const auto& [setting, text] : topic.overrides) {
+    const std::string why = setting_problem(setting, text, options_.settings);
+    if (why.empty()) continue;
+    home_.log().warn("broker", "topic setting without effect", base::field("topic", topic.name),
+                     base::field("why", why));
+  }
+}
+
 std::vector<known_log> controller::logs() const {
   std::vector<known_log> all;
-  for (const auto& [name, row] : topics_.rows()) add_logs(row, 0, all);
+  for (const auto& [stream_name, stream] : topics_.streams()) {
+    for (const auto& [name, row] : stream.topics) add_logs(row, 0, all);
+  }
   std::ranges::sort(all, {}, &known_log::id);
   return all;
 }
@@ -118,6 +151,14 @@ void controller::note_leftovers() {
 
 base::uuid controller::new_id() {
   return base::uuid::from_random(home_.random().next(), home_.random().next());
+}
+
+birth controller::new_birth() {
+  birth given;
+  given.topic = new_id();
+  given.stream = new_id();
+  given.now = home_.wall_clock();
+  return given;
 }
 
 void controller::add_logs(const topic_table::row& row, size_t first, std::vector<known_log>& out) {
@@ -229,6 +270,7 @@ reactor::task<void> controller::publish() {
   }
   shown_ = std::move(next);
   retired_.clear();
+  retired_streams_.clear();
 }
 
 }  // namespace millrace::broker

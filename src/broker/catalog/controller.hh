@@ -7,6 +7,7 @@
 
 #include "base/result.hh"
 #include "broker/catalog/admin.hh"
+#include "broker/catalog/admin_checks.hh"
 #include "broker/catalog/bounded_call.hh"
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/meta_store.hh"
@@ -79,13 +80,20 @@ class controller {
   /// After start().
   broker_core& broker_of(base::core_id core) const { return *brokers_[core.value()]; }
 
-  /// Names must not repeat. `validate_only`: nothing changes.
+  /// Kafka names must not repeat. `validate_only`: nothing changes.
   reactor::task<base::result<admin_outcomes>> create_topics(reactor::core& here,
                                                             std::vector<new_topic> topics,
                                                             bool validate_only);
-  /// Errors of each: unknown_topic_id.
+  /// A stream that a Kafka name made goes with its last topic. Errors of each: unknown_topic_id.
   reactor::task<base::result<admin_outcomes>> delete_topics(reactor::core& here,
                                                             std::vector<base::uuid> ids);
+  /// Streams that stay until they are deleted, by name. Errors of each: invalid_stream,
+  /// stream_exists.
+  reactor::task<base::result<admin_outcomes>> create_streams(reactor::core& here,
+                                                             std::vector<std::string> names);
+  /// Streams with all their topics, by id. Errors of each: unknown_stream.
+  reactor::task<base::result<admin_outcomes>> delete_streams(reactor::core& here,
+                                                             std::vector<base::uuid> ids);
   /// Topics must not repeat.
   reactor::task<base::result<admin_outcomes>> create_partitions(
       reactor::core& here, std::vector<partition_growth> growths, bool validate_only);
@@ -104,9 +112,26 @@ class controller {
 
   outcomes_task create_here(std::vector<new_topic> topics, bool validate_only);
   outcomes_task delete_here(std::vector<base::uuid> ids);
+  outcomes_task create_streams_here(std::vector<std::string> names);
+  outcomes_task delete_streams_here(std::vector<base::uuid> ids);
   outcomes_task grow_here(std::vector<partition_growth> growths, bool validate_only);
   outcomes_task alter_here(std::vector<topic_alteration> changes, bool validate_only);
 
+  /// What a deletion has taken out of the table.
+  struct removal {
+    std::vector<stored_stream> streams;
+    std::vector<stored_topic> topics;
+    std::vector<known_log> logs;
+    std::vector<std::string> names;  ///< of the topics, for people
+  };
+  void take_topic(base::uuid id, removal& gone);
+  void take_stream(base::uuid id, removal& gone);
+  reactor::task<base::result<void>> carry_out(removal gone);
+  void take_back(const std::vector<topic_draft>& drafts);
+  birth new_birth();
+
+  base::result<void> load_entry(std::string_view key, base::bytes value);
+  void warn_of_settings(const stored_topic& topic);
   reactor::task<base::result<void>> put(std::vector<meta_change> changes);
   reactor::task<base::result<void>> make_logs(std::vector<known_log> wanted);
   reactor::task<void> remove_logs(std::vector<known_log> unwanted);
@@ -128,8 +153,9 @@ class controller {
   std::vector<broker_core*> brokers_;  ///< by core; fixed by start()
   std::vector<catalog*> catalogs_;     ///< likewise
   std::unique_ptr<snapshot> shown_;    ///< what every core has
-  /// Topics that shown_ has and topics_ has not.
+  /// Topics and streams that shown_ has and topics_ has not.
   std::vector<std::unique_ptr<const topic_info>> retired_;
+  std::vector<std::unique_ptr<const stored_stream>> retired_streams_;
 
   bool changing_ = false;
   reactor::wait_list turns_;
