@@ -15,61 +15,80 @@ int64_t consumer::place_in(const partition_model& p) {
   return random_.between(0, end);
 }
 
-task<bool> consumer::fetch(topic_ref t) {
-  const auto version =
-      static_cast<int16_t>(random_.between(options_.codecs ? 10 : 4, 12));  // zstd: from 10
+/// The frame of a fetch of some partitions of a topic. `waits`: from their ends, for a while.
+std::vector<uint8_t> consumer::ask(topic_ref t, bool waits, asked_fetch& asked) {
+  asked.version = static_cast<int16_t>(random_.between(options_.codecs ? 10 : 4, 12));  // zstd: from 10
   std::vector<wire::kafka::fetch_request_partition> parts;
-  std::vector<int64_t> floors(t->partitions.size());
   for (size_t i = 0; i < t->partitions.size(); ++i) {
     if (i > 0 && random_.chance(0.5)) continue;
-    floors[i] = t->partitions[i].watermark.floor();
-    parts.push_back({.partition = static_cast<int32_t>(i),
-                     .fetch_offset = place_in(t->partitions[i]),
-                     .partition_max_bytes =
-                         static_cast<int32_t>(1 + random_.below(1u << random_.between(8, 21)))});
+    const partition_model& p = t->partitions[i];
+    asked.parts.push_back({.partition = static_cast<int32_t>(i),
+                           .from = waits ? p.watermark.floor() : place_in(p),
+                           .floor = p.watermark.floor(),
+                           .bytes_max = static_cast<int32_t>(1 + random_.below(1u << random_.between(8, 21)))});
+    parts.push_back({.partition = asked.parts.back().partition,
+                     .fetch_offset = asked.parts.back().from,
+                     .partition_max_bytes = asked.parts.back().bytes_max});
   }
   wire::kafka::fetch_request_topic topic{.topic = t->name, .topic_id = {}, .partitions = parts};
   const wire::kafka::fetch_request body{
-      .max_wait_ms = static_cast<int32_t>(random_.chance(0.5) ? 0 : random_.below(1500)),
+      .max_wait_ms = static_cast<int32_t>(!waits && random_.chance(0.5) ? 0 : random_.below(1500)),
       .min_bytes = static_cast<int32_t>(random_.below(1u << random_.between(0, 15))),
       .max_bytes = static_cast<int32_t>(1 + random_.below(1u << random_.between(10, 23))),
       .topics = {&topic, 1}};
-  const base::instant since = on_.now();
-  std::vector<uint8_t> out = link_.frame_of(body, version);
-  const bool sent = co_await link_.send(std::move(out));
-  if (!sent) co_return false;
-  auto frame = co_await link_.receive("fetch");
-  if (!frame) co_return false;
-  const auto got = link_.read<wire::kafka::fetch_response>(std::move(*frame), version);
-  if (!got) co_return false;
-  if (!t->live) co_return true;
+  asked.since = on_.now();
+  return link_.frame_of(body, asked.version);
+}
+
+/// Hands an answer to the model. False: the connection is of no use.
+bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_t> frame) {
+  const auto got = link_.read<wire::kafka::fetch_response>(std::move(frame), asked.version);
+  if (!got) return false;
+  if (!t->live) return true;
   for (const auto& answered : got->body.responses) {
     for (const auto& p : answered.partitions) {
-      const auto asked = std::find_if(parts.begin(), parts.end(), [&](const auto& a) {
+      const auto part = std::find_if(asked.parts.begin(), asked.parts.end(), [&](const auto& a) {
         return a.partition == p.partition_index;
       });
-      if (asked == parts.end()) {
+      if (part == asked.parts.end()) {
         model_.safety("answers_decode", "an answer for a partition that was not asked");
-        co_return false;
+        return false;
       }
-      const auto i = static_cast<size_t>(p.partition_index);
-      partition_model& m = t->partitions[i];
+      partition_model& m = t->partitions[static_cast<size_t>(p.partition_index)];
       if (p.error_code == 1) {
-        if (asked->fetch_offset <= floors[i])
-          model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, asked->fetch_offset));
+        if (part->from <= part->floor)
+          model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, part->from));
         continue;
       }
       if (p.error_code != 0) {
-        refused("fetch", m.name, p.error_code, since);
+        refused("fetch", m.name, p.error_code, asked.since);
         continue;
       }
-      m.watermark.shown(model_.found, m.name, floors[i], p.high_watermark);
-      if (version >= 5) watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
+      m.watermark.shown(model_.found, m.name, part->floor, p.high_watermark);
+      if (asked.version >= 5) watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
       read_batches batches;
       if (p.records && !take_apart(*p.records, batches))
         model_.safety("answers_decode", "a cut batch of " + m.name);
-      model_.read(m, asked->fetch_offset, p.high_watermark, batches);
+      model_.read(m, part->from, p.high_watermark, batches);
     }
+  }
+  return true;
+}
+
+/// One fetch, or a crowd of them that wait together on this connection.
+task<bool> consumer::fetch(topic_ref t, unsigned count) {
+  std::vector<asked_fetch> asked(count);
+  std::vector<uint8_t> out;
+  for (asked_fetch& one : asked) {
+    const std::vector<uint8_t> frame = ask(t, count > 1, one);
+    out.insert(out.end(), frame.begin(), frame.end());
+  }
+  const bool sent = co_await link_.send(std::move(out));
+  if (!sent) co_return false;
+  for (const asked_fetch& one : asked) {
+    auto frame = co_await link_.receive("fetch");
+    if (!frame) co_return false;
+    if (!look_at(t, one, std::move(*frame))) co_return false;
   }
   co_return true;
 }
@@ -120,7 +139,8 @@ task<void> consumer::run() {
     if (random_.chance(0.15)) {
       good = co_await list(t);
     } else {
-      good = co_await fetch(t);
+      const unsigned count = random_.chance(0.1) ? options_.crowd : 1;
+      good = co_await fetch(t, count);
     }
     if (!good) co_await link_.drop();
     co_await pause_up_to(options_.think_most);

@@ -1,5 +1,7 @@
 #include "workload/run_options.hh"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace millrace::swarm {
@@ -66,6 +68,14 @@ run_options draw_options(uint64_t seed) {
   base::prng pool = root.split("pool");
   o.server.pool.bytes_max = pool.chance(0.2) ? 0 : uint64_t{1} << pool.between(20, 25);
   o.server.pool.file_bytes_least = uint64_t{1} << pool.between(14, 20);
+  // Now and then so many works between two cores that what bounds them is met.
+  base::prng crowds = root.split("crowds");
+  if (crowds.chance(0.12)) {
+    o.crowd = static_cast<unsigned>(crowds.between(100, 250));
+    o.consumers = static_cast<unsigned>(crowds.between(3, 8));
+    o.cores_most = std::max(o.cores_most, 2u);
+  }
+  if (crowds.chance(0.08)) o.in_flight = static_cast<unsigned>(crowds.between(100, 250));
   o.faults = draw_faults(root.split("faults"));
   draw_world(root.split("world"), o.world);
   return o;
@@ -88,11 +98,11 @@ std::string describe(const run_options& o) {
   add(o.faults.io_errors, "io_errors");
   return fmt::format(
       "cores<={} memory={}M commit={}M inline={}K groups={} producers={}x{} in_flight={} "
-      "consumers={} topics={} "
+      "consumers={} crowd={} topics={} "
       "partitions<={} segment={}M value<={} big={} remakes={} retries={} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 20,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, o.producers,
-      o.requests, o.in_flight, o.consumers, o.topics, o.partitions_most, o.segment_bytes >> 20,
+      o.requests, o.in_flight, o.consumers, o.crowd, o.topics, o.partitions_most, o.segment_bytes >> 20,
       o.value_most, o.big > 0 ? o.big_most : 0, o.remakes, o.retries,
       faults.empty() ? "none" : faults, o.faults.gap_most.ms());
 }

@@ -43,6 +43,7 @@ struct run_options {
   uint32_t segment_bytes = 1u << 20;
   unsigned requests = 0;   ///< of each producer
   unsigned in_flight = 1;  ///< of a producer's connection
+  unsigned crowd = 1;      ///< fetches that a consumer leaves waiting at once, now and then
   size_t value_most = 0;   ///< bytes of a record
   double big = 0;          ///< chance of a batch of up to big_most bytes
   size_t big_most = 0;

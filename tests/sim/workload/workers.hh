@@ -73,7 +73,20 @@ class consumer final : public worker {
   reactor::task<void> run() override;
 
  private:
-  reactor::task<bool> fetch(topic_ref t);
+  struct asked_part {
+    int32_t partition;
+    int64_t from;
+    int64_t floor;  ///< of its high watermark, when it was asked
+    int32_t bytes_max;
+  };
+  struct asked_fetch {
+    int16_t version = 0;
+    base::instant since{};
+    std::vector<asked_part> parts;
+  };
+  reactor::task<bool> fetch(topic_ref t, unsigned count);
+  std::vector<uint8_t> ask(topic_ref t, bool waits, asked_fetch& asked);
+  bool look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_t> frame);
   reactor::task<bool> list(topic_ref t);
   int64_t place_in(const partition_model& p);
 };
