@@ -89,7 +89,8 @@ constexpr auto rows = std::to_array<row>({
      .where = &config::max_connections,
      .most = int32_most,
      .section = requests,
-     .about = "Connections at a time; one more is closed at once."},
+     .about = "Connections at a time, of all cores together; one more is closed at once. About 15000 "
+              "a core and what the open files allow are never passed."},
     {.name = "connections.max.idle.ms",
      .initial = "600000",
      .where = &config::connections_max_idle_ms,

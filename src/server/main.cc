@@ -1,9 +1,11 @@
+#include <poll.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
 
 #include "reactor/machine.hh"
@@ -11,7 +13,9 @@
 #include "server/config_check.hh"
 #include "server/config_load.hh"
 #include "server/options.hh"
+#include "server/resolve.hh"
 #include "server/settings.hh"
+#include "server/start_problem.hh"
 #include "server/wiring.hh"
 
 /// millraced: the broker. Exit status: 0 after a clean stop, 1 where it could not start or not stop cleanly, 2 for a mistake
@@ -53,10 +57,22 @@ void raise_limit(int which, rlim_t wanted, const char* name) {
   }
 }
 
+uint64_t open_files_allowed() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return open_files_wanted;
+  return limit.rlim_cur;
+}
+
 server::loaded_config read_config(const server::options& asked) {
   server::config_sources sources{.file = asked.config_file, .environment = {}, .flags = asked.flags, .sets = asked.sets};
   for (char** variable = environ; *variable != nullptr; ++variable) sources.environment.emplace_back(*variable);
   return server::load_config(sources);
+}
+
+/// Says it where stderr takes it now: a pipe that nobody reads must not hold up the end.
+void say_without_waiting(std::string_view text) {
+  pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&room, 1, 0) > 0) (void)!write(STDERR_FILENO, text.data(), text.size());
 }
 
 /// Waits for the first signal, asks for the stop, and ends the process at once on a second one or when it takes too long.
@@ -69,9 +85,30 @@ void stop_on_signal(reactor::machine& machine) {
   }).detach();
   std::thread([] {
     std::this_thread::sleep_for(std::chrono::seconds(stop_seconds_max));
-    std::fprintf(stderr, "millraced: the stop took longer than %u s: ending\n", stop_seconds_max);
+    say_without_waiting("millraced: the stop took too long: ending\n");
     _exit(1);
   }).detach();
+}
+
+std::vector<unsigned> cpus_of(const server::config& settings) {
+  if (!settings.cores.empty()) return {settings.cores.begin(), settings.cores.end()};
+  const std::vector<uint32_t> allowed = cpus_allowed();
+  return {allowed.begin(), allowed.end()};
+}
+
+uint64_t memory_of(const server::config& settings) {
+  return static_cast<uint64_t>(settings.memory > 0 ? settings.memory : server::default_memory(machine_memory()));
+}
+
+reactor::probe_request probe_of(const server::loaded_config& loaded) {
+  const server::config& settings = loaded.values;
+  reactor::probe_request asked{.directory = settings.log_dirs,
+                               .machine = server::machine_settings(settings, cpus_of(settings), memory_of(settings))};
+  for (const server::explained_setting& one : server::explain(loaded)) {
+    if (one.what.name == "reactor.send") asked.send = one.text;
+    if (one.what.name == "reactor.cold_read") asked.cold_read = one.text;
+  }
+  return asked;
 }
 
 int serve(const server::loaded_config& loaded, bool recover_by_scan) {
@@ -80,17 +117,21 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   const auto problems = server::check_machine(settings, allowed, machine_memory());
   for (const std::string& p : problems) std::fprintf(stderr, "millraced: %s\n", p.c_str());
   if (!problems.empty()) return 1;
+  std::vector<api::kafka::door_listener> listeners = server::listener_settings(settings);
+  const auto unresolved = server::resolve(listeners);
+  for (const std::string& p : unresolved) std::fprintf(stderr, "millraced: %s\n", p.c_str());
+  if (!unresolved.empty()) return 1;
   raise_limit(RLIMIT_NOFILE, open_files_wanted, "open files");
   raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "locked memory");
 
-  std::vector<unsigned> cpus(settings.cores.begin(), settings.cores.end());
-  if (cpus.empty()) cpus.assign(allowed.begin(), allowed.end());
-  const int64_t memory = settings.memory > 0 ? settings.memory : server::default_memory(machine_memory());
+  std::vector<unsigned> cpus = cpus_of(settings);
   const auto cores = static_cast<unsigned>(cpus.size());
   server::wiring program({.storage = server::storage_settings(settings),
                           .controller = server::controller_settings(loaded, cores),
                           .door = server::door_settings(settings),
-                          .listeners = server::listener_settings(settings),
+                          .listeners = std::move(listeners),
+                          .connections_max = server::connections_limit(settings, cores, open_files_allowed()),
+                          .log_least = settings.logging_level,
                           .recover_by_scan = recover_by_scan},
                          cores);
   reactor::machine::hold_signals();
@@ -99,10 +140,10 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
     std::fprintf(stderr, "millraced: %s\n", w.c_str());
   }
   reactor::machine machine(options, program);
+  machine.log().flush_on_crash();
   const auto started = machine.start();
   if (!started) {
-    std::fprintf(stderr, "millraced: cannot start the cores (io_uring and memory are needed; see --probe): %s, %d\n",
-                 base::name_of(started.error().code), started.error().detail);
+    std::fprintf(stderr, "millraced: cannot start: %s\n", server::cores_problem(started.error()).c_str());
     return 1;
   }
   stop_on_signal(machine);
@@ -127,7 +168,7 @@ int main(int count, char** arguments) {
   for (const std::string& error : loaded.errors) std::fprintf(stderr, "millraced: %s\n", error.c_str());
   if (!loaded.errors.empty()) return 1;
   if (parsed.value.probe) {
-    const reactor::probe_report report = reactor::probe(loaded.values.log_dirs);
+    const reactor::probe_report report = reactor::probe(probe_of(loaded));
     std::printf("%s", reactor::to_text(report).c_str());
     return report.usable ? 0 : 1;
   }

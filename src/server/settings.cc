@@ -17,6 +17,9 @@ constexpr uint64_t process_bytes = 24u << 20;
 constexpr uint64_t core_bytes_min = 24u << 20;
 /// Receive buffers take at most an eighth of a core's memory.
 constexpr unsigned receive_share = 8;
+/// Of the descriptors, what stays for files and listeners.
+constexpr uint64_t files_min = 64;
+constexpr uint64_t files_max = 65536;
 /// Where a time has no bound: a hundred years, which added to a clock still fit it.
 constexpr int64_t ms_most = int64_t{100} * 365 * 24 * 3600 * 1000;
 
@@ -94,8 +97,15 @@ api::kafka::door_options door_settings(const config& from) {
   options.fetch_bytes_max = static_cast<uint32_t>(from.fetch_max_bytes);
   options.validate_compressed = from.validate_compressed_batches;
   options.auto_create_topics = from.auto_create_topics_enable;
-  options.connections_max = static_cast<uint32_t>(from.max_connections);
+  options.connections_max = reactor::connections_max({});
   return options;
+}
+
+uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files) {
+  const uint64_t for_files = std::clamp(open_files / 16, files_min, files_max);
+  const uint64_t sockets = open_files > 2 * for_files ? open_files - for_files : open_files / 2;
+  return std::min({static_cast<uint64_t>(from.max_connections), sockets,
+                   uint64_t{reactor::connections_max({})} * cores});
 }
 
 std::vector<api::kafka::door_listener> listener_settings(const config& from) {

@@ -21,6 +21,8 @@ std::vector<std::string> memory_warnings(const config& from, uint64_t core_memor
 storage::storage_options storage_settings(const config& from);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
 api::kafka::door_options door_settings(const config& from);
+/// Of all connections together: max.connections, at most what the cores serve and the open files allow.
+uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files);
 /// Each listener with what it tells clients.
 std::vector<api::kafka::door_listener> listener_settings(const config& from);
 

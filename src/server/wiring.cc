@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "reactor/call.hh"
+#include "server/start_problem.hh"
 #include "storage/data_dir.hh"
 #include "storage/layout.hh"
 #include "storage/scan_recovery.hh"
@@ -19,7 +20,8 @@ using reactor::task;
 wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
     : core(on), catalog(on), broker(on, whole.options_.storage), scope(on) {}
 
-wiring::wiring(wiring_options options, unsigned cores) : options_(std::move(options)), cores_(cores), parts_(cores) {}
+wiring::wiring(wiring_options options, unsigned cores)
+    : options_(std::move(options)), cores_(cores), shares_(cores, options_.connections_max), parts_(cores) {}
 
 wiring::~wiring() = default;
 
@@ -60,15 +62,16 @@ task<void> wiring::live(reactor::core* home) {
     say_ready(*home);
     while (!stopping_) co_await stop_wanted_->wait();
     home->log().info("server", "stopping");
-  } else {
+  } else if (!stopping_) {
     failed_ = true;
   }
+  const bool ends_by_itself = !booted && !stopping_;
   const result<void> stopped = co_await shut_down(*home);
   if (!stopped) {
     home->log().error("server", "stop was not clean", base::field("error", stopped.error()));
     failed_ = true;
   }
-  if (!booted) kill(getpid(), SIGTERM);  // wakes main(), which waits for a signal
+  if (ends_by_itself) kill(getpid(), SIGTERM);  // wakes main(), which waits for a signal
   for (unsigned i = cores_; i-- > 0;) {
     const base::core_id target = id(i);
     co_await reactor::call_on(*home, target, [](reactor::core& there) { there.stop(); });
@@ -76,13 +79,16 @@ task<void> wiring::live(reactor::core* home) {
 }
 
 void wiring::report(reactor::core& home, const char* step, base::error why) {
-  home.log().error("server", "cannot start", base::field("step", step), base::field("error", why),
-                   base::field("path", options_.storage.data_dir));
+  const std::string reason = reason_of(why);
+  home.log().error("server", reason.empty() ? "cannot start" : "cannot start: " + reason, base::field("step", step),
+                   base::field("error", why), base::field("path", options_.storage.data_dir));
 }
 
+/// A stop that is asked for meanwhile is noticed between the steps, and ends the boot with errc::closed.
 task<result<void>> wiring::boot(reactor::core& home) {
   const result<void> storage = co_await boot_storage(home);
   if (!storage) co_return storage;
+  if (stopping_) co_return fail(errc::closed);
   std::vector<broker::broker_core*> brokers;
   std::vector<broker::catalog*> catalogs;
   for (auto& p : parts_) {
@@ -100,6 +106,7 @@ task<result<void>> wiring::boot(reactor::core& home) {
     report(home, "catalog", started.error());
     co_return started;
   }
+  if (stopping_) co_return fail(errc::closed);
   const result<void> open = co_await open_doors(home);
   co_return open;
 }
@@ -107,15 +114,14 @@ task<result<void>> wiring::boot(reactor::core& home) {
 task<result<void>> wiring::boot_storage(reactor::core& home) {
   const std::string data_dir = options_.storage.data_dir;
   const result<void> claimed = co_await storage::claim(home, data_dir);
-  if (!claimed) {
-    report(home, "data directory", claimed.error());
-    co_return claimed;
-  }
+  if (!claimed) co_return claimed;  // said there, in words of its own
+  if (stopping_) co_return fail(errc::closed);
   const result<void> loaded = co_await controller_->load();
   if (!loaded) {
     report(home, "catalog", loaded.error());
     co_return loaded;
   }
+  if (stopping_) co_return fail(errc::closed);
   std::string argument = data_dir;
   task<result<storage::recovered>> recovery = options_.recover_by_scan
                                                   ? storage::recover_by_scan(home, std::move(argument))
@@ -125,6 +131,7 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
     report(home, "recovery", found.error());
     co_return found.failure();
   }
+  if (stopping_) co_return fail(errc::closed);
   const result<base::leader_epoch> epoch = co_await storage::raise_start_number(home, data_dir, found->start_number);
   if (!epoch) {
     report(home, "start number", epoch.error());
@@ -157,6 +164,7 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
       report(home, "storage", started.error());
       co_return started;
     }
+    if (stopping_) co_return fail(errc::closed);
   }
   const result<void> retired = co_await storage::retire(home, data_dir, std::move(found->superseded));
   if (!retired) {
@@ -168,8 +176,8 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
 }
 
 void wiring::report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why) {
-  home.log().error("server", why.detail == EADDRINUSE ? "address in use" : "cannot listen",
-                   base::field("host", one.bind.host), base::field("port", one.bind.port), base::field("error", why));
+  const char* const what = why.detail == EADDRINUSE ? "cannot start: address in use" : "cannot start: cannot listen";
+  home.log().error("server", what, base::field("host", one.bind.host), base::field("port", one.bind.port), base::field("error", why));
 }
 
 /// Our cores share each port, and so another broker of the same user could: each is bound alone first.
@@ -197,12 +205,21 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
     const base::core_id target = id(i);
     core_parts* part = parts_[i].get();
     const result<void> opened = co_await reactor::call_on(home, target, [part, this](reactor::core& there) {
-      part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, options_.door);
+      part->door =
+          std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, shares_, options_.door);
       return part->door->open(options_.listeners);
     });
     if (opened) continue;
-    for (const api::kafka::door_listener& l : options_.listeners) report_listener(home, l, opened.error());
+    report_listener(home, options_.listeners[part->door->tried() - 1], opened.error());
     co_return opened;
+  }
+  std::vector<api::kafka::door*> doors;
+  for (auto& p : parts_) doors.push_back(p->door.get());
+  const std::vector<api::kafka::door*>* all = &doors;
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    core_parts* part = parts_[i].get();
+    co_await reactor::call_on(home, target, [part, all](reactor::core&) { part->door->meet(*all); });
   }
   co_return result<void>();
 }
@@ -214,36 +231,55 @@ void wiring::say_ready(reactor::core& home) {
     const bool v6 = l.bind.host.find(':') != std::string::npos;
     text += (v6 ? "[" + l.bind.host + "]" : l.bind.host) + ":" + std::to_string(l.bind.port);
   }
+  // Scripts wait for this line, whatever level is asked for.
+  home.log().set_least(base::log_level::info);
   home.log().info("server", "ready", base::field("kafka", text), base::field("cores", cores_),
                   base::field("cluster", controller_->cluster_id()));
+  home.log().set_least(options_.log_least);
 }
 
 // ---- stopping, from the top down
 
 task<result<void>> wiring::shut_down(reactor::core& home) {
-  result<void> outcome;
-  for (unsigned i = 0; i < cores_; ++i) {
-    const base::core_id target = id(i);
-    core_parts* part = parts_[i].get();
-    if (part->door == nullptr) continue;
-    const result<void> closed =
-        co_await reactor::call_task_on(home, target, part->scope, [part](reactor::core&) { return close_door(part); });
-    if (!closed) outcome = closed;
-  }
+  result<void> outcome = co_await on_all(home, stop_accepting);
+  const result<void> closed = co_await on_all(home, close_door);
+  if (!closed) outcome = closed;
   co_await controller_->stop();
-  for (unsigned i = 0; i < cores_; ++i) {
-    const base::core_id target = id(i);
-    core_parts* part = parts_[i].get();
-    const result<void> stopped = co_await reactor::call_task_on(
-        home, target, part->scope, [part](reactor::core&) { return part->broker.stop(); });
-    if (!stopped) outcome = stopped;
-  }
+  const result<void> stopped = co_await on_all(home, stop_broker);
+  if (!stopped) outcome = stopped;
   co_return outcome;
 }
 
-task<result<void>> wiring::close_door(core_parts* part) {
-  co_await part->door->close();
+/// All cores at the same time, until the last is through; one of the failures.
+task<result<void>> wiring::on_all(reactor::core& home, step what) {
+  result<void> outcome;
+  reactor::scope together(home);
+  for (unsigned i = 0; i < cores_; ++i) together.spawn(on_one(&home, i, what, &outcome));
+  co_await together.close();
+  co_return outcome;
+}
+
+task<void> wiring::on_one(reactor::core* home, unsigned index, step what, result<void>* outcome) {
+  const base::core_id target = id(index);
+  core_parts* part = parts_[index].get();
+  const result<void> ended = co_await reactor::call_task_on(*home, target, part->scope,
+                                                            [part, what](reactor::core&) { return what(part); });
+  if (!ended) *outcome = ended;
+}
+
+task<result<void>> wiring::stop_accepting(core_parts* part) {
+  if (part->door != nullptr) co_await part->door->stop_accepting();
   co_return result<void>();
+}
+
+task<result<void>> wiring::close_door(core_parts* part) {
+  if (part->door != nullptr) co_await part->door->close();
+  co_return result<void>();
+}
+
+task<result<void>> wiring::stop_broker(core_parts* part) {
+  const result<void> stopped = co_await part->broker.stop();
+  co_return stopped;
 }
 
 }  // namespace millrace::server

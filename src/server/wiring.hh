@@ -24,6 +24,8 @@ struct wiring_options {
   broker::controller_options controller;
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;
+  size_t connections_max = SIZE_MAX;  ///< of all cores together
+  base::log_level log_least = base::log_level::info;
   bool recover_by_scan = false;  ///< --recover-by-scan: logs are what their segments prove (storage/scan_recovery.hh)
 };
 
@@ -57,13 +59,20 @@ class wiring final : public reactor::core_program {
   reactor::task<base::result<void>> find_ports_free(reactor::core& home);
   void report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why);
   reactor::task<base::result<void>> shut_down(reactor::core& home);
+  /// A step of one core, on it.
+  using step = reactor::task<base::result<void>> (*)(core_parts* part);
+  reactor::task<base::result<void>> on_all(reactor::core& home, step what);
+  reactor::task<void> on_one(reactor::core* home, unsigned index, step what, base::result<void>* outcome);
+  static reactor::task<base::result<void>> stop_accepting(core_parts* part);
   static reactor::task<base::result<void>> close_door(core_parts* part);
+  static reactor::task<base::result<void>> stop_broker(core_parts* part);
   void report(reactor::core& home, const char* step, base::error why);
   void say_ready(reactor::core& home);
   base::core_id id(unsigned i) const { return base::core_id(i); }
 
   wiring_options options_;
   const unsigned cores_;
+  reactor::connection_shares shares_;
   std::vector<std::unique_ptr<core_parts>> parts_;  ///< by core
   std::unique_ptr<broker::file_store> store_;       ///< core 0's, as all below
   std::unique_ptr<broker::controller> controller_;

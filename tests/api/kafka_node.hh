@@ -36,8 +36,8 @@ class kafka_node {
  public:
   explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {},
                       door_options options = {}, std::optional<broker::placement> where = {},
-                      sim::world_options how = {})
-      : b(seed, cores, how), options_(options) {
+                      sim::world_options how = {}, size_t connections_limit = SIZE_MAX)
+      : b(seed, cores, how), shares_(cores, connections_limit), options_(options) {
     b.options.settings = std::move(settings);
     if (where) b.options.placement = *where;
     b.rebuild(cores);
@@ -45,7 +45,7 @@ class kafka_node {
     ASSERT(started);
     for (unsigned i = 0; i < cores; ++i) {
       doors_.push_back(
-          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, options_));
+          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, shares_, options_));
     }
   }
   ~kafka_node() {
@@ -63,15 +63,24 @@ class kafka_node {
   }
   /// Closes it as a stop does.
   void close(unsigned core) { b.w.run(b.n, core, doors_[core]->close()); }
-  /// From now on clients connect.
-  void open() {
+  door& at(unsigned core) { return *doors_[core]; }
+  reactor::connection_shares& shares() { return shares_; }
+  /// From now on clients connect, to any core.
+  void open_doors() {
+    std::vector<door_listener> listeners{
+        {.bind = {.host = "0.0.0.0", .port = port, .shared = true}, .advertised = {b.n.address(), port}}};
+    std::vector<door*> all;
     for (auto& d : doors_) {
-      std::vector<door_listener> listeners{
-          {.bind = {.host = "0.0.0.0", .port = port, .shared = true}, .advertised = {b.n.address(), port}}};
       ASSERT(d->open(listeners));
+      all.push_back(d.get());
     }
+    for (auto& d : doors_) d->meet(all);
   }
-  door& door_of(unsigned core) { return *doors_[core]; }
+  /// As the server does it: all stop accepting, then all close.
+  void close_doors() {
+    on_all_doors([](door& d) { return d.stop_accepting(); });
+    on_all_doors([](door& d) { return d.close(); });
+  }
 
   /// A request of `version` on a core, and its answer.
   template <class Response, class Request>
@@ -135,6 +144,14 @@ class kafka_node {
   broker_node b;
 
  private:
+  template <class Step>
+  void on_all_doors(Step step) {
+    std::vector<std::unique_ptr<sim::started<void>>> running;
+    for (unsigned i = 0; i < doors_.size(); ++i)
+      running.push_back(b.w.start(b.n, i, step(*doors_[i])));
+    for (auto& r : running)
+      ASSERT(b.w.run_until([&] { return r->done(); }, base::seconds(60)));
+  }
   static reactor::task<base::result<void>> append_there(broker::broker_core* there,
                                                         storage::log_id id,
                                                         std::vector<int64_t> times) {
@@ -154,6 +171,7 @@ class kafka_node {
     co_return base::result<void>();
   }
 
+  reactor::connection_shares shares_;
   const door_options options_;
   const listener_address advertised_{.host = "here.example", .port = 9092};
   std::vector<std::unique_ptr<door>> doors_;

@@ -74,7 +74,7 @@ int64_t end_of(kafka_node& k, std::string_view topic, size_t partition = 0) {
 
 TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and from large ones") {
   kafka_node k(1, 2);
-  k.open();
+  k.open_doors();
   k.create("plain", 1, {{"max.message.bytes", "2000000"}});
   k.create("timely", 1, {{"message.timestamp.after.max.ms", "60000"}, {"max.message.bytes", "2000000"}});
   k.create("zstd", 1, {{"compression.type", "zstd"}, {"max.message.bytes", "2000000"}});
@@ -125,7 +125,7 @@ TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and 
 
 TEST_CASE("produce: a batch larger than this node can hold is refused at once, whatever its topic allows") {
   kafka_node k(1, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1, {{"max.message.bytes", "100000000"}});
   socket_client c(k);
   const uint64_t most = batch_bytes_max(k.b.n.core().memory().capacity());
@@ -136,7 +136,7 @@ TEST_CASE("produce: a batch larger than this node can hold is refused at once, w
 
 TEST_CASE("produce: a small batch that opens to very much lets other connections through between its steps") {
   kafka_node k(3, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   socket_client rude(k);
   socket_client honest(k);
@@ -157,7 +157,7 @@ TEST_CASE("produce: a small batch that opens to very much lets other connections
 
 TEST_CASE("produce: batches that open to much are opened one after the other, in order, also when clients leave") {
   kafka_node k(4, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   std::vector<std::unique_ptr<socket_client>> clients;
   const std::vector<uint8_t> bomb = batch_of(1, size_t{20} << 20, record::codec::zstd);
@@ -178,7 +178,7 @@ TEST_CASE("produce: batches that open to much are opened one after the other, in
 
 TEST_CASE("produce: a frame of very many batches is checked and sent on its way over several turns") {
   kafka_node k(5, 2);
-  k.open();
+  k.open_doors();
   k.create("t", 40);
   socket_client c(k);
   std::vector<piece> pieces;
@@ -200,7 +200,7 @@ TEST_CASE("produce: a frame of very many batches is checked and sent on its way 
 
 TEST_CASE("produce: answers keep the order of requests, small and large; acks 0 has none") {
   kafka_node k(6, 2);
-  k.open();
+  k.open_doors();
   k.create("t", 2);
   socket_client c(k);
   std::vector<int32_t> due;
@@ -223,7 +223,7 @@ TEST_CASE("produce: answers keep the order of requests, small and large; acks 0 
 
 TEST_CASE("produce: acks 0 that fails closes the connection") {
   kafka_node k(7, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   socket_client c(k);
   std::vector<piece> pieces;

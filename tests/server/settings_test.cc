@@ -15,4 +15,17 @@ TEST_CASE("settings: an idle connection lives as long as was said, and for ever 
   CHECK(idle_max("9223372036854775807") > century);
 }
 
+TEST_CASE("settings: connections are bounded by what was said, by the cores and by the open files") {
+  const config unbounded = load_sets({}).values;
+  const uint64_t one_core = reactor::connections_max({});
+  CHECK(one_core >= 15000);
+  CHECK(connections_limit(unbounded, 1, 1 << 20) == one_core);
+  CHECK(connections_limit(unbounded, 4, 1 << 20) == 4 * one_core);
+  CHECK(connections_limit(unbounded, 4, 20000) == 18750);
+  CHECK(connections_limit(unbounded, 4, 1024) == 960);
+  CHECK(connections_limit(unbounded, 4, 64) == 32);
+  const config few = load_sets({set("max.connections", "100")}).values;
+  CHECK(connections_limit(few, 4, 1 << 20) == 100);
+}
+
 }  // namespace millrace::server

@@ -88,10 +88,12 @@ reactor::task<void> connection::read_all() {
       co_await reactor::next_turn(door_core());
     }
     const bool waited = !socket_.has_arrived();
+    watch_frame();
     const auto got = co_await socket_.receive();
     if (got.buffer == nullptr) {
       if (got.error == ECANCELED && !ending_) continue;
-      if (got.error != 0) aborted_ = true;
+      // Where end() stopped the reading, answers still leave.
+      if (got.error != 0 && got.error != ECANCELED) aborted_ = true;
       co_return;
     }
     if (waited) turn_bytes = 0;
@@ -359,8 +361,16 @@ void connection::watch_idle() {
     abort("idle");
     return;
   }
-  const base::instant next = busy ? now + limit : last_progress_ + limit;
-  door_core().timers().arm(idle_, std::min(next, now + frame_progress_max));
+  door_core().timers().arm(idle_, busy ? now + limit : last_progress_ + limit);
+}
+
+/// A frame that has begun has less time than an idle connection, for which the timer may be armed.
+void connection::watch_frame() {
+  const base::instant now = door_core().now();
+  const bool frame_begun = partial_.active() || length_have_ > 0;
+  if (frame_begun && idle_.deadline() > now + frame_progress_max) {
+    door_core().timers().arm(idle_, now + frame_progress_max);
+  }
 }
 
 }  // namespace millrace::api::kafka

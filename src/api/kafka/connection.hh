@@ -64,6 +64,7 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   /// In flight, or completed and about to be looked at.
   bool sending() const noexcept { return sender_.in_flight || sender_.linked(); }
   void watch_idle();
+  void watch_frame();
   reactor::core& door_core() noexcept;
 
   /// The send in flight.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "api/kafka/connection.hh"
 #include "api/kafka/fetch_exchange.hh"
@@ -10,7 +11,6 @@
 namespace millrace::api::kafka {
 
 namespace {
-constexpr base::duration close_limit = base::seconds(5);
 /// What all connections may check in one turn: eight times what one may.
 constexpr size_t checks_max = 8 << 20;
 /// What comes out of a batch in the quick lane at most.
@@ -23,6 +23,16 @@ unsigned window_log(size_t core_memory_bytes) {
   const auto log = static_cast<unsigned>(std::bit_width(core_memory_bytes / 8)) - 1;
   return std::clamp(log, window_log_least, window_log_most);
 }
+
+/// Connections on their way from one core to others: a share of the rings between cores.
+constexpr size_t passings_max = 64;
+constexpr base::duration turned_away_pause = base::seconds(10);
+
+reactor::task<void> close_handle(reactor::core* on, int handle) {
+  reactor::awaited_op closing(*on, reactor::op_kind::close);
+  closing.handle = handle;
+  co_await closing;
+}
 }  // namespace
 
 uint64_t batch_bytes_max(uint64_t core_memory_bytes) {
@@ -33,24 +43,52 @@ uint64_t batch_bytes_max(uint64_t core_memory_bytes) {
 /// One listening socket.
 class door::acceptor final : public reactor::connection_handler {
  public:
-  acceptor(door& d, listener_address advertised)
-      : advertised_(std::move(advertised)), door_(d), listener_(d.on(), *this) {}
-  void on_accept(int handle) override { door_.accepted(handle, advertised_); }
+  acceptor(door& d, size_t number, listener_address advertised)
+      : advertised_(std::move(advertised)), door_(d), number_(number), listener_(d.on(), *this) {}
+  void on_accept(int handle) override { door_.accepted(handle, number_); }
   reactor::listener& socket() noexcept { return listener_; }
   listener_address advertised_;
 
  private:
   door& door_;
+  const size_t number_;  // in the order of the listeners, which is the same on all cores
   reactor::listener listener_;
 };
 
+/// A connected socket on its way to the core that will serve it; comes home to be used again.
+class door::passing final : public reactor::mail {
+ public:
+  explicit passing(door& home) : home_(home), home_id_(home.on().id()) {}
+  void run(reactor::core& on) override {
+    if (to_ == nullptr) {
+      home_.passings_free_.push_back(this);
+      home_.passed_.wake_all();
+      return;
+    }
+    door& to = *std::exchange(to_, nullptr);
+    to.begin(handle_, listener_);
+    on.post(home_id_, *this);
+  }
+  const char* what() const noexcept override { return "connection from another core"; }
+
+ private:
+  friend class door;
+  door& home_;  // touched at home only
+  const base::core_id home_id_;
+  door* to_ = nullptr;
+  int handle_ = -1;
+  size_t listener_ = 0;
+};
+
 door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
-           door_options options)
+           reactor::connection_shares& shares, door_options options)
     : core_(on),
       broker_(broker),
       catalog_(catalog),
       controller_(controller),
+      shares_(shares),
       options_(options),
+      passed_(on),
       frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
       batch_bytes_max_(kafka::batch_bytes_max(on.memory().capacity())),
       quick_lane_(on, frames_, quick_bytes_max, window_log_least),
@@ -66,7 +104,7 @@ door::~door() = default;
 
 base::result<void> door::open(std::vector<door_listener>& listeners) {
   for (door_listener& l : listeners) {
-    acceptors_.push_back(std::make_unique<acceptor>(*this, l.advertised));
+    acceptors_.push_back(std::make_unique<acceptor>(*this, acceptors_.size(), l.advertised));
     acceptor& a = *acceptors_.back();
     TRY_CHECK(a.socket().open(l.bind));
     l.bind.port = a.socket().port();
@@ -77,29 +115,79 @@ base::result<void> door::open(std::vector<door_listener>& listeners) {
   return {};
 }
 
-void door::accepted(int handle, const listener_address& advertised) {
+void door::accepted(int handle, size_t listener) {
   ++counters_.accepted;
+  const base::core_id target = doors_.empty() ? core_.id() : shares_.place(core_.id());
+  if (shares_.total() >= shares_.limit() || shares_.of(target) >= options_.connections_max) {
+    turn_away(handle);
+  } else if (target == core_.id() || !pass(handle, listener, target)) {
+    shares_.begin(core_.id());
+    begin(handle, listener);
+  }
+}
+
+/// False where enough are on their way already.
+bool door::pass(int handle, size_t listener, base::core_id target) {
+  if (passings_free_.empty()) {
+    if (passings_.size() == passings_max) return false;
+    passings_.push_back(std::make_unique<passing>(*this));
+    passings_free_.push_back(passings_.back().get());
+  }
+  passing& p = *passings_free_.back();
+  passings_free_.pop_back();
+  p.to_ = doors_[target.value()];
+  p.handle_ = handle;
+  p.listener_ = listener;
+  shares_.begin(target);
+  ++counters_.passed_on;
+  core_.post(target, p);
+  return true;
+}
+
+/// It is counted in the shares already.
+void door::begin(int handle, size_t listener) {
   ++connection_count_;
-  auto* c = new connection(*this, handle, advertised);
+  auto* c = new connection(*this, handle, acceptors_[listener]->advertised_);
   connections_.push_back(*c);
-  // Over the limit, or closing: the client sees the connection close.
-  if (closing_ || connection_count_ > options_.connections_max) c->abort("too many connections");
+  if (core_.log().wants(base::log_level::debug)) {
+    core_.log().debug("kafka", "connection begun", base::field("peer", core_.effects().peer_name(handle)));
+  }
+  if (closing_) c->abort("stopping");
   scope_->spawn(serve(c));
+}
+
+/// There are as many as may be: the client sees the connection close.
+void door::turn_away(int handle) {
+  ++counters_.turned_away;
+  scope_->spawn(close_handle(&core_, handle));
+  const bool said_lately = turned_away_count_said_ > 0 && core_.now() - turned_away_said_ < turned_away_pause;
+  if (said_lately) return;
+  core_.log().warn("kafka", "new connections are closed: there are as many as may be",
+                   base::field("connections", shares_.total()), base::field("limit", shares_.limit()),
+                   base::field("closed", counters_.turned_away - turned_away_count_said_));
+  turned_away_said_ = core_.now();
+  turned_away_count_said_ = counters_.turned_away;
 }
 
 reactor::task<void> door::serve(connection* c) {
   co_await c->run();
   ++counters_.closed;
   --connection_count_;
+  shares_.end(core_.id());
   delete c;
 }
 
-reactor::task<void> door::close() {
-  closing_ = true;
+reactor::task<void> door::stop_accepting() {
   for (auto& a : acceptors_) co_await a->socket().close();
+  while (passings_free_.size() < passings_.size()) co_await passed_.wait();
+}
+
+reactor::task<void> door::close(base::duration limit) {
+  co_await stop_accepting();
+  closing_ = true;
   for (connection& c : connections_) c.end();
-  const base::instant limit = core_.now() + close_limit;
-  while (connection_count_ > 0 && core_.now() < limit) co_await reactor::sleep(core_, base::milliseconds(5));
+  const base::instant until = core_.now() + limit;
+  while (connection_count_ > 0 && core_.now() < until) co_await reactor::sleep(core_, base::milliseconds(5));
   for (connection& c : connections_) c.abort("stopping");
   co_await scope_->close();
 }

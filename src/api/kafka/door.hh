@@ -14,10 +14,12 @@
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
 #include "broker/partition/broker_core.hh"
+#include "reactor/connection_shares.hh"
 #include "reactor/core.hh"
 #include "reactor/listener.hh"
 #include "reactor/memory.hh"
 #include "reactor/scope.hh"
+#include "reactor/wait.hh"
 #include "record/decompressor.hh"
 
 /// The Kafka door of one core: its listeners, its connections, and what their requests need.
@@ -36,7 +38,7 @@ struct door_options {
   uint32_t fetch_bytes_max = 57671680;          ///< fetch.max.bytes
   bool validate_compressed = true;              ///< validate.compressed.batches
   bool auto_create_topics = true;               ///< auto.create.topics.enable
-  uint32_t connections_max = 20000;             ///< per core
+  uint32_t connections_max = 15000;             ///< on one core: what its backend serves
 };
 
 /// The largest batch that a core with so many bytes of buffer memory takes: it must fit its logs' tails beside others, and
@@ -54,20 +56,31 @@ struct door_counters {
   uint64_t closed = 0;
   uint64_t requests = 0;
   uint64_t refused = 0;  ///< connections closed for what they sent
+  uint64_t turned_away = 0;  ///< connections closed at once: there were as many as may be
+  uint64_t passed_on = 0;    ///< connections accepted here and served by another core
 };
 
 class door {
  public:
+  /// `shares` is one for all doors of the process, and outlives them.
   door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
-       door_options options);
+       reactor::connection_shares& shares, door_options options);
   ~door();
   door(const door&) = delete;
   door& operator=(const door&) = delete;
 
   /// Listens; errors of the backend's listen. Fills in the ports that the kernel chose.
   base::result<void> open(std::vector<door_listener>& listeners);
-  /// No new connections; answers what is in flight and parked, closes all.
-  reactor::task<void> close();
+  /// How many of the listeners open() came to. Where it failed, the last of them is the one.
+  size_t tried() const noexcept { return acceptors_.size(); }
+  /// The doors of all cores, each open with the same listeners, in order of cores. From now on a connection above this
+  /// core's share goes to the core with the fewest before anything is read from it.
+  void meet(std::vector<door*> doors) { doors_ = std::move(doors); }
+  /// No new connections, and none is on its way to another core when it returns. Where doors have met, all of them have
+  /// come so far before one closes.
+  reactor::task<void> stop_accepting();
+  /// Answers what is in flight and parked, for at most `limit`; then closes all.
+  reactor::task<void> close(base::duration limit = base::seconds(4));
   /// Forgets all: the world's crash.
   void abandon() noexcept;
 
@@ -81,6 +94,7 @@ class door {
   const std::vector<door_listener>& listeners() const noexcept { return listeners_; }
   reactor::scope& background() noexcept { return *scope_; }
   door_counters& counters() noexcept { return counters_; }
+  size_t connections() const noexcept { return connection_count_; }
   /// Memory of frames that are still arriving: a quarter of the core's for large ones, an eighth for small ones.
   frame_room& frames() noexcept { return frames_; }
   exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
@@ -101,18 +115,29 @@ class door {
  private:
   friend class connection;
   class acceptor;
-  void accepted(int handle, const listener_address& advertised);
+  class passing;
+  void accepted(int handle, size_t listener);
+  bool pass(int handle, size_t listener, base::core_id target);
+  void begin(int handle, size_t listener);
+  void turn_away(int handle);
   reactor::task<void> serve(connection* c);
 
   reactor::core& core_;
   broker::broker_core& broker_;
   broker::catalog& catalog_;
   broker::controller& controller_;
+  reactor::connection_shares& shares_;
   const door_options options_;
   std::vector<door_listener> listeners_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   base::intrusive_list<connection, struct connection_tag> connections_;
   size_t connection_count_ = 0;
+  std::vector<door*> doors_;                        // by core; empty until they have met
+  std::vector<std::unique_ptr<passing>> passings_;  // all that were made
+  std::vector<passing*> passings_free_;
+  reactor::wait_list passed_;  // stop_accepting() waits here for them to come home
+  base::instant turned_away_said_{};
+  uint64_t turned_away_count_said_ = 0;
   bool closing_ = false;
   door_counters counters_;
   frame_room frames_;

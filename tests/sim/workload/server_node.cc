@@ -34,6 +34,7 @@ void server_node::start(unsigned cores) {
   const storage::storage_options storage{.data_dir = data_dir, .commits = options_.commits, .pool = options_.pool};
   store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
+  shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);
   for (unsigned i = 0; i < cores; ++i)
     parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage));
   listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port},
@@ -65,8 +66,10 @@ server_state server_node::state() {
 
 void server_node::crash(sim::crash_options how) {
   world_.crash(node_, how);
+  if (together_) together_->abandon();
   if (running_) running_->abandon();
   running_.reset();
+  together_.reset();
   for (auto& p : parts_) {
     if (p->door) p->door->abandon();
   }
@@ -163,11 +166,19 @@ task<result<void>> server_node::open_doors() {
     core_parts* part = parts_[i].get();
     auto work = [part, this](reactor::core& there) {
       part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog,
-                                                      *controller_, options_.door);
+                                                      *controller_, *shares_, options_.door);
       return part->door->open(listeners_);
     };
     const auto opened = co_await reactor::call_on(home, base::core_id(i), std::move(work));
     if (!opened) co_return opened;
+  }
+  std::vector<api::kafka::door*> doors;
+  for (auto& p : parts_) doors.push_back(p->door.get());
+  const std::vector<api::kafka::door*>* all = &doors;
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    core_parts* part = parts_[i].get();
+    co_await reactor::call_on(home, base::core_id(i),
+                              [part, all](reactor::core&) { part->door->meet(*all); });
   }
   co_return result<void>();
 }
@@ -175,33 +186,49 @@ task<result<void>> server_node::open_doors() {
 // ---- the stop, from the top down
 
 task<result<void>> server_node::shut_down() {
-  reactor::core& home = node_.core();
-  result<void> outcome;
   step_ = "closing doors";
-  for (unsigned i = 0; i < parts_.size(); ++i) {
-    core_parts* part = parts_[i].get();
-    auto work = [part](reactor::core&) { return close_door(part); };
-    const auto closed =
-        co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
-    if (!closed) outcome = closed;
-  }
+  outcome ended = co_await on_all(stop_accepting);
+  const outcome closed = co_await on_all(close_door);
+  if (!closed) ended = closed;
   step_ = "stopping the catalog";
   co_await controller_->stop();
   step_ = "stopping storage";
-  for (unsigned i = 0; i < parts_.size(); ++i) {
-    core_parts* part = parts_[i].get();
-    auto work = [part](reactor::core&) { return part->broker.stop(); };
-    const auto stopped =
-        co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
-    if (!stopped) outcome = stopped;
-  }
+  const outcome stopped = co_await on_all(stop_broker);
+  if (!stopped) ended = stopped;
   co_await parts_[0]->scope.close();
-  co_return outcome;
+  co_return ended;
+}
+
+task<result<void>> server_node::on_all(step what) {
+  outcome all;
+  together_ = std::make_unique<reactor::scope>(node_.core());
+  for (unsigned i = 0; i < parts_.size(); ++i) together_->spawn(on_one(i, what, &all));
+  co_await together_->close();
+  together_.reset();
+  co_return all;
+}
+
+task<void> server_node::on_one(unsigned index, step what, outcome* all) {
+  core_parts* part = parts_[index].get();
+  auto work = [part, what](reactor::core&) { return what(part); };
+  const auto ended = co_await reactor::call_task_on(node_.core(), base::core_id(index), part->scope,
+                                                    std::move(work));
+  if (!ended) *all = ended;
+}
+
+task<result<void>> server_node::stop_accepting(core_parts* part) {
+  co_await part->door->stop_accepting();
+  co_return result<void>();
 }
 
 task<result<void>> server_node::close_door(core_parts* part) {
   co_await part->door->close();
   co_return result<void>();
+}
+
+task<result<void>> server_node::stop_broker(core_parts* part) {
+  const outcome stopped = co_await part->broker.stop();
+  co_return stopped;
 }
 
 }  // namespace millrace::swarm

@@ -73,7 +73,12 @@ class server_node {
   reactor::task<outcome> boot_storage();
   reactor::task<outcome> open_doors();
   reactor::task<outcome> shut_down();
+  using step = reactor::task<outcome> (*)(core_parts* part);
+  reactor::task<outcome> on_all(step what);
+  reactor::task<void> on_one(unsigned index, step what, outcome* all);
+  static reactor::task<outcome> stop_accepting(core_parts* part);
   static reactor::task<outcome> close_door(core_parts* part);
+  static reactor::task<outcome> stop_broker(core_parts* part);
   void forget();
 
   sim::world& world_;
@@ -82,7 +87,9 @@ class server_node {
   std::vector<api::kafka::door_listener> listeners_;
   std::unique_ptr<broker::file_store> store_;
   std::unique_ptr<broker::controller> controller_;
+  std::unique_ptr<reactor::connection_shares> shares_;
   std::vector<std::unique_ptr<core_parts>> parts_;
+  std::unique_ptr<reactor::scope> together_;        ///< the step that all cores take now
   std::unique_ptr<sim::started<outcome>> running_;  ///< the start or the stop
   server_state state_ = server_state::down;
   const char* step_ = "";
