@@ -14,6 +14,7 @@ import threading
 import broker as brokers
 import cache
 from limits_bystander import Bystander
+from limits_cores import CORES
 from limits_endings import ENDINGS
 from limits_rude import RUDE, create, fill
 
@@ -94,7 +95,7 @@ def main():
                 status = broker.stop()
                 report("clean_stop_after_all", None if status == 0 else f"status {status}")
     if arguments.broker != "kafka":
-        for ending in wanted(ENDINGS):
+        for ending in wanted((*ENDINGS, *CORES)):
             def make(name):
                 return brokers.from_arguments(arguments, f"limits-{name}")
             try:

@@ -1,6 +1,11 @@
 """How Millrace ends: idle, by signals, and by starts that must be refused. Each takes a function that makes a broker over a
 fresh data directory, and returns what is wrong, or None."""
 
+import contextlib
+import ctypes
+import errno
+import os
+import platform
 import signal
 import struct
 import subprocess
@@ -74,21 +79,70 @@ def second_signal_ends_at_once(make):
             return None         # it had stopped before the second signal came
 
 
+def without_io_uring():
+    """Run in the child before the program: io_uring_setup answers ENOSYS, as an old kernel or a container's profile has it."""
+    pr_set_no_new_privs, pr_set_seccomp, seccomp_mode_filter = 38, 22, 2
+    load, jump_if_equal, answer = 0x20, 0x15, 0x06      # BPF: the word at an offset; compare; return
+    allow, fail_with = 0x7FFF0000, 0x00050000
+    io_uring_setup = 425
+    filter_ = b"".join(struct.pack("=HBBI", *line) for line in (
+        (load, 0, 0, 0), (jump_if_equal, 0, 1, io_uring_setup), (answer, 0, 0, fail_with | errno.ENOSYS),
+        (answer, 0, 0, allow)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    lines = ctypes.create_string_buffer(filter_, len(filter_))
+    program = struct.pack("@HxxxxxxP", len(filter_) // 8, ctypes.addressof(lines))
+    if libc.prctl(pr_set_no_new_privs, 1, 0, 0, 0) or libc.prctl(pr_set_seccomp, seccomp_mode_filter, program, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+@contextlib.contextmanager
+def mounted(kind, at, *options):
+    """A file system of its own below `at`; None where we may not mount."""
+    at.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", kind, *options, "none", str(at)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        yield None
+        return
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", str(at)], check=True)
+
+
+def refused_disks(make, refused):
+    """A kernel without io_uring, a file system without O_DIRECT, a full one."""
+    if platform.machine() in ("x86_64", "aarch64"):
+        refused("a kernel without io_uring", make("no-uring"), "io_uring is refused", before=without_io_uring, most=3)
+    for kind, options, needle in (("ramfs", [], "refuses O_DIRECT"), ("tmpfs", ["-o", "size=1m"],
+                                                                      ("the disk is full", "refuses O_DIRECT"))):
+        disk = make(f"disk-{kind}")
+        place = disk.data_dir.with_name(f"{disk.data_dir.name}-mount")
+        with mounted(kind, place, *options) as there:
+            if there is None:
+                print(f"    {kind}: we may not mount, left out")
+                continue
+            disk.data_dir = there / "data"
+            refused(f"{kind} as the disk", disk, needle, most=5, path=disk.data_dir)
+
+
 def refusals(make):
     """Starts that must fail with one clear line and a status other than 0."""
     wrong = []
 
-    def refused(label, broker, needle, change=None):
+    def refused(label, broker, needle, change=None, before=None, most=12, path=None):
         command = broker.command()
         command = change(command) if change else command
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, preexec_fn=before)
         except subprocess.TimeoutExpired:
             wrong.append(f"{label}: it runs")
             return
         words = done.stdout + done.stderr
         lines = [line for line in words.splitlines() if line.strip()]
-        if done.returncode <= 0 or needle.lower() not in words.lower() or len(lines) > 12:
+        needles = (needle,) if isinstance(needle, str) else needle
+        errors = [line for line in lines if " ERROR " in line]
+        clear = any(one.lower() in words.lower() for one in needles) and len(lines) <= most and len(errors) <= 1 and str(path or "") in words
+        if done.returncode <= 0 or not clear:
             wrong.append(f"{label}: status {done.returncode}, {len(lines)} lines: {' / '.join(lines)[-300:]}")
         else:
             print(f"    {label}: status {done.returncode}: {lines[-1][:150]}")
@@ -119,6 +173,7 @@ def refusals(make):
     taken.data_dir.write_text("a file")
     refused("data directory is a file", taken, str(taken.data_dir))
     taken.data_dir.unlink()
+    refused_disks(make, refused)
     foreign = make("foreign")
     foreign.data_dir.mkdir(parents=True)
     (foreign.data_dir / "version").write_text("garbage")
