@@ -32,6 +32,8 @@ class socket {
   /// give_back() before the caller suspends again.
   receive_awaiter receive();
   bool has_arrived() const noexcept { return !receive_.arrived.empty(); }
+  /// The next of what has arrived, without waiting; only where has_arrived().
+  lent_buffer& next_arrived() { return receive_.arrived.pop_front(); }
   void give_back(lent_buffer& b) { core_.effects().give_back(b); }
   /// Stops reading: cancels the receive; what was already on its way stays in order for later receives.
   void pause();

@@ -60,6 +60,10 @@ class socket_client {
   /// Whether all was taken.
   bool all_sent() const { return !sender_ || sender_->done(); }
 
+  /// From now on it takes what comes.
+  void read() {
+    if (!reader_) reader_ = server_.b.w.start(home_, 0, read_all());
+  }
   /// The next frame without its length; nothing: the connection closed, or nothing came in time.
   std::optional<std::vector<uint8_t>> receive(base::duration limit = base::seconds(60)) {
     read();
@@ -97,9 +101,6 @@ class socket_client {
   bool whole() const {
     return arrived_.size() >= 4 &&
            arrived_.size() >= 4 + static_cast<size_t>(base::load_big<int32_t>(arrived_.data()));
-  }
-  void read() {
-    if (!reader_) reader_ = server_.b.w.start(home_, 0, read_all());
   }
   reactor::task<void> send_all() {
     while (!waiting_.empty()) {

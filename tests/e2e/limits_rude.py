@@ -261,5 +261,90 @@ def idle_connections(broker, _):
     return f"{count - alive} idle connections were closed" if alive < count else None
 
 
+def many_that_do_not_read(broker, _):
+    """64 clients pipeline requests with long answers and read none of them."""
+    frame = protocol.encode_request("DescribeConfigs", 4, {"IncludeDocumentation": True, "Resources": [
+        {"ResourceType": 2, "ResourceName": "bystander", "ConfigurationKeys": None}]})
+    data, kept, before = (struct.pack(">i", len(frame)) + frame) * 200, [], broker.rss()
+    for _ in range(64):
+        connection = connect(broker.address, 4096)
+        connection.setblocking(False)
+        kept.append(connection)
+    until = time.monotonic() + 8
+    while time.monotonic() < until:
+        for connection in select.select([], kept, [], 0.2)[1]:
+            try:
+                connection.send(data)
+            except ConnectionError:
+                kept.remove(connection)
+        time.sleep(0.01)
+    print(f"    {64 - len(kept)} of 64 were closed, {(broker.rss() - before) >> 20} MiB more resident")
+    for connection in kept:
+        connection.close()
+
+
+def parked_and_cold_fetches(broker, _):
+    """Fetches of old records behind one that waits for new ones: their answers may not pile up behind it."""
+    kept = []
+    for _ in range(20):
+        connection = connect(broker.address, 4096)
+        for number in range(200):
+            asked = fetch_of("bulk", number % 100, 1, 0, 2 << 20)
+            if number == 0:
+                asked = fetch_of("bystander", 0, (1 << 31) - 1, 20_000)
+            frame = protocol.encode_request("Fetch", 11, asked, number)
+            connection.sendall(struct.pack(">i", len(frame)) + frame)
+        kept.append(connection)
+    time.sleep(5)
+    for connection in kept:
+        connection.close()
+
+
+def zeros_by_zstd(size, window_log):
+    """The records of one batch: one record with so many zeros, in a few KB of zstd that asks for such a window."""
+    body = b"\0" + batch.varint(0) + batch.varint(0) + batch.varint(-1) + batch.varint(size)
+    head = batch.varint(len(body) + size + 1) + body
+    out = bytearray(b"\x28\xb5\x2f\xfd\x00" + bytes([window_log - 10 << 3]))
+    out += (len(head) << 3).to_bytes(3, "little") + head
+    left = size
+    while left > 0:                     # one byte, repeated
+        part = min(left, 131072)
+        out += (part << 3 | 1 << 1).to_bytes(3, "little") + b"\0"
+        left -= part
+    return bytes(out + (1 << 3 | 1).to_bytes(3, "little") + b"\0")
+
+
+def produce_of(records):
+    return protocol.encode_request("Produce", 7, {"Acks": -1, "TimeoutMs": 30000, "TopicData": [
+        {"Name": "bulk", "PartitionData": [{"Index": 0, "Records": records}]}]})
+
+
+def zstd_windows(broker, _):
+    """24 clients each send a small batch whose window is 128 MiB and gets filled."""
+    records = batch.build(codec="zstd", payload=zeros_by_zstd(200 << 20, 27))
+    frame, kept, before = produce_of(records), [], broker.rss()
+    for _ in range(24):
+        connection = connect(broker.address)
+        connection.sendall(struct.pack(">i", len(frame)) + frame)
+        kept.append(connection)
+    time.sleep(5)
+    print(f"    {(broker.rss() - before) >> 20} MiB more resident for windows")
+    for connection in kept:
+        connection.close()
+
+
+def small_bombs(broker, _):
+    """Batches of 60 KB with a record of 1.9 GB, from several clients at once: others must not wait for them."""
+    frame, kept = produce_of(batch.build(codec="zstd", payload=zeros_by_zstd(1_900_000_000, 17))), []
+    for _ in range(4):
+        connection = connect(broker.address)
+        connection.sendall(struct.pack(">i", len(frame)) + frame)
+        kept.append(connection)
+    time.sleep(6)
+    for connection in kept:
+        connection.close()
+
+
 RUDE = (oversize_announcements, garbage, mutated_requests, half_requests, announced_but_not_sent, large_frames_trickle,
-        readers_that_do_not_read, slow_readers, requests_without_reading, bombs, absurd_counts, idle_connections)
+        readers_that_do_not_read, slow_readers, requests_without_reading, many_that_do_not_read, parked_and_cold_fetches, bombs,
+        zstd_windows, small_bombs, absurd_counts, idle_connections)

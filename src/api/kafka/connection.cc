@@ -1,6 +1,8 @@
 #include "api/kafka/connection.hh"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "api/kafka/door.hh"
 #include "api/kafka/fetch_exchange.hh"
@@ -10,22 +12,20 @@
 #include "wire/kafka/api_table.hh"
 #include "wire/kafka/header.hh"
 #include "wire/kafka/messages/api_versions.hh"
+#include "wire/kafka/messages/fetch.hh"
 
 namespace millrace::api::kafka {
 
 namespace {
-constexpr size_t unanswered_max = 256;
-/// Bytes of answers that wait to be sent, from which on nothing more is read.
-constexpr size_t held_max = 8 << 20;
-constexpr base::duration memory_wait_min = base::milliseconds(2);
-constexpr base::duration memory_wait_max = base::milliseconds(50);
-constexpr size_t turn_bytes_max = 256 << 10;
+/// Bytes that requests and answers of one connection hold, from which on nothing more is read: at most 8 MiB, less where
+/// the core has little memory.
+constexpr size_t held_most = 8 << 20;
+constexpr size_t held_least = 1 << 20;
+constexpr size_t held_share = 16;
 /// What one connection may have checked in one turn: about 500 us.
 constexpr size_t checks_max = 1 << 20;
 constexpr size_t send_bytes_max = 256 << 10;
 constexpr size_t send_pieces_max = 256;
-/// How long a frame that has begun may stand still.
-constexpr base::duration frame_progress_max = base::seconds(30);
 }  // namespace
 
 void exchange::set_ready() {
@@ -34,12 +34,21 @@ void exchange::set_ready() {
   connection_->answer_ready();
 }
 
+void exchange::hold(const held_bytes& now) noexcept {
+  if (now == held_) return;
+  const held_bytes before = std::exchange(held_, now);
+  connection_->request_holds(before, now);
+}
+
+void exchange::expect(size_t bytes) noexcept { connection_->request_expects(std::exchange(expected_, bytes), bytes); }
+
 connection::connection(door& d, int handle, const listener_address& advertised)
     : door_(d),
       advertised_(advertised),
       socket_(d.on(), handle),
       partial_(d.on().memory(), d.frames()),
       checks_(checks_max),
+      held_max_(std::clamp(d.on().memory().capacity() / held_share, held_least, held_most)),
       filling_(d.on().memory()),
       leaving_(d.on().memory()),
       sender_(*this),
@@ -47,7 +56,7 @@ connection::connection(door& d, int handle, const listener_address& advertised)
       idle_(*this),
       changed_(d.on()) {}
 
-connection::~connection() = default;
+connection::~connection() { door_.change_held(held_, {}); }
 
 reactor::core& connection::door_core() noexcept { return door_.on(); }
 
@@ -58,7 +67,7 @@ void connection::abandon() noexcept {
   }
 }
 
-// ---- reading
+// ---- serving
 
 reactor::task<void> connection::run() {
   watch_idle();
@@ -76,148 +85,9 @@ reactor::task<void> connection::run() {
   co_await socket_.close();
 }
 
-reactor::task<void> connection::read_all() {
-  size_t turn_bytes = 0;
-  while (!ending_) {
-    if (must_wait()) {
-      co_await wait_for_answers();
-      continue;
-    }
-    if (turn_bytes >= turn_bytes_max) {
-      turn_bytes = 0;
-      co_await reactor::next_turn(door_core());
-    }
-    const bool waited = !socket_.has_arrived();
-    watch_frame();
-    const auto got = co_await socket_.receive();
-    if (got.buffer == nullptr) {
-      if (got.error == ECANCELED && !ending_) continue;
-      // Where end() stopped the reading, answers still leave.
-      if (got.error != 0 && got.error != ECANCELED) aborted_ = true;
-      co_return;
-    }
-    if (waited) turn_bytes = 0;
-    turn_bytes += got.buffer->size;
-    last_progress_ = door_core().now();
-    size_t used = 0;
-    const next why = feed({got.buffer->data, got.buffer->size}, &used);
-    std::vector<uint8_t> rest;
-    if (why != next::more && why != next::stop) {
-      rest.assign(got.buffer->data + used, got.buffer->data + got.buffer->size);
-    }
-    socket_.give_back(*got.buffer);
-    if (why == next::stop) co_return;
-    if (why != next::more) co_await feed_slowly(std::move(rest), why);
-  }
-}
-
-/// Whether what the peer asked before must be through first: too much of it waits, or it may change what comes next.
-bool connection::must_wait() noexcept {
-  if (unanswered_ >= unanswered_max || filling_.bytes() + leaving_.bytes() >= held_max) return true;
-  return !open_.empty() && open_.back().alone() && !open_.back().ready();
-}
-
-reactor::task<void> connection::wait_for_answers() {
-  reader_waits_ = true;
-  // Most answers are there in the next turn: receiving goes on where it can.
-  co_await reactor::next_turn(door_core());
-  if (must_wait()) socket_.pause();
-  while (must_wait() && !ending_) co_await changed_.wait();
-  reader_waits_ = false;
-  last_progress_ = door_core().now();
-}
-
-/// Goes on with what one buffer left, when memory is there again, or a batch is checked, or answers have left. Nothing is
-/// read meanwhile.
-reactor::task<void> connection::feed_slowly(std::vector<uint8_t> rest, next why) {
-  size_t at = 0;
-  base::duration pause = memory_wait_min;
-  while (!ending_) {
-    if (why == next::stop) {
-      ending_ = true;
-      co_return;
-    }
-    if (why == next::wait) co_await wait_for_answers();
-    if (why == next::memory) {
-      socket_.pause();
-      reader_waits_ = true;
-      co_await reactor::sleep(door_core(), pause);
-      pause = std::min(pause + pause, memory_wait_max);
-      reader_waits_ = false;
-      last_progress_ = door_core().now();
-    } else {
-      pause = memory_wait_min;
-    }
-    if (why == next::slow_batch) {
-      produce_exchange& slow = static_cast<produce_exchange&>(open_.back());
-      co_await slow.admit_slowly();
-    }
-    if (at == rest.size() && why != next::memory) co_return;
-    size_t used = 0;
-    why = feed({rest.data() + at, rest.size() - at}, &used);
-    at += used;
-    if (why == next::more) co_return;
-  }
-}
-
-connection::next connection::feed(base::mutable_bytes data, size_t* used) {
-  *used = 0;
-  while (*used < data.size() && !ending_) {
-    const base::mutable_bytes rest = data.subspan(*used);
-    if (partial_.active() || length_have_ > 0 || rest.size() < sizeof length_) {
-      size_t taken = 0;
-      const next why = feed_partial(rest, &taken);
-      *used += taken;
-      if (why != next::more) return why;
-      continue;
-    }
-    const int32_t size = base::load_big<int32_t>(rest.data());
-    if (size <= 0 || static_cast<uint32_t>(size) > door_.options().request_bytes_max) {
-      abort("frame size out of range");
-      return next::stop;
-    }
-    if (rest.size() - sizeof length_ < static_cast<size_t>(size)) {
-      partial_.begin(static_cast<size_t>(size));
-      *used += sizeof length_;
-      continue;
-    }
-    *used += sizeof length_ + static_cast<size_t>(size);
-    const next why = handle(rest.subspan(sizeof length_, static_cast<size_t>(size)), nullptr);
-    if (why != next::more) return why;
-  }
-  return ending_ ? next::stop : next::more;
-}
-
-/// A frame, or its length, that comes in pieces.
-connection::next connection::feed_partial(base::mutable_bytes data, size_t* used) {
-  if (!partial_.active()) {
-    const size_t step = std::min(sizeof length_ - length_have_, data.size());
-    std::memcpy(length_ + length_have_, data.data(), step);
-    length_have_ += static_cast<unsigned>(step);
-    *used = step;
-    if (length_have_ < sizeof length_) return next::more;
-    length_have_ = 0;
-    const int32_t size = base::load_big<int32_t>(length_);
-    if (size <= 0 || static_cast<uint32_t>(size) > door_.options().request_bytes_max) {
-      abort("frame size out of range");
-      return next::stop;
-    }
-    partial_.begin(static_cast<size_t>(size));
-    return next::more;
-  }
-  const auto taken = partial_.take(data);
-  if (!taken) return next::memory;
-  *used = *taken;
-  if (!partial_.complete()) return next::more;
-  const next why = handle(partial_.mutable_frame(), &partial_);
-  partial_.reset();
-  return why;
-}
-
 // ---- requests
 
 connection::next connection::handle(base::mutable_bytes frame, frame_buffer* owner) {
-  ++door_.counters().requests;
   wire::kafka::reader in{base::bytes(frame)};
   const auto header = wire::kafka::decode_request_header(in);
   const served_api* api = header ? find_api(header->request_api_key) : nullptr;
@@ -232,6 +102,13 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
     return next::stop;
   }
   const size_t body_at = frame.size() - in.remaining();
+  const bool fetch = api->key == wire::kafka::fetch_request::api_key;
+  if (fetch && !may_fetch()) {
+    fetch_waits_ = true;
+    return next::again;
+  }
+  fetch_waits_ = false;
+  ++door_.counters().requests;
   if (api->handle != nullptr) return handle_other(frame, owner, *header, body_at);
 
   bool slow = false;
@@ -274,6 +151,7 @@ void connection::send_answers() {
     while (!open_.empty() && open_.front().ready()) {
       exchange& e = open_.pop_front();
       --unanswered_;
+      e.release();
       e.let_go();
     }
     changed_.wake_all();
@@ -284,6 +162,7 @@ void connection::send_answers() {
     e.write(filling_);
     written_.push_back(e);
   }
+  count_held();
   if (!sending() && !aborted_) start_send();
   if (ending_ || reader_waits_) changed_.wake_all();
 }
@@ -292,6 +171,7 @@ void connection::start_send() {
   if (leaving_.empty()) {
     leaving_.clear_sent();
     let_go_of(leaving_exchanges_);
+    count_held();
     if (filling_.empty()) {
       // Requests without an answer are done when all before them are.
       let_go_of(written_);
@@ -321,8 +201,31 @@ void connection::sent(int64_t result) {
 void connection::let_go_of(base::intrusive_list<exchange>& list) {
   while (!list.empty()) {
     --unanswered_;
-    list.pop_front().let_go();
+    exchange& e = list.pop_front();
+    e.release();
+    e.let_go();
   }
+}
+
+// ---- memory
+
+void connection::request_holds(const held_bytes& before, const held_bytes& now) noexcept {
+  requests_.own += now.own - before.own;
+  requests_.blocks += now.blocks - before.blocks;
+  count_held();
+}
+
+void connection::count_held() noexcept {
+  held_bytes now = requests_;
+  now.own += filling_.held() + leaving_.held() + rest_.capacity();
+  if (now == held_) return;
+  const held_bytes before = std::exchange(held_, now);
+  door_.change_held(before, now);
+}
+
+void connection::hurry_parked() {
+  if (unanswered_ < 2) return;
+  for (exchange& e : open_) e.hurry();
 }
 
 // ---- ending
@@ -359,6 +262,10 @@ void connection::watch_idle() {
                                                  : door_.options().idle_max;
   if (!busy && now - last_progress_ >= limit) {
     abort("idle");
+    return;
+  }
+  if (frame_begun && frame_crawls()) {
+    abort("a frame arrives too slowly, and others wait for its memory");
     return;
   }
   door_core().timers().arm(idle_, busy ? now + limit : last_progress_ + limit);

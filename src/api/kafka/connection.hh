@@ -33,30 +33,47 @@ class connection final : public base::list_hook<struct connection_tag>, public r
 
   kafka::door& at() noexcept { return door_; }
   const listener_address& advertised() const noexcept { return advertised_; }
+  /// An exchange holds, or expects, more or less than before.
+  void request_holds(const held_bytes& before, const held_bytes& now) noexcept;
+  void request_expects(size_t before, size_t now) noexcept { expected_ += now - before; }
+  /// Memory is wanted: what waits behind a fetch for new records need not wait longer.
+  void hurry_parked();
+  /// Memory that it waited for may be there.
+  void look_again() {
+    if (reader_waits_) changed_.wake_all();
+  }
   void answer_ready() { door_core().at_turn_end(*this); }
   void at_turn_end() override { send_answers(); }
   void abandon() noexcept;
   base::instant last_progress() const noexcept { return last_progress_; }
   bool aborted() const noexcept { return aborted_; }
   /// Nothing more is received for now; reading goes on by itself when the requests before are through.
-  void pause() { socket_.pause(); }
+  void pause();
   /// What this connection may have checked in one turn.
   turn_allowance& checks() noexcept { return checks_; }
-  /// Whether answers wait for the peer to take them.
-  bool pins() const noexcept { return sender_.in_flight; }
+  /// Whether answers that hold memory wait for the peer to take them.
+  bool pins() const noexcept { return sender_.in_flight && held_.sum() > 0; }
 
  private:
-  enum class next : uint8_t { more, memory, slow_batch, wait, stop };
-  /// Handles the frames in `data`; `*used` bytes were taken. Says why it stopped before the end.
+  enum class next : uint8_t { more, memory, slow_batch, wait, again, stop };
+  /// Handles the frames in `data`; `*used` bytes were taken. Says why it stopped before the end; `again`: the next frame
+  /// is whole and was not taken.
   next feed(base::mutable_bytes data, size_t* used);
   next feed_partial(base::mutable_bytes data, size_t* used);
+  next feed_rest();
+  next handle_partial();
   next handle(base::mutable_bytes frame, frame_buffer* owner);
   next handle_other(base::mutable_bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
                     size_t body_at);
-  reactor::task<void> feed_slowly(std::vector<uint8_t> rest, next why);
   reactor::task<void> read_all();
   bool must_wait() noexcept;
+  bool may_fetch() const noexcept;
+  /// Whether there is something to handle that was received before.
+  bool unhandled() const noexcept { return rest_at_ < rest_.size() || partial_.complete(); }
   reactor::task<void> wait_for_answers();
+  reactor::task<void> wait_for_memory(base::duration length);
+  void take_arrived();
+  void count_held() noexcept;
   void send_answers();
   void start_send();
   void sent(int64_t result);
@@ -65,7 +82,13 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   bool sending() const noexcept { return sender_.in_flight || sender_.linked(); }
   void watch_idle();
   void watch_frame();
+  void begin_frame(size_t bytes) noexcept;
+  void note_frame_progress() noexcept;
+  bool frame_crawls() const noexcept;
   reactor::core& door_core() noexcept;
+
+  /// How long a frame that has begun may stand still, or come on by little where others wait for its memory.
+  static constexpr base::duration frame_progress_max = base::seconds(30);
 
   /// The send in flight.
   class sender final : public reactor::op {
@@ -92,12 +115,22 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   frame_buffer partial_;
   uint8_t length_[4];
   unsigned length_have_ = 0;
+  size_t frame_had_ = 0;            ///< bytes of the frame that arrives, at
+  base::instant frame_since_{};     ///< when it last came on as far as it must
+  uint64_t frame_refusals_ = 0;     ///< of all frames, then
+  std::vector<uint8_t> rest_;  ///< received and not handled yet, while something is waited for
+  size_t rest_at_ = 0;
 
   base::intrusive_list<exchange> open_;      ///< not written yet, in order of arrival
   base::intrusive_list<exchange> written_;   ///< in filling_
   base::intrusive_list<exchange> leaving_exchanges_;
   turn_allowance checks_;
   size_t unanswered_ = 0;     ///< requests whose answers have not been sent
+  size_t expected_ = 0;       ///< bytes that fetches may yet come to hold
+  held_bytes requests_;       ///< what exchanges hold
+  held_bytes held_;           ///< with what the connection itself holds; counted at the door
+  const size_t held_max_;
+  bool fetch_waits_ = false;  ///< the next frame is a fetch, and those before it hold enough
   bool reader_waits_ = false; ///< for answers to leave, or for memory: what does not come is not the peer's fault
   reply_buffer filling_;
   reply_buffer leaving_;

@@ -11,6 +11,12 @@
 namespace millrace::api::kafka {
 
 namespace {
+/// How long a connection may take no answer while memory is wanted; and when that is looked at again.
+constexpr base::duration patience = base::seconds(2);
+constexpr base::duration relief_again = base::milliseconds(250);
+constexpr base::duration relief_next = base::milliseconds(10);
+/// Exchanges kept for the next requests: at least so many, one for each MiB of the core's memory.
+constexpr size_t spare_least = 32;
 /// What all connections may check in one turn: eight times what one may.
 constexpr size_t checks_max = 8 << 20;
 /// What comes out of a batch in the quick lane at most.
@@ -90,12 +96,14 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       options_(options),
       passed_(on),
       frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
+      held_(on.memory().capacity() / 8, on.memory().capacity() / 4),
+      relief_(*this),
       batch_bytes_max_(kafka::batch_bytes_max(on.memory().capacity())),
       quick_lane_(on, frames_, quick_bytes_max, window_log_least),
       long_lane_(on, frames_, UINT64_MAX, window_log(on.memory().capacity())),
       checks_(checks_max),
-      produces_(*this),
-      fetches_(*this),
+      produces_(*this, std::max(spare_least, on.memory().capacity() >> 20)),
+      fetches_(*this, std::max(spare_least, on.memory().capacity() >> 20)),
       scope_(std::make_unique<reactor::scope>(on)) {
   unpacker_.limit_window(window_log_least);
 }
@@ -190,6 +198,7 @@ reactor::task<void> door::close(base::duration limit) {
   while (connection_count_ > 0 && core_.now() < until) co_await reactor::sleep(core_, base::milliseconds(5));
   for (connection& c : connections_) c.abort("stopping");
   co_await scope_->close();
+  core_.timers().disarm(relief_);
 }
 
 void door::abandon() noexcept {
@@ -202,15 +211,32 @@ void door::abandon() noexcept {
   }
 }
 
-void door::pin(size_t bytes) {
-  pinned_ += bytes;
-  if (pinned_ <= core_.memory().capacity() / 4) return;
-  // Slow readers hold too much of the tails: the one that took nothing for longest goes.
+void door::change_held(const held_bytes& before, const held_bytes& now) {
+  const bool was_over = held_.over();
+  held_.change(before, now);
+  if (held_.over() == was_over || core_.abandoned()) return;
+  if (was_over) {
+    core_.timers().disarm(relief_);
+    for (connection& c : connections_) c.look_again();
+  } else {
+    core_.timers().arm(relief_, core_.now());
+  }
+}
+
+/// The bound is passed: the connection that took nothing for longest goes, if that is long, and then the next one.
+void door::relieve() {
+  if (!held_.over() || closing_) return;
   connection* slowest = nullptr;
   for (connection& c : connections_) {
-    if (c.pins() && (slowest == nullptr || c.last_progress() < slowest->last_progress())) slowest = &c;
+    c.hurry_parked();
+    if (!c.aborted() && c.pins() && (slowest == nullptr || c.last_progress() < slowest->last_progress())) slowest = &c;
   }
-  if (slowest != nullptr) slowest->abort("slow reader holds too much memory");
+  base::instant next = core_.now() + relief_again;
+  if (slowest != nullptr && core_.now() - slowest->last_progress() >= patience) {
+    slowest->abort("takes no answers, and their memory is wanted");
+    next = core_.now() + relief_next;
+  }
+  core_.timers().arm(relief_, next);
 }
 
 }  // namespace millrace::api::kafka

@@ -6,6 +6,7 @@
 
 #include "api/kafka/exchange_pool.hh"
 #include "api/kafka/frame_room.hh"
+#include "api/kafka/held_memory.hh"
 #include "api/kafka/opening_lane.hh"
 #include "api/kafka/request_context.hh"
 #include "api/kafka/turn_allowance.hh"
@@ -97,6 +98,9 @@ class door {
   size_t connections() const noexcept { return connection_count_; }
   /// Memory of frames that are still arriving: a quarter of the core's for large ones, an eighth for small ones.
   frame_room& frames() noexcept { return frames_; }
+  /// What the requests of all connections hold; a connection says each change.
+  const held_memory& held() const noexcept { return held_; }
+  void change_held(const held_bytes& before, const held_bytes& now);
   exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
   exchange_pool<fetch_exchange>& fetches() noexcept { return fetches_; }
   uint64_t batch_bytes_max() const noexcept { return batch_bytes_max_; }
@@ -108,9 +112,6 @@ class door {
   opening_lane& long_lane() noexcept { return long_lane_; }
   /// What all connections together may check in one turn.
   turn_allowance& checks() noexcept { return checks_; }
-  /// Counts record bytes that an answer refers to while it leaves.
-  void pin(size_t bytes);
-  void unpin(size_t bytes) noexcept { pinned_ -= bytes; }
 
  private:
   friend class connection;
@@ -121,6 +122,16 @@ class door {
   void begin(int handle, size_t listener);
   void turn_away(int handle);
   reactor::task<void> serve(connection* c);
+  void relieve();
+  /// Looks again whether who takes no answers must go.
+  class relief_timer final : public reactor::timer {
+   public:
+    explicit relief_timer(door& d) : of_(d) {}
+    void run(reactor::core&) override { of_.relieve(); }
+
+   private:
+    door& of_;
+  };
 
   reactor::core& core_;
   broker::broker_core& broker_;
@@ -141,7 +152,8 @@ class door {
   bool closing_ = false;
   door_counters counters_;
   frame_room frames_;
-  size_t pinned_ = 0;
+  held_memory held_;
+  relief_timer relief_;
   const uint64_t batch_bytes_max_;
   record::decompressor unpacker_;
   record::compressor packer_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/kafka/held_memory.hh"
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
 
@@ -29,6 +30,14 @@ class exchange : public base::list_hook<> {
   virtual void abandon() noexcept {}
   /// Whether nothing behind it is taken up before it is ready: a request that may change what the next one finds.
   virtual bool alone() const { return false; }
+  const held_bytes& held() const noexcept { return held_; }
+  /// Bytes that its answer may yet come to hold: only a fetch cannot say before.
+  size_t expected() const noexcept { return expected_; }
+  /// Its connection lets it go: nothing it holds counts any more.
+  void release() noexcept {
+    hold({});
+    expect(0);
+  }
   /// The connection ends: what waits should end soon; it becomes ready by itself.
   virtual void hurry() {}
 
@@ -36,7 +45,12 @@ class exchange : public base::list_hook<> {
   void open(connection& c) noexcept {
     connection_ = &c;
     ready_ = false;
+    held_ = {};
+    expected_ = 0;
   }
+  /// Says what it holds from now on: its connection and its core count that.
+  void hold(const held_bytes& now) noexcept;
+  void expect(size_t bytes) noexcept;
   /// The answer is complete; or the connection must close instead, as Kafka does (acks 0 with an error).
   void set_ready();
   connection& of() const noexcept { return *connection_; }
@@ -44,6 +58,8 @@ class exchange : public base::list_hook<> {
  private:
   connection* connection_ = nullptr;
   bool ready_ = false;
+  held_bytes held_;
+  size_t expected_ = 0;
 };
 
 }  // namespace millrace::api::kafka

@@ -34,7 +34,6 @@ fetch_exchange& fetch_exchange::take(door& d, connection& c) {
   e.left_ = 0;
   e.top_error_ = 0;
   e.hurried_ = false;
-  e.pinned_ = 0;
   e.stage_ = stage::reading;
   return e;
 }
@@ -78,6 +77,9 @@ base::result<void> fetch_exchange::begin(const wk::request_header& header, const
   const bool refused = std::any_of(entries_.begin(), entries_.end(), [](const entry& e) { return e.error != 0; });
   // A fetch of nothing has nothing to wait for.
   if (refused || entries_.empty()) bytes_min_ = 0;
+  uint64_t asked_for = 0;
+  for (const entry& e : entries_) asked_for += static_cast<uint64_t>(std::max(e.asked.partition_max_bytes, 0));
+  expect(std::min<uint64_t>(bytes_max_, asked_for));
   stage_ = work_count_ <= 1 ? stage::waiting : stage::reading;
   send_all(work_count_ <= 1);
   return {};
@@ -198,6 +200,7 @@ void fetch_exchange::all_settled() {
       if (work_count_ <= 1 || over || any_reason_enough() || available() >= bytes_min_) {
         stage_ = stage::answered;
         if (work_count_ > 1) keep_within_limit();
+        note_held();
         set_ready();
       } else {
         read_again();
@@ -213,6 +216,18 @@ void fetch_exchange::all_settled() {
       door_.fetches().give_back(*this);
       return;
   }
+}
+
+/// Whole blocks are kept alive, however few bytes of them are sent.
+void fetch_exchange::note_held() {
+  held_bytes now{.own = entries_.size() * (sizeof(entry) + sizeof(broker::read_part)), .blocks = 0};
+  for (size_t i = 0; i < work_count_; ++i) {
+    for (const broker::read_part& part : works_[i]->parts) {
+      for (const storage::slice& s : part.slices) now.blocks += s.memory.size();
+    }
+  }
+  hold(now);
+  expect(0);
 }
 
 /// Several owners did not know of each other: in request order, the first partition with data may pass the limit, and what
@@ -344,12 +359,9 @@ void fetch_exchange::write(reply_buffer& out) {
     for (const storage::slice& s : part.slices) out.refer({s.data, s.size});
   });
   out.refer(encoded.subspan(referred));
-  pinned_ = counter.record_bytes();
-  door_.pin(pinned_);
 }
 
 void fetch_exchange::let_go() {
-  door_.unpin(pinned_);
   stage_ = stage::leaving;
   left_ = work_count_ + 1;
   for (size_t i = 0; i < work_count_; ++i) door_.broker().release(*works_[i]);

@@ -67,6 +67,7 @@ class fetch_exchange final : public exchange {
   void read_again();
   void keep_within_limit();
   void shrink();
+  void note_held();
   uint64_t available() const;
   bool any_reason_enough() const;
   template <class Writer>
@@ -92,7 +93,6 @@ class fetch_exchange final : public exchange {
   bool hurried_ = false;
   bool news_ = false;        ///< some work of this round is settled
   enum class stage : uint8_t { reading, waiting, again, answered, leaving } stage_ = stage::reading;
-  size_t pinned_ = 0;        ///< bytes of records in the answer
 };
 
 }  // namespace millrace::api::kafka

@@ -10,9 +10,9 @@
 namespace millrace::api::kafka {
 
 namespace {
-constexpr size_t block_first = 64 << 10;
-/// From so many arrived bytes on a frame is believed and gets all its room at once, up to pooled_max.
-constexpr size_t believed_at = 64 << 10;
+constexpr size_t block_first = 4 << 10;
+/// Frames over it have a share of their own; up to it a block grows fourfold, then twofold.
+constexpr size_t small_max = 64 << 10;
 constexpr size_t pooled_max = 4 << 20;
 constexpr size_t page = 4096;
 }  // namespace
@@ -32,7 +32,7 @@ frame_buffer::frame_buffer(frame_buffer&& other) noexcept
   other.unlink();
 }
 
-bool frame_buffer::is_large() const noexcept { return wanted_ > believed_at; }
+bool frame_buffer::is_large() const noexcept { return wanted_ > small_max; }
 
 bool frame_buffer::charge(size_t bytes) noexcept {
   if (!(is_large() ? room_->take_large(*this, bytes, &reserved_) : room_->take_small(bytes))) return false;
@@ -52,10 +52,14 @@ void frame_buffer::begin(size_t bytes) noexcept {
 
 base::result<size_t> frame_buffer::take(base::bytes data) {
   const size_t size = std::min(data.size(), missing());
-  if (have_ + size > capacity_ && !grow(have_ + size)) return base::fail(base::errc::no_memory);
-  if (mapped_ > 0) {
+  bool room = have_ + size <= capacity_ || grow(have_ + size);
+  if (room && mapped_ > 0) {
     const size_t backed = (have_ + size + page - 1) / page * page;
-    if (backed > charged_ && !charge(backed - charged_)) return base::fail(base::errc::no_memory);
+    room = backed <= charged_ || charge(backed - charged_);
+  }
+  if (!room) {
+    room_->note_refusal();
+    return base::fail(base::errc::no_memory);
   }
   std::memcpy(data_ + have_, data.data(), size);
   have_ += size;
@@ -63,10 +67,16 @@ base::result<size_t> frame_buffer::take(base::bytes data) {
   return size;
 }
 
-/// Room for at least `bytes`: 64 KiB at first, then all of it, unless it is so large that pages come one by one.
+size_t frame_buffer::block_for(size_t bytes) const noexcept {
+  size_t size = block_first;
+  while (size < bytes) size *= size < small_max ? 4 : 2;
+  return std::min(size, wanted_);
+}
+
+/// Room for at least `bytes`; a frame so large that pages come one by one gets its address space.
 bool frame_buffer::grow(size_t bytes) {
-  if (is_large() && bytes > believed_at && !linked()) room_->enter(*this);
-  if (wanted_ > pooled_max && bytes > believed_at) {
+  if (is_large() && bytes > small_max && !linked()) room_->enter(*this);
+  if (wanted_ > pooled_max && bytes > small_max) {
     void* space = mmap(nullptr, wanted_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (space == MAP_FAILED) return false;
     if (have_ > 0) std::memcpy(space, data_, have_);
@@ -76,8 +86,7 @@ bool frame_buffer::grow(size_t bytes) {
     capacity_ = mapped_ = wanted_;
     return true;
   }
-  const size_t size = bytes > believed_at ? wanted_ : std::min(wanted_, block_first);
-  reactor::chunk larger = pool_->allocate(size);
+  reactor::chunk larger = pool_->allocate(block_for(bytes));
   if (!larger || !charge(larger.size() - charged_)) return false;
   if (have_ > 0) std::memcpy(larger.data(), data_, have_);
   block_ = std::move(larger);

@@ -9,8 +9,8 @@
 #include "reactor/memory.hh"
 
 /// A frame that arrives in pieces, gathered into one contiguous range. It costs memory as its bytes arrive, whatever its
-/// length field announces: small ones a pooled block that grows, large ones (over 4 MiB) address space of their own, which
-/// the kernel backs page by page.
+/// length field announces: a pooled block that grows from 4 KiB and is at most about twice what has arrived (four times up
+/// to 64 KiB), large ones (over 4 MiB) address space of their own, which the kernel backs page by page.
 
 namespace millrace::api::kafka {
 
@@ -25,6 +25,7 @@ class frame_buffer : public base::list_hook<frame_tag> {
   void begin(size_t bytes) noexcept;
   bool active() const noexcept { return wanted_ > 0; }
   bool complete() const noexcept { return wanted_ > 0 && have_ == wanted_; }
+  size_t have() const noexcept { return have_; }
   size_t missing() const noexcept { return wanted_ - have_; }
   /// Takes what belongs to the frame from the front of `data` and returns how much; no_memory where there is no room
   /// for it now: nothing was taken then.
@@ -37,6 +38,7 @@ class frame_buffer : public base::list_hook<frame_tag> {
 
  private:
   bool grow(size_t bytes);
+  size_t block_for(size_t bytes) const noexcept;
   bool is_large() const noexcept;
   bool charge(size_t bytes) noexcept;
   void discharge() noexcept;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/intrusive_list.hh"
 #include "reactor/memory.hh"
@@ -25,6 +26,9 @@ class frame_room {
   void give_back_small(size_t bytes) noexcept { small_.give_back(bytes); }
   /// `bytes` in all, `reserved` of them from the reserve.
   void give_back_large(size_t bytes, size_t reserved) noexcept;
+  /// A frame had to wait; how often that was.
+  void note_refusal() noexcept { ++refusals_; }
+  uint64_t refusals() const noexcept { return refusals_; }
   /// Counts memory beside the frames against the share of the large ones: they wait until it is given back.
   void overdraw_large(size_t bytes) noexcept { large_.overdraw(bytes); }
   void give_back_overdrawn(size_t bytes) noexcept { large_.give_back(bytes); }
@@ -32,6 +36,7 @@ class frame_room {
   void enter(frame_buffer& frame) noexcept;
 
  private:
+  uint64_t refusals_ = 0;
   reactor::budget small_;
   reactor::budget large_;
   reactor::budget reserve_;

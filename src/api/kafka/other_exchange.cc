@@ -1,5 +1,6 @@
 #include "api/kafka/other_exchange.hh"
 
+#include <algorithm>
 #include <cstring>
 
 #include "api/kafka/connection.hh"
@@ -12,12 +13,17 @@ namespace millrace::api::kafka {
 namespace {
 /// What decoding one request and building its answer may take: metadata of 10,000 partitions takes about 2 MiB.
 constexpr size_t memory_bytes_max = 64 << 20;
+/// What a request takes while it is handled, decoded and answered, for each byte of its frame.
+constexpr size_t handling_factor = 8;
+/// Shorter answers are copied behind others; longer ones are sent from where they are.
+constexpr size_t copied_max = 4 << 10;
 }  // namespace
 
 other_exchange::other_exchange(connection& c, base::bytes frame, frame_buffer* owner,
                                const wire::kafka::request_header& header, size_t body_at)
     : frame_(frame), header_(header), body_at_(body_at) {
   open(c);
+  hold({.own = sizeof *this + handling_factor * frame.size()});
   if (owner != nullptr) {
     owner_ = std::make_unique<frame_buffer>(std::move(*owner));
     return;
@@ -33,7 +39,7 @@ other_exchange::other_exchange(connection& c, base::bytes frame, frame_buffer* o
 
 reactor::task<void> other_exchange::run() {
   const served_api* api = find_api(header_.request_api_key);
-  wire::kafka::arena memory(memory_bytes_max);
+  wire::kafka::arena memory(std::min(memory_bytes_max, of().at().on().memory().capacity() / 4));
   request_context context{.door = of().at(),
                           .advertised = of().advertised(),
                           .key = header_.request_api_key,
@@ -50,13 +56,16 @@ reactor::task<void> other_exchange::run() {
   frame_ = {};
   copy_ = {};
   owner_.reset();
+  hold({.own = sizeof *this + answer_.capacity()});
   set_ready();
 }
 
 void other_exchange::write(reply_buffer& out) {
+  if (answer_.size() > copied_max) return out.refer(answer_);
   const base::mutable_bytes target = out.append(answer_.size());
   if (!answer_.empty()) std::memcpy(target.data(), answer_.data(), answer_.size());
   answer_ = {};
+  hold({.own = sizeof *this});
 }
 
 }  // namespace millrace::api::kafka

@@ -209,6 +209,7 @@ bool produce_exchange::take_over(entry& e, const broker::topic_info& topic, cons
   } else {
     rebuilt_.push_back(std::move(made));
     e.records = rebuilt_.back();
+    note_held();
   }
   return e.error == 0;
 }

@@ -15,7 +15,7 @@ namespace millrace::api::kafka {
 namespace {
 namespace wk = wire::kafka;
 /// Frames whose batches outlive the turn are copied; a kept copy above this is given back when the answer left.
-constexpr size_t kept_bytes_max = 256 << 10;
+constexpr size_t kept_bytes_max = 64 << 10;
 /// The memory of a request that names more partitions is given back with it.
 constexpr size_t kept_entries_max = 4096;
 /// Parts of one work at most; an owner of more partitions gets several.
@@ -145,6 +145,14 @@ void produce_exchange::keep_frame() {
   }
   frame_ = {};
   frame_owner_ = nullptr;
+  note_held();
+}
+
+/// Beside its frame, where that has memory that is counted as a frame's.
+void produce_exchange::note_held() {
+  size_t own = kept_.size() + entries_.size() * (sizeof(entry) + sizeof(broker::append_part));
+  for (const auto& made : rebuilt_) own += made.capacity();
+  hold({.own = own});
 }
 
 void produce_exchange::work_settled() {
@@ -152,6 +160,9 @@ void produce_exchange::work_settled() {
   frame_ = {};
   // Its bytes are in the logs: what waits for memory need not wait for this answer to leave.
   kept_owner_.reset();
+  rebuilt_.clear();
+  kept_.clear();
+  note_held();
   set_ready();
 }
 

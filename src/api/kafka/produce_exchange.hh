@@ -107,6 +107,7 @@ class produce_exchange final : public exchange {
   void send_works();
   void all_sent() { work_settled(); }
   void keep_frame();
+  void note_held();
   void work_settled();
   owner_work& work_for(base::core_id owner, size_t* index);
   void settle_entry(entry& e);

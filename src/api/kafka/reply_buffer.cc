@@ -16,8 +16,10 @@ base::mutable_bytes reply_buffer::reserve(size_t bytes) {
     reactor::chunk block = wanted <= reactor::memory::block_bytes_max ? pool_->allocate(wanted) : reactor::chunk();
     if (!block) {
       overflow_.emplace_back(bytes);
+      held_ += bytes;
       return overflow_.back();
     }
+    if (!blocks_.empty() || block.size() > small_block) held_ += block.size();
     blocks_.push_back(std::move(block));
     block_used_ = 0;
   }
@@ -71,7 +73,7 @@ void reply_buffer::clear_sent() {
   pieces_.clear();
   sending_.clear();
   overflow_.clear();
-  first_ = bytes_ = block_used_ = 0;
+  first_ = bytes_ = block_used_ = held_ = 0;
   if (blocks_.size() > 1) blocks_.resize(1);
   if (!blocks_.empty() && blocks_.front().size() > small_block) blocks_.clear();
 }

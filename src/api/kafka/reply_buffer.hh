@@ -25,6 +25,8 @@ class reply_buffer {
 
   bool empty() const noexcept { return first_ == pieces_.size(); }
   size_t bytes() const noexcept { return bytes_; }
+  /// Bytes of memory for what was encoded, beside the small block that stays.
+  size_t held() const noexcept { return held_; }
   /// The next pieces to send: at most `bytes_max` and `count_max` of them, cut where needed.
   std::span<const iovec> next(size_t bytes_max, size_t count_max);
   /// Forgets what was sent and keeps a small block for the next filling.
@@ -38,6 +40,7 @@ class reply_buffer {
   std::vector<iovec> sending_;
   std::vector<reactor::chunk> blocks_;           // in use, the last one is being filled
   size_t block_used_ = 0;
+  size_t held_ = 0;
   std::vector<std::vector<uint8_t>> overflow_;   // where the pool had nothing: answers must leave
 };
 

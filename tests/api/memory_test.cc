@@ -1,0 +1,233 @@
+#include <doctest/doctest.h>
+
+#include "socket_client.hh"
+#include "wire/kafka/messages/fetch.hh"
+#include "wire/kafka/messages/metadata.hh"
+#include "wire/kafka/messages/produce.hh"
+
+/// What clients can make a core hold, and who is closed for it: rude clients beside honest ones.
+
+namespace millrace::api::kafka {
+namespace {
+
+using namespace test;
+using namespace wire::kafka;
+
+using clients = std::vector<std::unique_ptr<socket_client>>;
+
+std::vector<uint8_t> metadata(socket_client& c) {
+  metadata_request request;
+  return c.frame_of(request, 9);
+}
+
+bool served(socket_client& c, base::duration limit) {
+  c.send(metadata(c));
+  return c.answer<metadata_response>(9, limit).has_value();
+}
+
+std::vector<uint8_t> fetch(socket_client& c, int64_t offset, int32_t bytes_max, int32_t bytes_min = 1, int32_t wait_ms = 0) {
+  fetch_request_partition asked;
+  asked.partition = 0;
+  asked.fetch_offset = offset;
+  asked.partition_max_bytes = bytes_max;
+  fetch_request_topic topic;
+  topic.topic = "t";
+  topic.partitions = {&asked, 1};
+  fetch_request request;
+  request.replica_id = -1;
+  request.max_bytes = bytes_max;
+  request.min_bytes = bytes_min;
+  request.max_wait_ms = wait_ms;
+  request.session_epoch = -1;
+  request.topics = {&topic, 1};
+  return c.frame_of(request, 11);
+}
+
+std::vector<uint8_t> produce(socket_client& c, size_t bytes) {
+  std::vector<uint8_t> batch;
+  record::batch_builder builder(batch, {});
+  std::vector<uint8_t> value(bytes, 'v');
+  builder.add({.timestamp = 1'767'225'600'000, .value = base::bytes(value)});
+  ASSERT(builder.finish());
+  produce_request_partition_data part{.index = 0, .records = base::bytes(batch)};
+  produce_request_topic_data topic{.name = "t", .topic_id = {}, .partition_data = {&part, 1}};
+  produce_request request{.transactional_id = {}, .acks = -1, .timeout_ms = 1000, .topic_data = {&topic, 1}};
+  return c.frame_of(request, 9);
+}
+
+bool taken(socket_client& c, base::duration limit) {
+  const auto got = c.answer<produce_response>(9, limit);
+  return got && got->body.responses[0].partition_responses[0].error_code == 0;
+}
+
+/// The first `sent` bytes of a frame of `announced`.
+std::vector<uint8_t> begun_frame(size_t announced, size_t sent) {
+  std::vector<uint8_t> bytes(4 + sent);
+  base::store_big(bytes.data(), static_cast<int32_t>(announced));
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; others are served meanwhile") {
+  kafka_node k(1, 1);
+  k.open();
+  for (int i = 0; i < 40; ++i) k.create(numbered("topic-", i), 20);
+  const size_t bound = k.b.n.core().memory().capacity() / 8;
+  clients rude;
+  for (int i = 0; i < 40; ++i) {
+    rude.push_back(std::make_unique<socket_client>(k));
+    std::vector<uint8_t> all;
+    for (int n = 0; n < 200; ++n) {
+      const std::vector<uint8_t> one = metadata(*rude.back());
+      all.insert(all.end(), one.begin(), one.end());
+    }
+    rude.back()->send(std::move(all));
+  }
+  socket_client honest(k);
+  size_t most = 0;
+  for (int i = 0; i < 60; ++i) {
+    CHECK(served(honest, base::seconds(2)));
+    most = std::max(most, k.door_of(0).held().now().own);
+    k.b.w.run_for(base::milliseconds(100));
+  }
+  MESSAGE("at most ", most >> 10, " KiB held, bound ", bound >> 10);
+  CHECK(most > bound);
+  CHECK(most < 2 * bound);
+  CHECK(k.door_of(0).counters().refused > 0);
+}
+
+TEST_CASE("memory: who takes its answers is not closed, however much others hold") {
+  kafka_node k(2, 1);
+  k.open();
+  k.create("t", 1);
+  socket_client writer(k);
+  for (int i = 0; i < 8; ++i) {
+    writer.send(produce(writer, 900'000));
+    REQUIRE(taken(writer, base::seconds(5)));
+  }
+  clients readers;
+  for (int i = 0; i < 12; ++i) readers.push_back(std::make_unique<socket_client>(k));
+  for (int round = 0; round < 2; ++round) {
+    for (auto& c : readers) c->send(fetch(*c, 0, 1 << 20));
+    for (auto& c : readers) c->read();
+    for (auto& c : readers) CHECK(c->answer<fetch_response>(11).has_value());
+  }
+  CHECK(k.door_of(0).counters().refused == 0);
+  CHECK(k.door_of(0).held().now().blocks == 0);
+}
+
+TEST_CASE("memory: fetches behind one another do not hold more than one connection may") {
+  kafka_node k(3, 1);
+  k.open();
+  k.create("t", 1);
+  socket_client writer(k);
+  for (int i = 0; i < 12; ++i) {
+    writer.send(produce(writer, 200'000));
+    REQUIRE(taken(writer, base::seconds(5)));
+  }
+  socket_client rude(k);
+  std::vector<uint8_t> all;
+  for (int i = 0; i < 40; ++i) {
+    const std::vector<uint8_t> one = i == 0 ? fetch(rude, 12, 250'000, 1, 20'000) : fetch(rude, i % 12, 250'000);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  rude.send(std::move(all));
+  size_t most = 0;
+  for (int i = 0; i < 100; ++i) {
+    k.b.w.run_for(base::milliseconds(100));
+    most = std::max(most, k.door_of(0).held().now().blocks);
+  }
+  CHECK(most > (1 << 20));
+  CHECK(most < (3 << 20));
+  // They come in the end, in order.
+  writer.send(produce(writer, 10));
+  REQUIRE(taken(writer, base::seconds(5)));
+  for (int32_t i = 1; i <= 40; ++i) {
+    const auto got = rude.answer<fetch_response>(11);
+    REQUIRE(got);
+    REQUIRE(got->correlation_id == i);
+    CHECK(got->body.responses[0].partitions[0].error_code == 0);
+    CHECK(got->body.responses[0].partitions[0].records);
+  }
+  CHECK(k.door_of(0).held().now().blocks == 0);
+}
+
+TEST_CASE("memory: frames that are announced and do not come leave room for those that do") {
+  kafka_node k(4, 1);
+  k.open();
+  k.create("t", 1);
+  clients rude;
+  for (int i = 0; i < 100; ++i) {
+    rude.push_back(std::make_unique<socket_client>(k));
+    rude.back()->send(begun_frame(60'000, 1));
+  }
+  for (int i = 0; i < 20; ++i) {
+    rude.push_back(std::make_unique<socket_client>(k));
+    rude.back()->send(begun_frame(4'000'000, 66'000));
+  }
+  k.b.w.run_for(base::seconds(1));
+  socket_client honest(k);
+  for (const size_t bytes : {size_t{50'000}, size_t{900'000}}) {
+    honest.send(produce(honest, bytes));
+    CHECK(taken(honest, base::seconds(2)));
+  }
+}
+
+TEST_CASE("memory: a frame that only crawls is given up where another waits for its room") {
+  kafka_node k(5, 1);
+  k.open();
+  k.create("t", 1);
+  clients rude;
+  for (int i = 0; i < 80; ++i) {
+    rude.push_back(std::make_unique<socket_client>(k));
+    rude.back()->send(begun_frame(4'000'000, 130'000));
+  }
+  k.b.w.run_for(base::seconds(1));
+  const uint64_t refused = k.door_of(0).counters().refused;
+  socket_client honest(k);
+  socket_client second(k);
+  honest.send(produce(honest, 900'000));
+  second.send(produce(second, 900'000));
+  bool both = false;
+  for (int i = 0; i < 10 && !both; ++i) {
+    for (auto& c : rude) c->send({0});
+    k.b.w.run_for(base::seconds(10));
+    both = honest.receive(base::microseconds(1)).has_value();
+  }
+  CHECK(taken(second, base::seconds(30)));
+  CHECK(k.door_of(0).counters().refused > refused);
+}
+
+TEST_CASE("idle: a quiet connection, and one in the middle of a frame, end when their time is over") {
+  kafka_node k(6, 1, {}, {.idle_max = base::seconds(100)});
+  k.open();
+  socket_client quiet(k);
+  socket_client half(k);
+  CHECK(served(quiet, base::seconds(1)));
+  half.send(begun_frame(1000, 10));
+  CHECK(!half.closes(base::seconds(25)));
+  CHECK(half.closes(base::seconds(40)));
+  CHECK(!quiet.closes(base::seconds(20)));
+  CHECK(quiet.closes(base::seconds(60)));
+}
+
+TEST_CASE("a connection with 256 unanswered requests is not read on, and answers all in order") {
+  kafka_node k(7, 1);
+  k.open();
+  k.create("t", 1);
+  socket_client c(k);
+  std::vector<uint8_t> all;
+  for (int i = 0; i < 1000; ++i) {
+    const std::vector<uint8_t> one = produce(c, 10);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  c.send(std::move(all));
+  for (int32_t i = 1; i <= 1000; ++i) {
+    const auto got = c.answer<produce_response>(9);
+    REQUIRE(got);
+    REQUIRE(got->correlation_id == i);
+  }
+}
+
+}  // namespace millrace::api::kafka
