@@ -126,7 +126,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
 
   std::vector<unsigned> cpus = cpus_of(settings);
   const auto cores = static_cast<unsigned>(cpus.size());
-  server::wiring program({.storage = server::storage_settings(settings),
+  server::wiring program({.storage = server::storage_settings(settings, cores),
                           .controller = server::controller_settings(loaded, cores),
                           .door = server::door_settings(settings),
                           .listeners = std::move(listeners),
@@ -135,7 +135,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .recover_by_scan = recover_by_scan},
                          cores);
   reactor::machine::hold_signals();
-  const auto options = server::machine_settings(settings, std::move(cpus), static_cast<uint64_t>(memory));
+  const auto options = server::machine_settings(settings, std::move(cpus), memory_of(settings));
   for (const std::string& w : server::memory_warnings(settings, options.memory_bytes)) {
     std::fprintf(stderr, "millraced: %s\n", w.c_str());
   }

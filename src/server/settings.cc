@@ -1,6 +1,7 @@
 #include "server/settings.hh"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -29,6 +30,13 @@ unsigned receive_buffers(uint64_t core_bytes) {
   return count;
 }
 
+/// Half of the process's descriptors are for segment files, an equal share for each core; the rest for connections.
+uint64_t open_files(unsigned cores) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return std::max<uint64_t>(64, limit.rlim_cur / 2 / cores);
+}
+
 }  // namespace
 
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes) {
@@ -54,12 +62,13 @@ std::vector<std::string> memory_warnings(const config& from, uint64_t core_memor
   return warnings;
 }
 
-storage::storage_options storage_settings(const config& from) {
+storage::storage_options storage_settings(const config& from, unsigned cores) {
   storage::storage_options options;
   options.data_dir = from.log_dirs;
   options.commits.file_bytes = static_cast<uint64_t>(from.commit_log_size);
   options.commits.inline_bytes_max = static_cast<uint32_t>(from.commit_log_inline_bytes_max);
   options.commits.groups_in_flight = static_cast<unsigned>(from.commit_log_groups_in_flight);
+  options.open_files_max = open_files(cores);
   options.pool.bytes_max = static_cast<uint64_t>(from.segment_pool_size);
   return options;
 }

@@ -18,7 +18,7 @@ namespace millrace::server {
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes);
 /// What the settings allow and the memory of one core does not hold.
 std::vector<std::string> memory_warnings(const config& from, uint64_t core_memory_bytes);
-storage::storage_options storage_settings(const config& from);
+storage::storage_options storage_settings(const config& from, unsigned cores);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
 api::kafka::door_options door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.

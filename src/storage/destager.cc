@@ -282,6 +282,7 @@ reactor::task<base::result<void>> destager::close_segment(log& l, segment& s) {
     if (!longer) co_return longer;
   }
   const auto closed = co_await s.close_cleanly();
+  if (closed) manager_.indexes().used(s);
   if (closed && s.readers == 0) co_await s.close_file();
   co_return closed;
 }
@@ -338,6 +339,8 @@ reactor::task<base::result<void>> destager::park(log& l) {
   if (!loaded) co_return loaded;
   const auto parked = co_await s.park();
   l.touched_ = false;
+  // One at a time: a stop needs no more descriptors than the work before it.
+  if (s.readers == 0) co_await s.close_file();
   co_return parked;
 }
 

@@ -99,6 +99,7 @@ class log : public base::list_hook<waiting_tag> {
   friend class commit_log;
   friend class destager;
   friend class reader;
+  friend class read_ahead;
   friend class segment_writer;
 
   /// A range of bytes within one segment's tail memory.

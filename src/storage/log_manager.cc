@@ -4,12 +4,14 @@
 
 #include "storage/layout.hh"
 #include "storage/partition_metadata.hh"
+#include "storage/read_ahead.hh"
 
 namespace millrace::storage {
 
 namespace {
 constexpr uint64_t backlog_bytes_max = 64u << 20;
 constexpr unsigned making_workers = 32;
+constexpr uint64_t ahead_bytes_most = 32u << 20;
 }  // namespace
 
 log_manager::log_manager(reactor::core& on, storage_options options)
@@ -20,9 +22,12 @@ log_manager::log_manager(reactor::core& on, storage_options options)
       backlog_max_(std::min({backlog_bytes_max, on.memory().capacity() / 4, options_.commits.file_bytes / 4})),
       writer_(on),
       pool_(on, options_.data_dir, options_.pool),
+      indexes_(options_.index_bytes_max > 0 ? options_.index_bytes_max : on.memory().capacity() / 16),
       commits_(on, *this, writer_, options_.commits),
       destager_(on, *this, commits_, writer_, options_.data_dir),
-      reader_(on, *this),
+      reader_(on, *this,
+              options_.read_ahead_bytes_max > 0 ? options_.read_ahead_bytes_max
+                                                : std::min<uint64_t>(ahead_bytes_most, on.memory().capacity() / 16)),
       room_(on),
       let_go_(on),
       scope_(std::make_unique<reactor::scope>(on)) {}
@@ -227,6 +232,7 @@ log* log_manager::find(const log_id& id) noexcept {
 std::unique_ptr<segment> log_manager::new_segment(log& l, base::offset base) {
   auto s = std::make_unique<segment>(core_, path_of(l), base, l.config_);
   s->created_at = core_.wall_clock();
+  s->count_open(&open_files_);
   // A log that filled a segment is likely to fill the next one.
   if (!l.segments_.empty() && pool_.is_for(l.segments_.back()->size)) s->draw_from(&pool_);
   return s;
@@ -253,6 +259,7 @@ void log_manager::appended(log& l, uint64_t bytes) {
 void log_manager::rolled(log&) { ++counters_.rolls; }
 
 void log_manager::make_room(uint64_t bytes) {
+  reader_.drop_ahead();
   uint64_t freed = 0;
   auto it = tails_.ages.begin();
   while (freed < bytes && it != tails_.ages.end()) {
@@ -306,6 +313,10 @@ storage_counters log_manager::counters() const noexcept {
   all.pool_files = pool_.files();
   all.pool_bytes = pool_.bytes();
   all.pool_taken = pool_.taken();
+  all.index_bytes = indexes_.bytes();
+  all.open_files = open_files_;
+  all.ahead_bytes = reader_.ahead().bytes();
+  all.ahead_used = reader_.ahead().used();
   return all;
 }
 

@@ -26,6 +26,12 @@ struct storage_options {
   std::string data_dir;
   commit_log_options commits;
   pool_options pool{};
+  /// Memory of the indexes of closed segments, beside the core's own. 0: a sixteenth of that.
+  uint64_t index_bytes_max = 0;
+  /// Memory of what sequential readers are going to ask for. 0: a sixteenth of the core's, at most 32 MiB.
+  uint64_t read_ahead_bytes_max = 0;
+  /// Segment files that are open; those in use stay so.
+  uint64_t open_files_max = UINT64_MAX;
 };
 
 /// Numbers for metrics and tests.
@@ -41,6 +47,10 @@ struct storage_counters {
   uint64_t pool_files = 0;    ///< in the segment pool now
   uint64_t pool_bytes = 0;
   uint64_t pool_taken = 0;    ///< files that segments took from it
+  uint64_t index_bytes = 0;   ///< of indexes of closed segments in memory
+  uint64_t open_files = 0;    ///< of segments
+  uint64_t ahead_bytes = 0;   ///< read from segments before they were asked for, in memory now
+  uint64_t ahead_used = 0;    ///< stretches of them that readers used
 };
 
 /// A log to make.
@@ -98,6 +108,7 @@ class log_manager {
   // ---- for the classes of this room
 
   tail_pool& tails() noexcept { return tails_; }
+  index_cache& indexes() noexcept { return indexes_; }
   reactor::scope& background() noexcept { return *scope_; }
   bool stopping() const noexcept { return stopping_; }
   bool commit_log_failed() const noexcept { return commits_.failed(); }
@@ -129,6 +140,8 @@ class log_manager {
   }
   void commit_failed();
   void take_offline(log& l, const char* why);
+  /// Files were opened: closes those that were not used for the longest time where there are too many, in the background.
+  void bound_open_files();
   /// Closes files of closed segments that were not read since `before`.
   void close_idle_files(base::instant before);
   /// Ends a task's use of a log.
@@ -157,6 +170,8 @@ class log_manager {
   reactor::task<void> close_idle_task(base::instant before);
   bool wants_room() const;
   reactor::task<void> watch_room_task();
+  reactor::task<void> bound_open_files_task();
+  static bool may_close_file(const log& l, const segment& s);
   struct making;
   reactor::task<void> make_directories(making* state);
   reactor::task<void> remove_deleted_logs(std::vector<std::string> directories);
@@ -181,6 +196,7 @@ class log_manager {
   uint64_t backlog_max_;
   segment_writer writer_;
   segment_pool pool_;
+  index_cache indexes_;
   commit_log commits_;
   destager destager_;
   storage::reader reader_;
@@ -189,6 +205,8 @@ class log_manager {
   reactor::wait_list let_go_;
   storage_counters counters_;
   std::vector<std::string> stale_;  ///< files of segments below their log's start, found when it was taken over
+  uint64_t open_files_ = 0;
+  bool bounding_files_ = false;
   bool stopping_ = false;
   bool room_wanted_ = false;
   base::instant room_wanted_at_{};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "storage/log_manager.hh"
@@ -18,6 +19,7 @@ constexpr base::duration room_wanted_at_most = base::seconds(1);
 void log_manager::let_go(log& l) {
   (void)l;
   let_go_.wake_all();
+  bound_open_files();
 }
 
 reactor::task<void> log_manager::all_let_go(log& l) {
@@ -112,6 +114,7 @@ reactor::task<void> log_manager::prepare_task(log* l, base::offset segment_base)
   const bool no_space_left = !outcome && outcome.error().code == base::errc::no_space;
   if (!outcome && passes(outcome.error().code) && !no_space_left) co_await reactor::sleep(core_, busy_pause);
   l->preparing_ = false;
+  bound_open_files();
   if (no_space_left) no_space(*l);
   if (!outcome && !passes(outcome.error().code)) take_offline(*l, "segment file cannot be prepared");
   destager_.write_ended();
@@ -173,6 +176,50 @@ reactor::task<void> log_manager::close_idle_task(base::instant before) {
       --l->users_;
     }
   }
+}
+
+// ---- how many files are open
+
+/// Nobody reads it, and nothing is on its way into it; a log that is idle opens its last segment again when it has to.
+bool log_manager::may_close_file(const log& l, const segment& s) {
+  if (!s.is_open() || s.readers > 0 || l.removed_ || l.offline_) return false;
+  if (s.state == segment_state::closed) return true;
+  return &s == &l.active() && l.idle() && l.users_ == 0 && !l.preparing_ && !s.closing;
+}
+
+void log_manager::bound_open_files() {
+  if (open_files_ <= options_.open_files_max || bounding_files_ || stopping_ || scope_->closing()) return;
+  bounding_files_ = true;
+  scope_->spawn(bound_open_files_task());
+}
+
+reactor::task<void> log_manager::bound_open_files_task() {
+  struct candidate {
+    base::instant last_used;
+    log_id id;
+    base::offset segment;
+  };
+  std::vector<candidate> all;
+  for (const auto& [id, l] : logs_) {
+    for (const auto& s : l->segments_) {
+      if (may_close_file(*l, *s)) all.push_back({s->last_read, id, s->base()});
+    }
+  }
+  std::ranges::stable_sort(all, {}, &candidate::last_used);
+  // Some more than must be: the next one need not look at all logs again.
+  const uint64_t wanted = options_.open_files_max - options_.open_files_max / 8;
+  for (const candidate& one : all) {
+    if (open_files_ <= wanted) break;
+    log* l = find(one.id);
+    segment* s = l == nullptr ? nullptr : l->find_segment(one.segment);
+    if (s == nullptr || !may_close_file(*l, *s)) continue;
+    ++l->users_;
+    ++s->readers;
+    co_await s->close_file();
+    --s->readers;
+    --l->users_;
+  }
+  bounding_files_ = false;
 }
 
 }  // namespace millrace::storage

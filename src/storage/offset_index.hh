@@ -34,7 +34,7 @@ class offset_index {
   std::vector<uint8_t> encode() const;
   /// Takes a file's bytes where they are well-formed (ascending, below `size` and `limit`); corrupt otherwise.
   base::result<void> decode(base::bytes file, uint64_t size, base::offset limit);
-  void clear() { entries_.clear(); }
+  void clear() { std::vector<entry>().swap(entries_); }
   /// Puts entries of an earlier part of the segment before those here.
   void prepend(const offset_index& earlier);
   const std::vector<entry>& entries() const { return entries_; }

@@ -8,6 +8,7 @@
 #include "record/decompressor.hh"
 #include "record/verify.hh"
 #include "storage/log_manager.hh"
+#include "storage/read_ahead.hh"
 
 namespace millrace::storage {
 
@@ -21,7 +22,12 @@ constexpr uint64_t scan_bytes = 1u << 20;
 constexpr base::duration scan_step_time = base::microseconds(500);
 }  // namespace
 
-reader::reader(reactor::core& on, log_manager& manager) : core_(on), manager_(manager) {}
+reader::reader(reactor::core& on, log_manager& manager, uint64_t ahead_bytes_max)
+    : core_(on), manager_(manager), ahead_(std::make_unique<read_ahead>(on, manager, ahead_bytes_max)) {}
+
+reader::~reader() = default;
+
+void reader::drop_ahead() { ahead_->drop(); }
 
 bool reader::collect(log_id id, const read_plan& plan, read_result& out) {
   const log* l = manager_.find(id);
@@ -50,7 +56,7 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
   base::result<void> outcome;
   if (!s->is_open()) {
     outcome = co_await s->open_for_read();
-    if (outcome) s->last_read = core_.now();
+    manager_.bound_open_files();
   }
   if (outcome && !s->indexes_complete) {
     // Those of a closed segment were synced before anything named it closed; recovery removes them where it redoes any of it.
@@ -59,6 +65,7 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
     // Damage ended them: what lies before it is served, and what comes in other segments.
     if (!outcome && outcome.error().code == base::errc::corrupt && s->indexes_complete) outcome = base::result<void>();
   }
+  if (outcome) manager_.indexes().used(*s);
   --s->readers;
   --l->users_;
   if (!outcome && !passes(outcome.error().code)) co_return unreadable(id, outcome.error());
@@ -106,6 +113,19 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
   co_return out;
 }
 
+/// The same from what was read ahead, where that has `least` bytes from `begin` on: then it may be less than was asked for.
+reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, base::offset segment_base, uint64_t begin,
+                                                                  uint64_t end, uint64_t least) {
+  auto taken = co_await ahead_->take(id, segment_base, begin, least);
+  if (taken) {
+    stretch out{.memory = std::move(taken->memory), .begin = taken->begin};
+    out.size = std::min(end, taken->end) - out.begin;
+    co_return out;
+  }
+  auto loaded = co_await load(id, segment_base, begin, end);
+  co_return loaded;
+}
+
 reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {
   uint64_t least = 0;  // bytes that the first batch is known to need
   uint64_t at_most = stretch_bytes;
@@ -119,8 +139,10 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     const uint64_t begin = s->offsets.position_before(plan.wanted);
     const uint64_t slack = l->config_.index_interval_bytes + block_bytes;
     const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, at_most));
-    const uint64_t end = std::min(plan.end, begin + most);
-    auto loaded = co_await load(id, plan.segment, begin, end);
+    // No more blocks than `most` has, wherever in a block it begins: memory comes in powers of two.
+    const uint64_t unaligned = most > least + block_bytes ? begin % block_bytes : 0;
+    const uint64_t end = std::min(plan.end, begin + most - unaligned);
+    auto loaded = co_await load_or_take(id, plan.segment, begin, end, least);
     if (!loaded && loaded.error().code == base::errc::no_memory && waits < memory_waits_max) {
       // Less will do, unless one batch is so large; and tails leave memory when they are in their segments.
       if (most > least && at_most > stretch_bytes_least) {
@@ -135,7 +157,9 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     if (loaded->moved) continue;
     close_some();
     uint64_t missing = 0;
-    auto result = cut(id, plan, *loaded, begin, end, &missing);
+    base::offset next = plan.wanted;
+    auto result = cut(id, plan, *loaded, begin, loaded->begin + loaded->size, &missing, &next);
+    if (result && result->bytes > 0) ahead_->note(id, plan, next);
     if (!result || missing == 0) co_return result;
     if (missing <= least || begin + least >= plan.end) {
       core_.log().error("storage", "batch reaches over its segment's end", base::field("offset", plan.wanted));
@@ -148,7 +172,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
 /// The wanted batches of a stretch, checked. Where not even the first is whole, `missing` says how many bytes from the
 /// stretch's first batch on would hold it.
 base::result<read_result> reader::cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin,
-                                      uint64_t end, uint64_t* missing) {
+                                      uint64_t end, uint64_t* missing, base::offset* next_wanted) {
   const uint8_t* base = from.memory.data() - from.begin;
   uint64_t first = 0;
   uint64_t at = begin;
@@ -188,6 +212,7 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
       continue;
     }
     found = true;
+    *next_wanted = batch->next_offset();
     at += batch->size();
   }
   read_result out;
@@ -236,15 +261,15 @@ void reader::close_some() {
 
 // ---- by time
 
-/// The first segment from `*base` on whose indexes are complete, or null behind the last one; `*base` is its base then. Segments
-/// leave from the front while one of them is waited for.
-reactor::task<base::result<segment*>> reader::indexed_segment(log_id id, base::offset* base) {
+/// The first segment from `*base` on, or null behind the last one; `*base` is its base then. Its indexes are complete, or all
+/// its timestamps are known to be below `least`. Segments leave from the front while one of them is waited for.
+reactor::task<base::result<segment*>> reader::indexed_segment(log_id id, base::offset* base, base::unix_ms least) {
   while (true) {
     log* l = manager_.find(id);
     if (l == nullptr || l->removed_ || manager_.stopping()) co_return base::fail(base::errc::closed);
     segment* s = l->segment_from(*base);
     if (s != nullptr) *base = s->base();
-    if (s == nullptr || s->indexes_complete) co_return s;
+    if (s == nullptr || s->indexes_complete || (s->largest_known() && s->times.largest() < least)) co_return s;
     const auto ready = co_await ready_file(id, *base);
     if (!ready && ready.error().code != base::errc::closed) co_return ready.failure();
   }
@@ -254,7 +279,7 @@ reactor::task<base::result<timestamp_and_offset>> reader::find_timestamp(log_id 
   base::offset from{-1};
   base::offset at{0};
   while (from.value() < 0) {
-    const auto found = co_await indexed_segment(id, &at);
+    const auto found = co_await indexed_segment(id, &at, target);
     if (!found) co_return found.failure();
     const segment* s = *found;
     if (s == nullptr) co_return timestamp_and_offset{};
@@ -272,7 +297,7 @@ reactor::task<base::result<timestamp_and_offset>> reader::find_max_timestamp(log
   base::offset from{-1};
   base::offset at{0};
   while (true) {
-    const auto found = co_await indexed_segment(id, &at);
+    const auto found = co_await indexed_segment(id, &at, INT64_MAX);
     if (!found) co_return found.failure();
     const segment* s = *found;
     if (s == nullptr) break;

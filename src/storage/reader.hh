@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/result.hh"
@@ -15,6 +16,7 @@
 namespace millrace::storage {
 
 class log_manager;
+class read_ahead;
 
 /// Whole batches, the first of which holds the wanted offset (or the next one that exists).
 struct read_result {
@@ -30,7 +32,9 @@ struct timestamp_and_offset {
 
 class reader {
  public:
-  reader(reactor::core& on, log_manager& manager);
+  /// `ahead_bytes_max`: memory of what is read before it is asked for (read_ahead.hh).
+  reader(reactor::core& on, log_manager& manager, uint64_t ahead_bytes_max);
+  ~reader();
 
   /// Executes a plan: from memory where it can, else from the file, every batch's CRC checked there. Errors: storage
   /// (damage or a failed read), closed (the log or its segment went away), no_memory.
@@ -39,6 +43,9 @@ class reader {
   reactor::task<base::result<timestamp_and_offset>> find_timestamp(log_id id, base::unix_ms target);
   /// First record with the largest timestamp (ListOffsets -3).
   reactor::task<base::result<timestamp_and_offset>> find_max_timestamp(log_id id);
+  const read_ahead& ahead() const noexcept { return *ahead_; }
+  /// Memory is short: gives back what nobody waits for.
+  void drop_ahead();
 
  private:
   /// A stretch of a segment in one block of memory: bytes [begin, begin + size).
@@ -50,14 +57,16 @@ class reader {
   };
   reactor::task<base::result<void>> ready_file(log_id id, base::offset segment_base);
   reactor::task<base::result<stretch>> load(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
+  reactor::task<base::result<stretch>> load_or_take(log_id id, base::offset segment_base, uint64_t begin, uint64_t end,
+                                                    uint64_t least);
   reactor::task<base::result<read_result>> read_file(log_id id, read_plan plan);
   base::result<read_result> cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,
-                                uint64_t* missing);
+                                uint64_t* missing, base::offset* next);
   static uint64_t needed(base::bytes start);
   base::failure damage(log_id id, base::offset begin, base::offset limit, uint64_t position);
   base::failure unreadable(log_id id, base::error why);
   bool collect(log_id id, const read_plan& plan, read_result& out);
-  reactor::task<base::result<segment*>> indexed_segment(log_id id, base::offset* base);
+  reactor::task<base::result<segment*>> indexed_segment(log_id id, base::offset* base, base::unix_ms least);
   reactor::task<base::result<timestamp_and_offset>> scan(log_id id, base::offset from, base::unix_ms target);
   static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
   reactor::task<base::result<timestamp_and_offset>> find_in_batch(record::batch_view batch, base::unix_ms target,
@@ -66,6 +75,7 @@ class reader {
 
   reactor::core& core_;
   log_manager& manager_;
+  std::unique_ptr<read_ahead> ahead_;
   base::instant last_sweep_{};
 };
 

@@ -17,11 +17,14 @@ segment::segment(reactor::core& on, std::string directory, base::offset base, co
       directory_(std::move(directory)),
       base_(base),
       config_(config),
-      opened_(on) {
+      opened_(on),
+      loaded_(on) {
   created_at = on.wall_clock();
 }
 
-segment::~segment() = default;
+segment::~segment() {
+  if (cached_in != nullptr) cached_in->forget(*this);
+}
 
 std::string segment::log_path() const { return directory_ + "/" + layout::log_file(base_); }
 std::string segment::index_path() const { return directory_ + "/" + layout::index_file(base_); }
@@ -78,6 +81,8 @@ task<result<void>> segment::open_file(bool make) {
   }
   file_ = std::move(*opened);
   writable_ = writes;
+  last_read = core_.now();
+  if (open_files_ != nullptr) ++*open_files_;
   allocated = std::max(allocated, block_floor(*bytes));
   co_return result<void>();
 }
@@ -154,8 +159,14 @@ task<result<void>> segment::allocate(uint64_t upto) {
   co_return grown_less;
 }
 
+void segment::abandon() noexcept {
+  if (file_.is_open() && open_files_ != nullptr) --*open_files_;
+  file_.abandon();
+}
+
 task<void> segment::close_file() {
   writable_ = false;
+  if (file_.is_open() && open_files_ != nullptr) --*open_files_;
   const result<void> closed = co_await file_.close();
   if (!closed) {
     core_.log().warn("storage", "close failed", base::field("path", log_path()), base::field("error", closed.error()));

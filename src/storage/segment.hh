@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "base/intrusive_list.hh"
 #include "base/result.hh"
 #include "reactor/file.hh"
 #include "reactor/wait.hh"
+#include "storage/index_cache.hh"
 #include "storage/offset_index.hh"
 #include "storage/segment_pool.hh"
 #include "storage/time_index.hh"
@@ -23,7 +25,7 @@ namespace millrace::storage {
 
 enum class segment_state : uint8_t { active, sealed, closed };
 
-class segment {
+class segment : public base::list_hook<index_age_tag> {
  public:
   /// `directory`: full path. A segment that exists on disk starts with its `size`; a new one with 0 and no file.
   segment(reactor::core& on, std::string directory, base::offset base, const log_config& config);
@@ -38,6 +40,8 @@ class segment {
   const std::string& directory() const noexcept { return directory_; }
   /// Its file comes from this pool, where that has one: it is expected to grow large.
   void draw_from(segment_pool* pool) noexcept { pool_ = pool; }
+  /// Counts its file there while it is open.
+  void count_open(uint64_t* open_files) noexcept { open_files_ = open_files; }
 
   segment_state state = segment_state::active;
   uint64_t size = 0;       ///< bytes of batches appended, durable or not
@@ -54,7 +58,7 @@ class segment {
   uint32_t tail_block_writes = 0;  ///< destager: padded blocks in flight; nothing else may be written there
   uint32_t readers = 0;       ///< tasks that use the file: it is not closed under them, nor the segment removed
   bool closing = false;       ///< sealed, all of it written, about to be closed: its file grows no more
-  base::instant last_read{};  ///< when the file was read last
+  base::instant last_read{};  ///< when the file was opened or read last
 
   /// The block at protect_from holds checkpointed bytes on disk, followed by zeros: the next commit group with bytes of
   /// this segment repeats the block from its start, and nothing writes it again before group `guard` is complete.
@@ -78,6 +82,14 @@ class segment {
 
   /// Whether one of the index files would grow over the configured size. What is not loaded counts as the most that it can be.
   bool indexes_full() const noexcept;
+  index_cache* cached_in = nullptr;  ///< the cache that counts its indexes, and how many bytes
+  uint64_t cached_bytes = 0;
+  /// Whether `times` knows the largest timestamp and its offset: they stay when the entries are dropped.
+  bool largest_known() const noexcept { return indexes_complete || were_loaded_; }
+  uint64_t index_memory() const noexcept;
+  /// Gives back the memory of a closed segment's indexes; load_indexes() brings them again.
+  void drop_indexes();
+
   /// Notes a batch for the indexes: at most one entry per index_interval_bytes, before it is appended.
   void note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp);
 
@@ -103,12 +115,12 @@ class segment {
   reactor::task<void> close_file();
   /// Reads the timestamp that segment.ms counts from, where it is not known yet; the file is open. Errors: no_memory, io.
   reactor::task<base::result<void>> learn_first_timestamp();
-  /// Reads the index files of a segment, or rebuilds them from its batches [0, valid_bytes) where they are missing,
+  /// One task loads, others wait for it. Reads the index files of a segment, or rebuilds them from its batches [0, valid_bytes) where they are missing,
   /// not well-formed, or `trust` is false (the active segment after an unclean stop). Afterwards indexes_complete. The
   /// indexes of a closed segment that were rebuilt are written. Errors: corrupt (the batches do not follow each other;
   /// logged with the path; the indexes are complete all the same, and know what lies before), no_memory, io.
   reactor::task<base::result<void>> load_indexes(uint64_t valid_bytes, bool trust);
-  void abandon() noexcept { file_.abandon(); }
+  void abandon() noexcept;
 
  private:
   reactor::task<base::result<void>> open_file(bool make);
@@ -117,6 +129,7 @@ class segment {
   reactor::task<base::result<void>> blank(reactor::file& recycled);
   reactor::task<base::result<void>> finish_file();
   reactor::task<base::result<void>> write_indexes();
+  reactor::task<base::result<void>> load_indexes_alone(uint64_t valid_bytes, bool trust);
   reactor::task<base::result<void>> read_indexes(uint64_t valid_bytes);
   reactor::task<base::result<void>> rebuild_indexes(uint64_t valid_bytes);
   reactor::task<base::result<void>> scan_batches(reactor::file& from, uint64_t valid_bytes);
@@ -136,7 +149,11 @@ class segment {
   bool writable_ = false;  ///< file_ was opened for writing
   uint64_t bytes_since_entry_ = 0;
   bool opening_ = false;
+  bool loading_ = false;
+  bool were_loaded_ = false;  ///< the indexes were complete once
+  uint64_t* open_files_ = nullptr;
   reactor::wait_list opened_;
+  reactor::wait_list loaded_;
 };
 
 }  // namespace millrace::storage

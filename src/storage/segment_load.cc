@@ -19,8 +19,30 @@ constexpr size_t index_bytes_max = 512 * base::mib;
 
 }  // namespace
 
+uint64_t segment::index_memory() const noexcept {
+  return offsets.count() * sizeof(offset_index::entry) + times.count() * sizeof(time_index::entry);
+}
+
+void segment::drop_indexes() {
+  ASSERT(state == segment_state::closed && indexes_complete && !loading_);
+  were_loaded_ = true;
+  indexes_complete = false;
+  indexes_from = size;
+  offsets.clear();
+  times.drop_entries();
+}
+
 task<result<void>> segment::load_indexes(uint64_t valid_bytes, bool trust) {
+  while (loading_) co_await loaded_.wait();
   if (indexes_complete) co_return result<void>();
+  loading_ = true;
+  const result<void> loaded = co_await load_indexes_alone(valid_bytes, trust);
+  loading_ = false;
+  loaded_.wake_all();
+  co_return loaded;
+}
+
+task<result<void>> segment::load_indexes_alone(uint64_t valid_bytes, bool trust) {
   if (trust) {
     const result<void> read = co_await read_indexes(valid_bytes);
     if (read) co_return read;

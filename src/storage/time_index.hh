@@ -38,6 +38,8 @@ class time_index {
   std::vector<uint8_t> encode() const;  ///< with a last entry for the largest
   base::result<void> decode(base::bytes file, base::offset limit);
   void clear();
+  /// Keeps the largest alone.
+  void drop_entries() { std::vector<entry>().swap(entries_); }
   void prepend(const time_index& earlier);
 
  private:

@@ -71,6 +71,9 @@ struct world_setup {
   uint32_t segment_index_bytes = 10 << 20;
   uint64_t pool_bytes = 8 << 20;
   uint64_t pool_least = 16 << 10;
+  uint64_t index_bytes_max = 0;
+  uint64_t read_ahead_bytes_max = 0;
+  uint64_t open_files_max = UINT64_MAX;
 };
 
 class log_world {
