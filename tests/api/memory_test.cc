@@ -71,7 +71,7 @@ std::vector<uint8_t> begun_frame(size_t announced, size_t sent) {
 
 TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; others are served meanwhile") {
   kafka_node k(1, 1);
-  k.open();
+  k.open_doors();
   for (int i = 0; i < 40; ++i) k.create(numbered("topic-", i), 20);
   const size_t bound = k.b.n.core().memory().capacity() / 8;
   clients rude;
@@ -88,18 +88,18 @@ TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; 
   size_t most = 0;
   for (int i = 0; i < 60; ++i) {
     CHECK(served(honest, base::seconds(2)));
-    most = std::max(most, k.door_of(0).held().now().own);
+    most = std::max(most, k.at(0).held().now().own);
     k.b.w.run_for(base::milliseconds(100));
   }
   MESSAGE("at most ", most >> 10, " KiB held, bound ", bound >> 10);
   CHECK(most > bound);
   CHECK(most < 2 * bound);
-  CHECK(k.door_of(0).counters().refused > 0);
+  CHECK(k.at(0).counters().refused > 0);
 }
 
 TEST_CASE("memory: who takes its answers is not closed, however much others hold") {
   kafka_node k(2, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   socket_client writer(k);
   for (int i = 0; i < 8; ++i) {
@@ -113,13 +113,13 @@ TEST_CASE("memory: who takes its answers is not closed, however much others hold
     for (auto& c : readers) c->read();
     for (auto& c : readers) CHECK(c->answer<fetch_response>(11).has_value());
   }
-  CHECK(k.door_of(0).counters().refused == 0);
-  CHECK(k.door_of(0).held().now().blocks == 0);
+  CHECK(k.at(0).counters().refused == 0);
+  CHECK(k.at(0).held().now().blocks == 0);
 }
 
 TEST_CASE("memory: fetches behind one another do not hold more than one connection may") {
   kafka_node k(3, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   socket_client writer(k);
   for (int i = 0; i < 12; ++i) {
@@ -136,7 +136,7 @@ TEST_CASE("memory: fetches behind one another do not hold more than one connecti
   size_t most = 0;
   for (int i = 0; i < 100; ++i) {
     k.b.w.run_for(base::milliseconds(100));
-    most = std::max(most, k.door_of(0).held().now().blocks);
+    most = std::max(most, k.at(0).held().now().blocks);
   }
   CHECK(most > (1 << 20));
   CHECK(most < (3 << 20));
@@ -150,12 +150,12 @@ TEST_CASE("memory: fetches behind one another do not hold more than one connecti
     CHECK(got->body.responses[0].partitions[0].error_code == 0);
     CHECK(got->body.responses[0].partitions[0].records);
   }
-  CHECK(k.door_of(0).held().now().blocks == 0);
+  CHECK(k.at(0).held().now().blocks == 0);
 }
 
 TEST_CASE("memory: frames that are announced and do not come leave room for those that do") {
   kafka_node k(4, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   clients rude;
   for (int i = 0; i < 100; ++i) {
@@ -176,7 +176,7 @@ TEST_CASE("memory: frames that are announced and do not come leave room for thos
 
 TEST_CASE("memory: a frame that only crawls is given up where another waits for its room") {
   kafka_node k(5, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   clients rude;
   for (int i = 0; i < 80; ++i) {
@@ -184,7 +184,7 @@ TEST_CASE("memory: a frame that only crawls is given up where another waits for 
     rude.back()->send(begun_frame(4'000'000, 130'000));
   }
   k.b.w.run_for(base::seconds(1));
-  const uint64_t refused = k.door_of(0).counters().refused;
+  const uint64_t refused = k.at(0).counters().refused;
   socket_client honest(k);
   socket_client second(k);
   honest.send(produce(honest, 900'000));
@@ -196,12 +196,12 @@ TEST_CASE("memory: a frame that only crawls is given up where another waits for 
     both = honest.receive(base::microseconds(1)).has_value();
   }
   CHECK(taken(second, base::seconds(30)));
-  CHECK(k.door_of(0).counters().refused > refused);
+  CHECK(k.at(0).counters().refused > refused);
 }
 
 TEST_CASE("idle: a quiet connection, and one in the middle of a frame, end when their time is over") {
   kafka_node k(6, 1, {}, {.idle_max = base::seconds(100)});
-  k.open();
+  k.open_doors();
   socket_client quiet(k);
   socket_client half(k);
   CHECK(served(quiet, base::seconds(1)));
@@ -214,7 +214,7 @@ TEST_CASE("idle: a quiet connection, and one in the middle of a frame, end when 
 
 TEST_CASE("a connection with 256 unanswered requests is not read on, and answers all in order") {
   kafka_node k(7, 1);
-  k.open();
+  k.open_doors();
   k.create("t", 1);
   socket_client c(k);
   std::vector<uint8_t> all;

@@ -26,7 +26,7 @@ class told_backend final : public backend {
   base::instant clock() override { return time; }
   base::unix_ms wall_clock() override { return 0; }
   uint64_t entropy() override { return 1; }
-  bool post(base::core_id, mail&) override { return false; }
+  void post(base::core_id, mail&) override {}
   void give_back(lent_buffer&) override {}
   base::result<listening> listen(const listen_address&) override {
     return base::fail(base::errc::io);
