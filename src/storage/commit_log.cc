@@ -16,6 +16,12 @@ struct commit_log::group final : reactor::op, segment_write_owner {
     owner.manager_.segment_write_ended();
     owner.part_done(*this, error);
   }
+  /// The log whose write it was goes offline. But the record says that its bytes are there, and a record is taken as a
+  /// whole: for the other logs' sake they are written once more. Only if that fails too is the group lost.
+  bool write_again(log& l) override {
+    owner.manager_.take_offline(l, "segment write failed");
+    return true;
+  }
   const char* what() const noexcept override { return "commit group"; }
 
   commit_log& owner;

@@ -18,8 +18,10 @@ class segment_write final : public reactor::op {
   segment_write_owner* told = nullptr;
   uint64_t begin = 0;
   uint64_t end = 0;
+  uint64_t bytes = 0;  ///< of the whole write
   bool is_tail_block = false;
   bool resumed = false;
+  bool again = false;
   reactor::chunk padded;
   std::vector<iovec> pieces;
 };
@@ -61,6 +63,14 @@ segment_writer::~segment_writer() {
 
 void segment_writer::abandon() noexcept { in_flight_ = 0; }
 
+uint64_t segment_writer::bytes_in_flight(const segment_write_owner& told) const {
+  uint64_t sum = 0;
+  for (const segment_write* w : all_) {
+    if (w->told == &told) sum += w->bytes;
+  }
+  return sum;
+}
+
 segment_write& segment_writer::take(log& l, segment& s, segment_write_owner& told) {
   if (spare_.empty()) {
     all_.push_back(new segment_write(*this));
@@ -72,6 +82,7 @@ segment_write& segment_writer::take(log& l, segment& s, segment_write_owner& tol
   w.into = &s;
   w.told = &told;
   w.resumed = false;
+  w.again = false;
   w.pieces.clear();
   ++l.writes_;
   ++in_flight_;
@@ -89,6 +100,7 @@ uint64_t segment_writer::write_blocks(log& l, segment& s, uint64_t end, segment_
   });
   s.issued = w.end;
   s.pending_writes.push_back({w.end, false});
+  note_bytes(w);
   w.start(core_);
   return s.issued;
 }
@@ -107,13 +119,24 @@ void segment_writer::write_tail_block(log& l, segment& s, uint64_t end, reactor:
   w.end = begin + block_bytes;
   w.pieces.push_back({block.data(), block_bytes});
   w.padded = std::move(block);
+  note_bytes(w);
   w.start(core_);
+}
+
+void segment_writer::note_bytes(segment_write& w) {
+  w.bytes = w.end - w.begin;
+  bytes_in_flight_ += w.bytes;
 }
 
 void segment_writer::ended(segment_write& w, int error) {
   log& l = *w.of;
   segment& s = *w.into;
   segment_write_owner& told = *w.told;
+  if (error != 0 && !w.again && told.write_again(l)) {
+    w.again = true;
+    w.resumed = false;
+    return w.start(core_);
+  }
   if (w.is_tail_block) --s.tail_block_writes;
   if (error == 0 && !w.is_tail_block) {
     for (auto& pending : s.pending_writes) {
@@ -125,6 +148,8 @@ void segment_writer::ended(segment_write& w, int error) {
     }
   }
   w.padded = {};
+  w.told = nullptr;
+  bytes_in_flight_ -= w.bytes;
   spare_.push_back(&w);
   --l.writes_;
   --in_flight_;

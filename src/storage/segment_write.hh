@@ -18,6 +18,12 @@ class segment_write_owner {
  public:
   virtual ~segment_write_owner() = default;
   virtual void segment_written(log& l, int error) = 0;
+  /// Whether a write that failed is to be written once more; what comes of that is told. Not as if it had not failed: the
+  /// owner has dealt with the log.
+  virtual bool write_again(log& l) {
+    (void)l;
+    return false;
+  }
 };
 
 /// Makes segment writes, from a pool of them.
@@ -36,18 +42,23 @@ class segment_writer {
   /// issued. s.issued stays: the block is written again when it is full.
   void write_tail_block(log& l, segment& s, uint64_t end, reactor::chunk block, segment_write_owner& told);
   unsigned in_flight() const noexcept { return in_flight_; }
+  /// Bytes of writes in flight; of those of one owner.
+  uint64_t bytes_in_flight() const noexcept { return bytes_in_flight_; }
+  uint64_t bytes_in_flight(const segment_write_owner& told) const;
   /// Forgets writes that the backend forgot: the world's crash.
   void abandon() noexcept;
 
  private:
   friend class segment_write;
   segment_write& take(log& l, segment& s, segment_write_owner& told);
+  void note_bytes(segment_write& w);
   void ended(segment_write& w, int error);
 
   reactor::core& core_;
   std::vector<segment_write*> all_;
   std::vector<segment_write*> spare_;
   unsigned in_flight_ = 0;
+  uint64_t bytes_in_flight_ = 0;
 };
 
 }  // namespace millrace::storage

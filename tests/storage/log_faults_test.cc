@@ -196,6 +196,38 @@ TEST_CASE("log: a stop right after the commit log failed waits for groups in fli
   }
 }
 
+TEST_CASE("log: a failed direct write takes its log offline and no other") {
+  for (const uint64_t seed : seeds(2980, 8)) {
+    CAPTURE(seed);
+    log_world f(seed, {.big_chance = 0});
+    f.boot();
+    model_log& m = *f.logs[0];
+    // The file is there, so that the next large append goes to it directly.
+    while (f.managers[0]->counters().direct_bytes == 0) {
+      REQUIRE(f.append(m, 1, 60000));
+      REQUIRE(f.settle());
+    }
+    const int64_t before = m.acknowledged;
+    f.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "/topic-0", .count = 1});
+    REQUIRE(f.append(m, 1, 60000));
+    for (auto& l : f.logs) {
+      if (l.get() != &m) REQUIRE(f.append(*l, 1, 500));
+    }
+    CHECK(f.settle());
+    CHECK(m.offline);
+    CHECK(m.acknowledged == before);
+    for (auto& l : f.logs) CHECK((l->offline == (l.get() == &m)));
+    f.run_some(100);
+    CHECK(f.settle());
+    f.check_all();
+    f.crash(f.random_crash());
+    f.restart();
+    f.check_all();
+    CHECK(f.run_some(20) == 0);
+    CHECK(f.settle());
+  }
+}
+
 TEST_CASE("log: where no more files can be open it waits, and nothing goes offline") {
   for (const uint64_t seed : seeds(2960, 12)) {
     CAPTURE(seed);
