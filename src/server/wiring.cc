@@ -171,7 +171,7 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
     report(home, "retiring old files", retired.error());
     co_return retired;
   }
-  parts_[0]->scope.spawn(storage::remove_deleted(home, data_dir, std::move(found->deleted)));
+  parts_[0]->scope.spawn(storage::remove_deleted(home, data_dir, std::move(found->deleted), &parts_[0]->scope));
   co_return result<void>();
 }
 

@@ -1,5 +1,8 @@
 #include "storage/destager.hh"
 
+#include <algorithm>
+#include <utility>
+
 #include "storage/log_manager.hh"
 
 namespace millrace::storage {
@@ -7,13 +10,12 @@ namespace millrace::storage {
 namespace {
 constexpr uint64_t eager_bytes = 256 << 10;
 constexpr unsigned eager_writes_max = 8;
-constexpr unsigned pass_workers = 32;
+/// Large writes that passes have in flight: more of them would only make others wait longer.
+constexpr uint64_t pass_bytes_in_flight_max = 4u << 20;
 /// After a pass that could do nothing (the file system is full, readers hold the memory): it is asked for all the time then.
 constexpr base::duration idle_pass_pause = base::milliseconds(10);
 constexpr base::duration failed_pass_pause = base::seconds(1);
 constexpr base::duration rescue_interval = base::seconds(1);
-/// Indexes of an unclean start are completed at a clean stop where no more than this is to be read for them.
-constexpr uint64_t rebuilt_at_stop_max = 64u << 20;
 }  // namespace
 
 destager::destager(reactor::core& on, log_manager& manager, commit_log& commits, segment_writer& writer,
@@ -40,13 +42,17 @@ reactor::task<base::result<void>> destager::open(base::leader_epoch start_number
 
 reactor::task<void> destager::run() {
   while (!stopping_) {
+    if (!rolled_.empty()) {
+      co_await close_all_rolled();
+      continue;
+    }
     if (!pass_due()) {
       co_await wake_.wait();
       continue;
     }
     wanted_ = false;
     const bool moved = co_await pass();
-    if (!moved && !stopping_) co_await reactor::sleep(core_, idle_pass_pause);
+    if (!moved && !stopping_) co_await reactor::sleep(core_, no_space_ ? failed_pass_pause : idle_pass_pause);
   }
 }
 
@@ -64,6 +70,7 @@ void destager::stop() noexcept {
 
 void destager::became_durable(log& l) {
   if (commits_.used() >= commits_.capacity() / 4) wake_.wake_all();
+  if (l.rolled_) close_rolled(l);
   segment& s = *l.find_segment(l.durable_.segment);
   const uint64_t whole = block_floor(l.durable_.position);
   if (l.destaging_ || l.removed_ || whole < s.issued + eager_bytes) return;
@@ -93,15 +100,6 @@ struct destager::padding_block {
   reactor::chunk memory;
 };
 
-struct destager::pass_state {
-  std::vector<log_id> todo;
-  size_t next = 0;
-  unsigned running = 0;
-  unsigned destaged = 0;  ///< logs
-  reactor::wait_list done;
-  explicit pass_state(reactor::core& on) : done(on) {}
-};
-
 /// False where nothing came of it.
 reactor::task<bool> destager::pass() {
   pass_state state(core_);
@@ -111,6 +109,7 @@ reactor::task<bool> destager::pass() {
     manager_.background().spawn(pass_worker(&state));
   }
   while (state.running > 0) co_await state.done.wait();
+  no_space_ = state.without_space > 0 && state.destaged + state.failed == 0;
   if (state.destaged == 0 && manager_.oldest_dirty(commits_.head()) <= commits_.tail()) {
     manager_.memory_freed();  // who waits looks again, and asks again
     co_return false;
@@ -118,6 +117,7 @@ reactor::task<bool> destager::pass() {
   const auto written = co_await write_checkpoint(false);
   if (!written) {
     core_.log().error("storage", "checkpoint failed", base::field("error", written.error()));
+    if (written.error().code == base::errc::no_space) manager_.checkpoint_without_space(true);
     wanted_ = true;
     if (!stopping_) co_await reactor::sleep(core_, failed_pass_pause);
   }
@@ -138,11 +138,79 @@ reactor::task<void> destager::pass_worker(pass_state* state) {
       ++state->destaged;
       continue;
     }
-    // Some errors pass: the log stays dirty, and the next pass tries again.
-    if (!passes(result.error().code) && !l->removed_) manager_.take_offline(*l, "destaging failed");
+    note_failure(*state, *l, result.error());
   }
   --state->running;
   state->done.wake_all();
+}
+
+/// Some errors pass: the log stays dirty, and the next pass tries again. Where there is no space its appends are refused until
+/// there is: what they would fill is the commit log, which then all logs would wait for.
+void destager::note_failure(pass_state& state, log& l, const base::error& why) {
+  const bool no_space = why.code == base::errc::no_space;
+  ++(no_space ? state.without_space : state.failed);
+  if (no_space && !l.removed_) manager_.no_space(l);
+  if (!passes(why.code) && !l.removed_) manager_.take_offline(l, "destaging failed");
+}
+
+// ---- segments that ended
+
+/// Called when something of the log became durable: whether all of the segment that was rolled did.
+void destager::close_rolled(log& l) {
+  const auto sealed = std::find_if(l.segments_.begin(), l.segments_.end(),
+                                   [](const auto& s) { return s->state != segment_state::closed; });
+  if ((*sealed)->base() >= l.durable_.segment) return;
+  l.rolled_ = false;
+  rolled_.push_back(l.id_);
+  wake_.wake_all();
+}
+
+reactor::task<void> destager::close_all_rolled() {
+  pass_state state(core_);
+  state.todo = std::exchange(rolled_, {});
+  for (unsigned i = 0; i < pass_workers && i < state.todo.size(); ++i) {
+    ++state.running;
+    manager_.background().spawn(close_worker(&state));
+  }
+  while (state.running > 0) co_await state.done.wait();
+}
+
+reactor::task<void> destager::close_worker(pass_state* state) {
+  while (state->next < state->todo.size()) {
+    log* l = manager_.find(state->todo[state->next++]);
+    // Rolled twice, it is here twice: whoever is at it comes to the second segment, too.
+    if (l == nullptr || l->removed_ || l->offline_ || l->destaging_) continue;
+    ++l->users_;
+    const auto closed = co_await close_sealed(*l);
+    --l->users_;
+    manager_.let_go(*l);
+    if (!closed) note_failure(*state, *l, closed.error());
+  }
+  --state->running;
+  state->done.wake_all();
+}
+
+/// Closes the sealed segments before the one that is staged. The log is as dirty as before: a pass still brings it on.
+reactor::task<base::result<void>> destager::close_sealed(log& l) {
+  ASSERT(!l.destaging_);
+  l.destaging_ = true;
+  log_point target;
+  bool reached = false;
+  base::result<void> outcome;
+  for (size_t i = 0; outcome && i < l.segments_.size(); ++i) {
+    segment& s = *l.segments_[i];
+    if (s.base() >= l.staged_.segment) break;
+    if (s.state == segment_state::sealed) outcome = co_await destage_segment(l, s, &target, &reached);
+  }
+  l.destaging_ = false;
+  co_return outcome;
+}
+
+/// Answers go first, which wait for the direct writes of groups; but where three quarters of the commit log are used, all will
+/// soon wait for the pass.
+bool destager::may_write() const {
+  const bool first = commits_.used() >= commits_.capacity() / 4 * 3;
+  return (first ? writer_.bytes_in_flight(*this) : writer_.bytes_in_flight()) < pass_bytes_in_flight_max;
 }
 
 /// A log that is offline is destaged from the start again, each second: a write that failed left old or new bytes, and memory
@@ -208,13 +276,21 @@ reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, 
   ASSERT(!padding_.empty());  // workers of a pass, or the stop alone
   padding_block padding(*this);
   uint64_t end = 0;
+  uint64_t first_end = 0;
   while (true) {
     if (l.gone()) co_return base::fail(base::errc::storage);
     end = s.base() == l.staged_.segment ? l.staged_.position : s.size;  // each wait may let more come
     if (end <= s.tail_written) break;
+    if (first_end == 0) first_end = block_floor(end);
     const auto room = co_await ready_to_write(l, s, block_ceil(end));
     if (!room) co_return room.failure();
-    if (*room == waited::no) break;
+    if (*room == waited::yes) continue;
+    if (s.issued >= first_end) break;
+    if (may_write()) {
+      writer_.write_blocks(l, s, first_end, *this);
+    } else {
+      co_await write_ended_.wait();
+    }
   }
   // No wait from here to the marks: what is staged later begins its group with the protected block, and makes the log
   // dirty again.
@@ -286,64 +362,5 @@ reactor::task<base::result<void>> destager::close_segment(log& l, segment& s) {
   if (closed && s.readers == 0) co_await s.close_file();
   co_return closed;
 }
-
-// ---- checkpoints and the clean stop
-
-reactor::task<base::result<void>> destager::write_checkpoint(bool clean) {
-  while (writing_) co_await checkpoint_free_.wait();
-  writing_ = true;
-  const commit_log::redo_point redo = commits_.redo_from(manager_.oldest_dirty(commits_.head()));
-  checkpoint c{.number = ++number_,
-               .start_number = start_number_,
-               .core = core_.id().value(),
-               .clean = clean,
-               .commit_log = commits_.id(),
-               .next_record = redo.number,
-               .next_position = redo.file_position,
-               .previous_digest = redo.previous_digest,
-               .logs = manager_.states()};
-  std::vector<uint8_t> encoded = encode_checkpoint(c);
-  const auto written = co_await files_.write(std::move(encoded));
-  writing_ = false;
-  checkpoint_free_.wake_one();
-  if (!written) co_return written;
-  commits_.release(redo);
-  manager_.note_checkpoint();
-  manager_.memory_freed();
-  co_return written;
-}
-
-reactor::task<base::result<void>> destager::park_all() {
-  for (const log_id& id : manager_.all_logs()) {
-    log* l = manager_.find(id);
-    if (l == nullptr || l->offline_ || l->removed_) continue;
-    const auto parked = co_await park(*l);
-    if (!parked) co_return parked;
-  }
-  co_return base::result<void>();
-}
-
-/// Leaves a log as Kafka's tools expect it: everything in its files, the last one cut to its last batch, with indexes.
-reactor::task<base::result<void>> destager::park(log& l) {
-  segment& s = l.active();
-  if (!l.touched_ && s.allocated <= block_ceil(s.size)) co_return base::result<void>();
-  const auto destaged = co_await destage(l);
-  if (!destaged) co_return destaged;
-  if (s.size == 0 && !s.is_open()) co_return base::result<void>();
-  if (!s.indexes_complete && !manager_.indexes_trusted() && s.indexes_from > rebuilt_at_stop_max) {
-    // Reading so much would make the stop wait: the next start finds no index files and rebuilds them when asked.
-    const auto cut = co_await s.cut();
-    co_return cut;
-  }
-  const auto loaded = co_await load_indexes(s);
-  if (!loaded) co_return loaded;
-  const auto parked = co_await s.park();
-  l.touched_ = false;
-  // One at a time: a stop needs no more descriptors than the work before it.
-  if (s.readers == 0) co_await s.close_file();
-  co_return parked;
-}
-
-reactor::task<void> destager::close() { co_await files_.close(); }
 
 }  // namespace millrace::storage

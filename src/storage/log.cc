@@ -36,7 +36,7 @@ uint64_t log::size_bytes() const noexcept {
 base::result<appended> log::append(const record::batch_view& batch, base::leader_epoch epoch, crc_check check) {
   if (offline_ || removed_ || manager_.commit_log_failed()) return base::fail(base::errc::storage);
   if (manager_.stopping()) return base::fail(base::errc::closed);
-  if (no_space_) return base::fail(base::errc::no_space);
+  if (no_space_ || manager_.no_checkpoint_space()) return base::fail(base::errc::no_space);
   if (!tail_open_) {
     manager_.open_tail(*this);
     return base::fail(base::errc::busy);
@@ -108,9 +108,11 @@ void log::roll() {
 void log::step_over_front() {
   const segment& front = *segments_[0];
   const base::offset next = segments_[1]->base();
-  for (log_point* p : {&staged_, &durable_, &acknowledged_, &checkpointed_}) {
+  for (log_point* p : {&staged_, &durable_, &acknowledged_}) {
     if (p->segment == front.base() && p->next == next) *p = {next, 0, next};
   }
+  // It is closed: all of it is in its file, also where no pass has said so yet.
+  if (checkpointed_.segment == front.base()) checkpointed_ = {next, 0, next};
 }
 
 void log::note_epoch(base::leader_epoch epoch, base::offset first) {
@@ -165,6 +167,16 @@ bool log::note_damage(damaged_range found) {
   }
   damage_.insert(at, found);
   return true;
+}
+
+void log::raise_log_start(base::offset start) {
+  if (start <= log_start_) return;
+  log_start_ = start;
+  std::erase_if(damage_, [&](const damaged_range& d) { return d.limit <= start; });
+  if (!damage_.empty()) damage_.front().begin = std::max(damage_.front().begin, start);
+  // Kafka: of the epochs that began before it the last one stays, as if it had begun there.
+  while (epochs_.size() > 1 && epochs_[1].first <= start) epochs_.erase(epochs_.begin());
+  if (!epochs_.empty()) epochs_.front().first = std::max(epochs_.front().first, start);
 }
 
 base::offset log::end_of(const segment& s) const {

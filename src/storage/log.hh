@@ -115,7 +115,7 @@ class log : public base::list_hook<waiting_tag> {
   segment* segment_from(base::offset base) const;
   bool must_roll(const record::batch_view& batch) const;
   void roll();
-  /// The first segment goes: points at its end become the begin of the second one, which is the same place.
+  /// The first segment, a closed one, goes: points at its end become the begin of the second one, which is the same place.
   void step_over_front();
   void note_epoch(base::leader_epoch epoch, base::offset first);
   void copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc);
@@ -126,6 +126,8 @@ class log : public base::list_hook<waiting_tag> {
   bool damaged(base::offset o) const;
   /// Adds a range to the damage, as far as it lies in the log. False where it was known.
   bool note_damage(damaged_range found);
+  /// Raises log start; damage below it is forgotten, and the epoch that goes on there begins there.
+  void raise_log_start(base::offset start);
   /// Offset after the last batch of a segment; base offset of the batch at a position in memory.
   base::offset end_of(const segment& s) const;
   base::offset base_offset_at(const segment& s, uint64_t position) const;
@@ -171,6 +173,7 @@ class log : public base::list_hook<waiting_tag> {
   bool preparing_ = false;    ///< a task makes room in a segment's file: that segment is not closed meanwhile
   bool touched_ = false;      ///< appended to since start or park: indexes and size on disk are behind
   bool destaging_ = false;
+  bool rolled_ = false;       ///< and the destager did not hear yet that all of the sealed segment is durable
   uint32_t groups_ = 0;       ///< commit groups in flight that hold bytes of it
   uint32_t writes_ = 0;       ///< segment writes in flight
   uint32_t users_ = 0;        ///< tasks that use it: it is not destroyed before they let go

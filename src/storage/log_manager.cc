@@ -256,7 +256,10 @@ void log_manager::appended(log& l, uint64_t bytes) {
   prepare(l, s);
 }
 
-void log_manager::rolled(log&) { ++counters_.rolls; }
+void log_manager::rolled(log& l) {
+  ++counters_.rolls;
+  l.rolled_ = true;
+}
 
 void log_manager::make_room(uint64_t bytes) {
   reader_.drop_ahead();
@@ -310,6 +313,7 @@ void log_manager::commit_failed() {
 storage_counters log_manager::counters() const noexcept {
   storage_counters all = counters_;
   all.pinned_bytes = core_.memory().pinned();
+  all.writing_bytes = writer_.bytes_in_flight();
   all.pool_files = pool_.files();
   all.pool_bytes = pool_.bytes();
   all.pool_taken = pool_.taken();

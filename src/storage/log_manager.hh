@@ -43,6 +43,7 @@ struct storage_counters {
   uint64_t checkpoints = 0;
   uint64_t rolls = 0;
   uint64_t busy = 0;          ///< appends that were told to wait
+  uint64_t writing_bytes = 0; ///< of segment writes in flight, right now
   uint64_t pinned_bytes = 0;  ///< of tails that left and that reads still hold: the memory of slow readers, right now
   uint64_t pool_files = 0;    ///< in the segment pool now
   uint64_t pool_bytes = 0;
@@ -131,6 +132,12 @@ class log_manager {
   /// Opens and grows the file of a segment that is being written, ahead of its writer, in the background.
   void prepare(log& l, segment& s);
   void no_space(log& l);
+  /// Whether the last checkpoint found no space: until one does, nothing frees the commit log, and appends are refused.
+  void checkpoint_without_space(bool without) {
+    if (without && !no_checkpoint_space_) room_.wake_all();  // who waits to append is told
+    no_checkpoint_space_ = without;
+  }
+  bool no_checkpoint_space() const noexcept { return no_checkpoint_space_; }
   void commit_space_wanted() { destager_.wake(); }
   void became_durable(log& l) { destager_.became_durable(l); }
   void groups_completed();
@@ -214,6 +221,7 @@ class log_manager {
   bool all_dropped_ = false;  ///< nothing more may leave the tails before a segment write or a checkpoint
   bool indexes_trusted_ = false;
   bool retrying_removals_ = false;
+  bool no_checkpoint_space_ = false;
   std::unique_ptr<reactor::scope> scope_;
 };
 

@@ -124,7 +124,7 @@ reactor::task<void> log_manager::remove_deleted_logs(std::vector<std::string> di
     co_await recycle_segments(std::move(path));
   }
   std::string data_dir = options_.data_dir;
-  co_await remove_deleted(core_, std::move(data_dir), std::move(directories));
+  co_await remove_deleted(core_, std::move(data_dir), std::move(directories), scope_.get());
 }
 
 /// What the pool wants of a deleted log.
@@ -146,7 +146,7 @@ reactor::task<base::result<void>> log_manager::advance_log_start(log_id id, base
   log* l = find(id);
   if (l == nullptr || l->removed_ || stopping_) co_return base::fail(base::errc::closed);
   if (start > l->acknowledged()) co_return base::fail(base::errc::out_of_range);
-  if (start > l->log_start_) l->log_start_ = start;
+  l->raise_log_start(start);
   // Durable before a file leaves; somebody may raise it further meanwhile.
   const base::offset durable = l->log_start_;
   CO_TRY_CHECK(co_await destager_.write_checkpoint(false));

@@ -237,8 +237,9 @@ uint64_t reader::needed(base::bytes start) {
 base::failure reader::damage(log_id id, base::offset begin, base::offset limit, uint64_t position) {
   log* l = manager_.find(id);
   if (l != nullptr && l->note_damage({begin, limit})) {
-    core_.log().error("storage", "damaged batch: fetches from it fail", base::field("log", l->directory()),
-                      base::field("begin", begin), base::field("limit", limit), base::field("position", position));
+    core_.log().error("storage", "damaged batch: fetches from it fail",
+                      base::field("path", l->segment_of(begin)->log_path()), base::field("begin", begin),
+                      base::field("limit", limit), base::field("position", position));
   }
   return base::fail(base::errc::storage);
 }

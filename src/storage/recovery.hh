@@ -6,6 +6,7 @@
 #include "base/result.hh"
 #include "base/tagged.hh"
 #include "reactor/core.hh"
+#include "reactor/scope.hh"
 #include "reactor/task.hh"
 #include "storage/types.hh"
 
@@ -39,7 +40,8 @@ reactor::task<base::result<recovered>> recover(reactor::core& on, std::string da
 reactor::task<base::result<void>> retire(reactor::core& on, std::string data_dir, std::vector<std::string> files);
 
 /// Removes directories of deleted logs with their files; for the background, after retire(). What cannot be removed is
-/// logged and left for the next start.
-reactor::task<void> remove_deleted(reactor::core& on, std::string data_dir, std::vector<std::string> directories);
+/// logged and left for the next start; so is the rest once `in` is closing.
+reactor::task<void> remove_deleted(reactor::core& on, std::string data_dir, std::vector<std::string> directories,
+                                   const reactor::scope* in = nullptr);
 
 }  // namespace millrace::storage

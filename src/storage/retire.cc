@@ -94,10 +94,13 @@ task<result<void>> retire(reactor::core& on, std::string data_dir, std::vector<s
 
 namespace {
 
-task<result<void>> remove_directory_with_files(reactor::core& on, std::string path) {
+bool closing(const reactor::scope* in) { return in != nullptr && in->closing(); }
+
+task<result<void>> remove_directory_with_files(reactor::core& on, std::string path, const reactor::scope* in) {
   const auto entries = on.effects().list(path);
   if (!entries) co_return entries.failure();
   for (const reactor::directory_entry& e : *entries) {
+    if (closing(in)) co_return result<void>();
     std::string file = path + "/" + e.name;
     const result<void> removed = co_await remove_if_there(on, std::move(file));
     if (!removed) co_return removed;
@@ -108,11 +111,13 @@ task<result<void>> remove_directory_with_files(reactor::core& on, std::string pa
 
 }  // namespace
 
-task<void> remove_deleted(reactor::core& on, std::string data_dir, std::vector<std::string> directories) {
+task<void> remove_deleted(reactor::core& on, std::string data_dir, std::vector<std::string> directories,
+                          const reactor::scope* in) {
   for (const std::string& directory : directories) {
+    if (closing(in)) co_return;
     std::string path = layout::log_directory(data_dir, directory);
     const std::string name = path;
-    const result<void> removed = co_await remove_directory_with_files(on, std::move(path));
+    const result<void> removed = co_await remove_directory_with_files(on, std::move(path), in);
     if (!removed) {
       on.log().warn("storage", "deleted log not removed", field("path", name), field("error", removed.error()));
     }

@@ -90,6 +90,10 @@ bool log_world::try_boot(base::duration limit) {
   const base::instant end = w.now() + limit;
   auto found = run_or_crash(0, recover_task(this), limit);
   if (!found) return false;
+  if (!*found && (*found).error().code == base::errc::io && n.disk().faults.short_write > 0) {
+    crash(random_crash());
+    return false;
+  }
   if (!*found) MESSAGE("recovery: error ", static_cast<int>(found->error().code));
   REQUIRE(*found);
   recovered_clean = (*found)->all.clean;
@@ -103,6 +107,10 @@ bool log_world::try_boot(base::duration limit) {
   for (unsigned core = 0; core < setup.cores; ++core) {
     const auto started = run_or_crash(core, start_task(this, core, &**found), end - w.now());
     if (!started) return false;
+    if (!*started && (*started).error().code == base::errc::io && n.disk().faults.short_write > 0) {
+      crash(random_crash());
+      return false;
+    }
     REQUIRE(*started);
   }
   const auto retired = run_or_crash(0, retire(n.core(), world_dir, (*found)->all.superseded), end - w.now());
