@@ -136,7 +136,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                          cores);
   reactor::machine::hold_signals();
   const auto options = server::machine_settings(settings, std::move(cpus), memory_of(settings));
-  for (const std::string& w : server::memory_warnings(settings, options.memory_bytes)) {
+  for (const std::string& w : server::memory_warnings(settings, cores, memory_of(settings), options.memory_bytes)) {
     std::fprintf(stderr, "millraced: %s\n", w.c_str());
   }
   reactor::machine machine(options, program);

@@ -21,6 +21,8 @@ constexpr unsigned receive_share = 8;
 /// Of the descriptors, what stays for files and listeners.
 constexpr uint64_t files_min = 64;
 constexpr uint64_t files_max = 65536;
+/// Each core can take one request of the largest size beside its buffers; at most so much of the memory is left for them.
+constexpr unsigned largest_requests_share = 4;
 /// Where a time has no bound: a hundred years, which added to a clock still fit it.
 constexpr int64_t ms_most = int64_t{100} * 365 * 24 * 3600 * 1000;
 
@@ -37,12 +39,20 @@ uint64_t open_files(unsigned cores) {
   return std::max<uint64_t>(64, limit.rlim_cur / 2 / cores);
 }
 
+/// What may be divided between buffers, requests of the largest size, and what is allocated one by one.
+uint64_t usable_bytes(uint64_t memory_bytes) { return memory_bytes > process_bytes ? memory_bytes - process_bytes : 0; }
+
+uint64_t largest_requests_bytes(const config& from, size_t cores) {
+  return static_cast<uint64_t>(from.socket_request_max_bytes) * cores;
+}
+
 }  // namespace
 
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes) {
   reactor::machine_options options;
-  const uint64_t usable = memory_bytes > process_bytes ? memory_bytes - process_bytes : 0;
-  options.memory_bytes = std::max(core_bytes_min, usable * reserved_percent / 100 / cpus.size());
+  const uint64_t usable = usable_bytes(memory_bytes);
+  const uint64_t kept_free = std::min(largest_requests_bytes(from, cpus.size()), usable / largest_requests_share);
+  options.memory_bytes = std::max(core_bytes_min, (usable - kept_free) * reserved_percent / 100 / cpus.size());
   options.cpus = std::move(cpus);
   options.ring.receive_buffers = receive_buffers(options.memory_bytes);
   options.ring.spin_max = base::microseconds(from.reactor_spin_max_us);
@@ -51,8 +61,15 @@ reactor::machine_options machine_settings(const config& from, std::vector<unsign
   return options;
 }
 
-std::vector<std::string> memory_warnings(const config& from, uint64_t core_memory_bytes) {
+std::vector<std::string> memory_warnings(const config& from, size_t cores, uint64_t memory_bytes,
+                                         uint64_t core_memory_bytes) {
   std::vector<std::string> warnings;
+  const uint64_t left = usable_bytes(memory_bytes) / largest_requests_share;
+  if (const uint64_t largest = largest_requests_bytes(from, cores); largest > left) {
+    warnings.push_back(fmt::format("memory: requests of socket.request.max.bytes ({}) on all {} cores at once may take {} MiB "
+                                   "more than the {} MiB of memory",
+                                   from.socket_request_max_bytes, cores, (largest - left) >> 20, memory_bytes >> 20));
+  }
   const uint64_t most = api::kafka::batch_bytes_max(core_memory_bytes);
   if (static_cast<uint64_t>(from.message_max_bytes) > most) {
     warnings.push_back(fmt::format("message.max.bytes: {} bytes are more than a core with {} MiB of buffers takes; larger "

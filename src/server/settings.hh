@@ -16,8 +16,10 @@ namespace millrace::server {
 
 /// `cpus`: one core on each. `memory_bytes`: of the whole process.
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes);
-/// What the settings allow and the memory of one core does not hold.
-std::vector<std::string> memory_warnings(const config& from, uint64_t core_memory_bytes);
+/// What the settings allow and the memory does not hold: `memory_bytes` of the whole process, `core_memory_bytes` of each
+/// core's buffers.
+std::vector<std::string> memory_warnings(const config& from, size_t cores, uint64_t memory_bytes,
+                                         uint64_t core_memory_bytes);
 storage::storage_options storage_settings(const config& from, unsigned cores);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
 api::kafka::door_options door_settings(const config& from);

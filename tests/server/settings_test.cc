@@ -28,4 +28,21 @@ TEST_CASE("settings: connections are bounded by what was said, by the cores and 
   CHECK(connections_limit(few, 4, 1 << 20) == 100);
 }
 
+TEST_CASE("settings: a request of the largest size on each core has its place beside the buffers, or it is said that not") {
+  const config from = load_sets({set("socket.request.max.bytes", "104857600")}).values;
+  const auto buffers = [&](unsigned cores, uint64_t memory) {
+    return machine_settings(from, std::vector<unsigned>(cores, 0), memory).memory_bytes;
+  };
+  for (const unsigned cores : {1u, 4u}) {
+    const uint64_t memory = uint64_t{4} << 30;
+    const uint64_t each = buffers(cores, memory);
+    CHECK(cores * (each + uint64_t{104857600}) < memory);
+    CHECK(memory_warnings(from, cores, memory, each).empty());
+  }
+  const uint64_t small = uint64_t{64} << 20;
+  CHECK(memory_warnings(from, 1, small, buffers(1, small)).size() == 1);
+  const config large = load_sets({set("message.max.bytes", "90000000")}).values;
+  CHECK(memory_warnings(large, 1, uint64_t{4} << 30, uint64_t{2} << 30).size() == 1);
+}
+
 }  // namespace millrace::server
