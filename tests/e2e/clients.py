@@ -182,6 +182,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     brokers.add_arguments(parser)
     parser.add_argument("--quick", action="store_true", help="each topic is read by its writer and one other client only")
+    parser.add_argument("--need-all", action="store_true", help="a client that is not installed counts as failed")
     parser.add_argument("--clients", default="", metavar="LIST", help="only these, by name")
     arguments = parser.parse_args()
     cache.in_venv()
@@ -193,7 +194,9 @@ def main():
         clients = [kind(broker.address) for kind in drivers.ALL if kind.here() and (not wanted or kind.name in wanted)]
         judge = drivers.Confluent(broker.address)
         for kind in drivers.ALL:
-            if not kind.here():
+            if not kind.here() and arguments.need_all:
+                table.cell(kind.name, "installed", lambda: "it is not")
+            elif not kind.here():
                 print(f"{kind.name} is not installed and was not tried")
         for client in clients:
             alone = not getattr(client, "partitions", True)
