@@ -66,7 +66,8 @@ TEST_CASE("pool: a file whose log start has passed it becomes another log's segm
   CHECK(f.counters().pool_files == 0);
   CHECK(f.counters().pool_bytes == 0);
   CHECK(f.pooled_on_disk() == 0);
-  CHECK(f.n.disk().used_bytes() < written + (4 << 15));
+  // Two new files, and the indexes of those that were closed.
+  CHECK(f.n.disk().used_bytes() < written + (4 << 15) + 8 * block_bytes);
   f.check_all();
   f.stop();
   f.restart();
@@ -132,8 +133,8 @@ TEST_CASE("pool: what only a commit log held is not replaced by old batches wher
   model_log& old = *f.logs[0];
   model_log& young = *f.logs[1];
   prepare_fitting_file(f, old, young);
-  // Enough for the file to be taken, too little for a write to it.
-  for (int i = 0; i < 4; ++i) f.append_one(young);
+  constexpr int64_t more = 4;  // enough for the file to be taken
+  for (int64_t i = 0; i < more; ++i) f.append_one(young);
   REQUIRE(f.settle());
   REQUIRE(f.w.run_until([&] { return f.counters().pool_taken == 1; }, base::seconds(1)));
   f.w.run_for(base::milliseconds(100));
@@ -143,7 +144,8 @@ TEST_CASE("pool: what only a commit log held is not replaced by old batches wher
   const auto found = f.w.run(f.n, 0, recover_by_scan(f.n.core(), world_dir));
   REQUIRE(found);
   for (const log_state& l : found->logs) {
-    if (l.id == young.id) CHECK(l.end.next.value() == batches_a_segment);
+    // As far as they came to be in files; what fits behind them is not theirs.
+    if (l.id == young.id) CHECK(l.end.next.value() <= batches_a_segment + more);
   }
   f.w.crash(f.n, {sim::crash_kind::process, -1});
 }
@@ -231,7 +233,6 @@ TEST_CASE("pool: it is given up where the file system is full") {
   f.fill_pool(*f.logs[0], 20, 2);
   const uint64_t free = f.n.disk().free_bytes();
   f.n.disk().faults.capacity_bytes -= free - (free % 4096);
-  f.append_segments(*f.logs[1], 1);
   for (unsigned i = 0; i < 200; ++i) {
     (void)f.append(*f.logs[1], 1, 200 << 10);
     f.w.run_for(base::milliseconds(20));
