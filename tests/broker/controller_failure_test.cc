@@ -45,6 +45,22 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("controller: a topic that can be neither made nor taken out of the catalog goes with the next change") {
+  broker_node b(15, 1);
+  REQUIRE(b.start());
+  b.n.disk().add_rule({.kind = reactor::op_kind::make_dir, .path_part = "/a-0", .error = 5});
+  b.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "meta/catalog", .skip = 1, .error = 5});
+  CHECK(b.create(topic("a")).error);
+  b.n.disk().clear_rules();
+  REQUIRE_FALSE(b.create(topic("b")).error);
+  REQUIRE(b.stop());
+  b.rebuild(1);
+  REQUIRE(b.start());
+  CHECK(b.seen().find("a") == nullptr);
+  CHECK(b.seen().find("b") != nullptr);
+  CHECK(b.all_partitions_live());
+}
+
 TEST_CASE("controller: where the catalog cannot be written, nothing changes") {
   broker_node b(11, 2);
   REQUIRE(b.start());

@@ -169,13 +169,25 @@ void controller::add_logs(const topic_table::row& row, size_t first, std::vector
 }
 
 reactor::task<base::result<void>> controller::put(std::vector<meta_change> changes) {
+  changes.insert(changes.begin(), owed_.begin(), owed_.end());
   const auto done = co_await store_.put_if(revision_, std::move(changes));
   if (!done) {
     home_.log().error("broker", "catalog cannot be changed", base::field("error", done.error()));
     co_return done.failure();
   }
   revision_ = *done;
+  owed_.clear();
   co_return base::result<void>();
+}
+
+/// Undoes what was put; where that fails, the next change does it. A crash before leaves what was put, and the next start
+/// carries it out.
+reactor::task<void> controller::put_back(std::vector<meta_change> changes) {
+  std::vector<meta_change> copy = changes;
+  const auto done = co_await put(std::move(copy));
+  if (done) co_return;
+  home_.log().warn("broker", "what could not be carried out stays in the catalog until its next change");
+  owed_.insert(owed_.end(), changes.begin(), changes.end());
 }
 
 /// The partitions whose owners do not have them.

@@ -133,6 +133,7 @@ class controller {
   base::result<void> load_entry(std::string_view key, base::bytes value);
   void warn_of_settings(const stored_topic& topic);
   reactor::task<base::result<void>> put(std::vector<meta_change> changes);
+  reactor::task<void> put_back(std::vector<meta_change> changes);
   reactor::task<base::result<void>> make_logs(std::vector<known_log> wanted);
   reactor::task<void> remove_logs(std::vector<known_log> unwanted);
   reactor::task<void> configure_logs(std::vector<known_log> changed);
@@ -149,6 +150,7 @@ class controller {
   topic_table topics_;
   std::string cluster_id_;
   uint64_t revision_ = 0;
+  std::vector<meta_change> owed_;  ///< what the store has and should not: goes with the next change
 
   std::vector<broker_core*> brokers_;  ///< by core; fixed by start()
   std::vector<catalog*> catalogs_;     ///< likewise

@@ -145,11 +145,8 @@ controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
     for (const topic_draft& d : drafts) add_logs(*topics_.find(d.topic.id), 0, wanted);
     done = co_await make_logs(std::move(wanted));
     if (!done) {
-      // The catalog is taken back; if that fails too, the next start makes the partitions.
       std::vector<meta_change> back = taken_back(to_put(drafts));
-      const auto put_back = co_await put(std::move(back));
-      if (!put_back)
-        home_.log().warn("broker", "a topic that could not be made stays in the catalog");
+      co_await put_back(std::move(back));
     }
   }
   if (!done || validate_only) {
@@ -296,9 +293,7 @@ controller::outcomes_task controller::grow_here(std::vector<partition_growth> gr
   if (!done) {
     for (const stored_topic& t : before) retired_.push_back(topics_.replace(t));
     entries = to_put(before);
-    const auto put_back = co_await put(std::move(entries));
-    if (!put_back)
-      home_.log().warn("broker", "partitions that could not be made stay in the catalog");
+    co_await put_back(std::move(entries));
     refuse_all(outcomes, done.error());
   }
   co_await publish();
