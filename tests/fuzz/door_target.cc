@@ -3,6 +3,7 @@
 #include "../sim/workload/server_node.hh"
 #include "fuzz.hh"
 #include "reactor/socket.hh"
+#include "storage/commit_file.hh"
 #include "record/batch_builder.hh"
 #include "record/verify.hh"
 #include "wire/kafka/header.hh"
@@ -191,7 +192,7 @@ std::vector<uint8_t> produce_frame() {
   builder.add({.timestamp = 1'700'000'000'000, .key = std::nullopt, .value = base::as_bytes("honest"), .headers = {}});
   ASSERT(builder.finish().ok());
   wk::produce_request request;
-  wk::produce_request_topic_produce_data topic;
+  wk::produce_request_topic_data topic;
   wk::produce_request_partition_data partition;
   partition.index = 1;
   partition.records = base::bytes(batch);

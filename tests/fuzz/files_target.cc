@@ -63,8 +63,7 @@ void commit_record(std::vector<uint8_t> record, bool sealed) {
   const auto read = storage::parse_record(record);
   if (!read) return;
   std::vector<uint8_t> once(record.begin(), record.begin() + read->header.bytes);
-  const uint64_t digest = storage::seal_record(once, read->header, read->entries);
-  ASSERT(digest == read->header.digest);
+  (void)storage::seal_record(once, read->header, read->entries);  // what it leaves as zeros may have been anything
   const auto again = storage::parse_record(once);
   ASSERT(again.ok() && again->entries.size() == read->entries.size() && again->inline_at == read->inline_at);
 }
@@ -142,7 +141,7 @@ void configuration(std::string_view text) {
   if (!read.errors.empty()) return;
   const server::loaded_config loaded =
       server::load_config({.file = {}, .environment = {}, .flags = {}, .sets = std::move(read.settings)});
-  for (const server::explained_setting& s : server::explain(loaded)) ASSERT(!s.what.key.empty());
+  for (const server::explained_setting& s : server::explain(loaded)) ASSERT(!s.what.name.empty());
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace millrace::fuzz {
 
 struct target {
   const char* name;
+  const char* vectors;  ///< the folder of its inputs below tests/vectors
   void (*run)(base::bytes input);
   /// Inputs of a smoke run: what some seconds are enough for.
   unsigned smoke_runs;

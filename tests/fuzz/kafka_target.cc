@@ -1,6 +1,7 @@
 #include <string_view>
 
 #include "fuzz.hh"
+#include "wire/kafka/api_table.hh"
 #include "wire/kafka/fetch_reader.hh"
 #include "wire/kafka/header.hh"
 #include "wire/kafka/messages/all_messages.inc"

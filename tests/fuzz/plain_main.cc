@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -11,12 +12,14 @@
 #include "fuzz.hh"
 #include "mutator.hh"
 
-/// fuzz_<name> [-runs=N] [-seed=N] [FILE or DIRECTORY ...]: every given input as it is, or those of tests/vectors/<name>
-/// where none is given; then N of our own, made from them (by default as many as a smoke run has; 0: none). The same seed
+/// fuzz_<name> [-runs=N] [-seed=N] [FILE or DIRECTORY ...]: every given input as it is, or those of tests/vectors where none is given; then N of our own, made from them (by default as many as a smoke run has; 0: none). The same seed
 /// makes the same inputs. One that ends the process is left in crash-<name>, and running the program with it shows it again.
 
 namespace millrace::fuzz {
 namespace {
+
+/// Beside the given inputs, noise is changed too.
+constexpr int noise_inputs = 8;
 
 std::vector<uint8_t> current;  // what runs now
 
@@ -75,15 +78,16 @@ int go(int count, char** words) {
       places.emplace_back(words[i]);
     }
   }
-  if (places.empty() && std::filesystem::is_directory(FUZZ_VECTORS "/" FUZZ_TARGET)) {
-    places.emplace_back(FUZZ_VECTORS "/" FUZZ_TARGET);
-  }
+  const std::string usual = std::string(FUZZ_VECTORS "/") + t->vectors;
+  if (places.empty() && std::filesystem::is_directory(usual)) places.push_back(usual);
   for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) std::signal(signal, keep_current);
   std::vector<std::vector<uint8_t>> inputs = read_inputs(places);
   for (const auto& input : inputs) run(*t, input);
   const size_t given = inputs.size();
-  if (inputs.empty()) inputs.emplace_back();
   base::prng random = base::prng(seed).split(FUZZ_TARGET);
+  for (int i = 0; i < noise_inputs; ++i) {
+    random.fill(inputs.emplace_back(random.below(256)));
+  }
   for (uint64_t i = 0; i < runs; ++i) {
     std::vector<uint8_t> input = inputs[random.below(inputs.size())];
     const std::vector<uint8_t>& other = inputs[random.below(inputs.size())];

@@ -182,10 +182,12 @@ void recover_and_use(const model::reference_writer& image, bool by_scan) {
   model::reference_writer copy = image;
   copy.put(n.disk());
   for (int round = 0; round < 2; ++round) {
+    if (!w.run(n, 0, st::claim(n.core(), model::data_dir))) return;
     const auto found = by_scan && round == 0 ? w.run(n, 0, st::recover_by_scan(n.core(), model::data_dir))
                                              : w.run(n, 0, st::recover(n.core(), model::data_dir));
     if (!found) return;
     use(w, n, *found);
+    if (n.running()) w.crash(n, {.kind = sim::crash_kind::process});
     w.restart(n, 1);
   }
 }
