@@ -1,5 +1,10 @@
 #include "server/config_file.hh"
 
+namespace {
+/// What the parser takes for impossible and a file can make happen ("[" at a line's end).
+struct not_parsed {};
+}  // namespace
+#define TOML_ASSERT(expr) ((expr) ? static_cast<void>(0) : throw not_parsed{})
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
@@ -75,9 +80,7 @@ class flattener {
   file_settings& into_;
 };
 
-}  // namespace
-
-file_settings read_config_text(std::string_view text, std::string_view path) {
+file_settings read_parsed(std::string_view text, std::string_view path) {
   file_settings all;
   const toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
@@ -88,6 +91,29 @@ file_settings read_config_text(std::string_view text, std::string_view path) {
   }
   flattener(path, all).take(parsed.table(), "");
   return all;
+}
+
+/// The first line that is not TOML together with those before it. For a text that the parser gave up on.
+size_t line_not_parsed(std::string_view text) {
+  size_t line = 1;
+  for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1), ++line) {
+    try {
+      (void)toml::parse(text.substr(0, end + 1));
+    } catch (const not_parsed&) {
+      break;
+    }
+  }
+  return line;
+}
+
+}  // namespace
+
+file_settings read_config_text(std::string_view text, std::string_view path) {
+  try {
+    return read_parsed(text, path);
+  } catch (const not_parsed&) {
+    return {.settings = {}, .errors = {fmt::format("{}:{}: this is not TOML", path, line_not_parsed(text))}};
+  }
 }
 
 file_settings read_config_file(const std::string& path) {

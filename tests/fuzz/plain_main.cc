@@ -13,7 +13,7 @@
 #include "mutator.hh"
 
 /// fuzz_<name> [-runs=N] [-seed=N] [FILE or DIRECTORY ...]: every given input as it is, or those of tests/vectors where none is given; then N of our own, made from them (by default as many as a smoke run has; 0: none). The same seed
-/// makes the same inputs. One that ends the process is left in crash-<name>, and running the program with it shows it again.
+/// makes the same inputs. One that ends the process is left in /tmp/crash-<name>, and running the program with it shows it again.
 
 namespace millrace::fuzz {
 namespace {
@@ -25,7 +25,7 @@ std::vector<uint8_t> current;  // what runs now
 
 void keep_current(int signal) {
   std::signal(signal, SIG_DFL);
-  const std::string path = std::string("crash-") + FUZZ_TARGET;
+  const std::string path = (std::filesystem::temp_directory_path() / ("crash-" FUZZ_TARGET)).string();
   if (std::FILE* file = std::fopen(path.c_str(), "wb")) {
     std::fwrite(current.data(), 1, current.size(), file);
     std::fclose(file);

@@ -51,4 +51,16 @@ class temporary_directory {
   std::string path_;
 };
 
+/// Counts how often it was made ready.
+struct counted_op final : op {
+  explicit counted_op(op_kind k) : op(k) {}
+  int runs = 0;
+  void run(core&) override { ++runs; }
+};
+
+inline void turns_until(core& on, const auto& condition) {
+  for (int i = 0; i < 2000 && !condition(); ++i) on.turn(base::milliseconds(5));
+  CHECK(condition());
+}
+
 }  // namespace millrace::reactor::test

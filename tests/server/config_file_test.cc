@@ -53,7 +53,7 @@ TEST_CASE("file: a table, a dotted key and a quoted key are the same") {
 
 TEST_CASE("file: what is not TOML is one line with its place") {
   const char* const texts[] = {"a = 1\nb =\n", "a = 1\n[b\n", "a = 1\nb = 1 1\n", "a = 1\na = 2\n",
-                               "a = 1\nb = \"\n"};
+                               "a = 1\nb = \"\n", "a = 1\n[\nc = 2\n", "a = 1\n[#"};
   for (const char* text : texts) {
     CAPTURE(text);
     const file_settings file = read_config_text(text, "f.toml");
