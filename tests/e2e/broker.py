@@ -151,8 +151,12 @@ class Millrace(Broker):
 
     def wait_ready(self, timeout=60):
         super().wait_ready(timeout)
-        if "ready" not in self.log_text():
-            raise RuntimeError("the broker answers, but did not log that it is ready")
+        # The line goes through the log's own thread, and may come after the first answer.
+        deadline = time.monotonic() + 5
+        while "ready" not in self.log_text():
+            if time.monotonic() > deadline:
+                raise RuntimeError("the broker answers, but did not log that it is ready")
+            time.sleep(0.01)
         return self
 
 
