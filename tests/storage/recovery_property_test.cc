@@ -178,7 +178,7 @@ TEST_CASE("recovery: with hardly any memory it finds the same") {
   }
 }
 
-TEST_CASE("recovery: cut short anywhere and run again it finds the same") {
+TEST_CASE("recovery: cut short anywhere and run again it finds no less") {
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     CAPTURE(seed);
     history h(seed * 7919);
@@ -208,8 +208,11 @@ TEST_CASE("recovery: cut short anywhere and run again it finds the same") {
         w.restart(n, 1);
       }
     }
-    CHECK(found->logs == expected->logs);
     check_recovered(h, n, found);
+    // More, where a run that was cut short wrote blocks that a group in flight repeats and had not written itself yet: all its
+    // bytes are there then, and nobody was told that it is lost.
+    REQUIRE(h.place_of(*found).has_value());
+    CHECK(*h.place_of(*found) >= *h.place_of(*expected));
   }
 }
 
