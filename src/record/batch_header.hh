@@ -111,7 +111,7 @@ class header_view {
   int64_t producer_id() const { return get<int64_t>(header::producer_id_at); }
   int16_t producer_epoch() const { return get<int16_t>(header::producer_epoch_at); }
   int32_t base_sequence() const { return get<int32_t>(header::base_sequence_at); }
-  bool has_producer_id() const { return producer_id() != no_producer_id; }
+  bool has_producer_id() const { return producer_id() > no_producer_id; }
   /// Sequence of the last record; after 2147483647 comes 0. -1 without a sequence.
   int32_t last_sequence() const {
     if (base_sequence() < 0) return no_sequence;

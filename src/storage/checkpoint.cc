@@ -12,7 +12,9 @@ namespace millrace::storage {
 namespace {
 
 constexpr uint64_t magic = 0x31544b4843524d2eu;
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
+/// Logs of version 1 do not say where unkept producers begin: nobody kept any.
+constexpr uint32_t version_without_producers = 1;
 constexpr size_t bytes_at = 16;
 constexpr size_t digest_at = 24;
 constexpr size_t header_bytes = 96;
@@ -35,6 +37,7 @@ void pack_log(packer& to, const log_state& l) {
   to.number<uint64_t>(l.end.position);
   to.number<int64_t>(l.end.next.value());
   to.number<int64_t>(l.log_start.value());
+  to.number<int64_t>(l.producers_from.value());
   to.number<uint32_t>(static_cast<uint32_t>(l.epochs.size()));
   to.number<uint32_t>(static_cast<uint32_t>(l.damage.size()));
   to.text(l.directory);
@@ -52,11 +55,12 @@ bool plausible(const log_state& l) {
   if (l.id.partition < 0 || l.directory.empty() || l.directory.size() > directory_bytes_max) return false;
   if (l.directory.find('/') != std::string::npos || l.directory[0] == '.') return false;
   if (l.end.segment.value() < 0 || l.end.next < l.end.segment || l.end.position > uint64_t{1} << 40) return false;
+  if (l.producers_from.value() < 0 || l.producers_from > l.end.next) return false;
   // The log's start may be ahead of what segments hold: it follows what was acknowledged.
   return l.log_start.value() >= 0;
 }
 
-bool unpack_log(unpacker& from, log_state& l) {
+bool unpack_log(unpacker& from, uint32_t written_as, log_state& l) {
   l.id.topic = from.id();
   l.id.partition = from.number<int32_t>();
   const auto directory_bytes = from.number<uint32_t>();
@@ -64,6 +68,8 @@ bool unpack_log(unpacker& from, log_state& l) {
   l.end.position = from.number<uint64_t>();
   l.end.next = base::offset(from.number<int64_t>());
   l.log_start = base::offset(from.number<int64_t>());
+  l.producers_from = l.end.next;
+  if (written_as != version_without_producers) l.producers_from = base::offset(from.number<int64_t>());
   const auto epochs = from.number<uint32_t>();
   const auto damage = from.number<uint32_t>();
   // Counts are checked against the bytes there are before anything is made of that size.
@@ -121,7 +127,9 @@ base::result<checkpoint> decode_checkpoint(base::bytes file) {
   if (size > file.size()) return base::fail(base::errc::truncated);
   if (digest != digest_of(file.first(size))) return base::fail(base::errc::corrupt);
   // Only now: a torn checkpoint of ours is not somebody else's.
-  if (seen_version != version) return base::fail(base::errc::foreign, static_cast<int32_t>(seen_version));
+  if (seen_version != version && seen_version != version_without_producers) {
+    return base::fail(base::errc::foreign, static_cast<int32_t>(seen_version));
+  }
 
   checkpoint c;
   c.clean = (flags & clean_flag) != 0;
@@ -136,7 +144,7 @@ base::result<checkpoint> decode_checkpoint(base::bytes file) {
   from.number<uint64_t>();
   for (uint64_t i = 0; i < logs; ++i) {
     log_state l;
-    if (!unpack_log(from, l)) return base::fail(base::errc::malformed, static_cast<int32_t>(i));
+    if (!unpack_log(from, seen_version, l)) return base::fail(base::errc::malformed, static_cast<int32_t>(i));
     c.logs.push_back(std::move(l));
   }
   return c;

@@ -55,6 +55,8 @@ std::string log_directory(const std::string& data_dir, const std::string& direct
 }
 std::string partition_metadata_file(const std::string& log_directory) { return log_directory + "/partition.metadata"; }
 
+std::string producers_file(const std::string& log_directory) { return log_directory + "/producers.snapshot"; }
+
 std::optional<int32_t> parse_log_directory(std::string_view name) {
   const size_t dash = name.rfind('-');
   if (dash == std::string_view::npos || dash == 0) return std::nullopt;

@@ -11,6 +11,7 @@
 ///
 ///   <topic>-<partition>/<20-digit base offset>.log .index .timeindex     segments, as Kafka's
 ///   <topic>-<partition>/partition.metadata                                whose log it is, as Kafka's
+///   <topic>-<partition>/producers.snapshot                                its idempotent producers (broker/partition)
 ///   <topic>-<partition>.<id>-delete/                                      a log on its way out
 ///   commit/<core>.log                                                     a core's commit log
 ///   commit/<core>.checkpoint.0 and .1                                     its checkpoints
@@ -34,6 +35,7 @@ std::optional<base::offset> parse_segment_file(std::string_view name);
 
 std::string log_directory(const std::string& data_dir, const std::string& directory);
 std::string partition_metadata_file(const std::string& log_directory);
+std::string producers_file(const std::string& log_directory);
 /// The partition in the name of a log's directory, "<topic>-<partition>".
 std::optional<int32_t> parse_log_directory(std::string_view name);
 

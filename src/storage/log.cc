@@ -23,7 +23,9 @@ log::log(log_manager& manager, log_state state, const log_config& config)
       log_start_(state.log_start),
       epochs_(std::move(state.epochs)),
       damage_(std::move(state.damage)),
-      tail_open_(state.end.position == 0) {}
+      tail_open_(state.end.position == 0) {
+  if (state.producers_from < end_.next) unkept_ = {state.producers_from, end_.next};
+}
 
 log::~log() { ASSERT(groups_ == 0 && writes_ == 0); }
 
@@ -67,6 +69,7 @@ base::result<appended> log::append(const record::batch_view& batch, base::leader
   if (s.size == 0) s.first_timestamp = batch.max_timestamp();
   s.note_batch(end_.position, static_cast<uint32_t>(size), next - 1, batch.max_timestamp());
   note_epoch(epoch, first);
+  if (batch.has_producer_id()) note_producer(first, next);
   end_.position += size;
   end_.next = next;
   s.size = end_.position;
@@ -118,6 +121,20 @@ void log::step_over_front() {
 void log::note_epoch(base::leader_epoch epoch, base::offset first) {
   if (!epochs_.empty() && epochs_.back().epoch >= epoch) return;
   epochs_.push_back({epoch, first});
+}
+
+void log::note_producer(base::offset first, base::offset next) noexcept {
+  if (!unkept_) unkept_ = {first, next};
+  unkept_->next = next;
+}
+
+void log::producers_kept(base::offset upto) noexcept {
+  if (!unkept_) return;
+  if (unkept_->next <= upto) {
+    unkept_.reset();
+  } else {
+    unkept_->first = std::max(unkept_->first, upto);
+  }
 }
 
 segment* log::segment_of(base::offset wanted) const {
@@ -219,7 +236,8 @@ void log::mark_dirty(uint64_t record) {
 }
 
 log_state log::state() const {
-  return log_state{id_, directory_, checkpointed_, log_start_, epochs_, damage_};
+  return log_state{id_,     directory_, checkpointed_, log_start_, std::min(producers_from(), checkpointed_.next),
+                   epochs_, damage_};
 }
 
 }  // namespace millrace::storage

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,7 @@ class log : public base::list_hook<waiting_tag> {
   /// What may be answered for: the high watermark of a log that nobody else copies.
   base::offset acknowledged() const noexcept { return acknowledged_.next; }
   base::offset end() const noexcept { return end_.next; }
+  base::offset durable() const noexcept { return durable_.next; }  ///< on stable storage
   bool offline() const noexcept { return offline_; }
   uint64_t size_bytes() const noexcept;  ///< of all its segments
   void listen(log_listener* listener) noexcept { listener_ = listener; }
@@ -91,6 +93,16 @@ class log : public base::list_hook<waiting_tag> {
   uint64_t bytes_available(base::offset wanted, uint64_t bytes_max) const;
 
   const std::vector<epoch_start>& epochs() const noexcept { return epochs_; }
+  const std::vector<damaged_range>& damage() const noexcept { return damage_; }
+
+  // ---- for who keeps the producers of its batches; the log only remembers from where on they are not kept
+
+  /// Every batch with a producer id that lies below is in the snapshot that somebody keeps (layout::producers_file); end()
+  /// where all of them are.
+  base::offset producers_from() const noexcept { return unkept_ ? unkept_->first : end_.next; }
+  /// A snapshot of all batches below `upto` is durable; the next checkpoint says so.
+  void producers_kept(base::offset upto) noexcept;
+
   const log_config& config() const noexcept { return config_; }
   void configure(const log_config& config) noexcept { config_ = config; }
 
@@ -118,6 +130,7 @@ class log : public base::list_hook<waiting_tag> {
   /// The first segment, a closed one, goes: points at its end become the begin of the second one, which is the same place.
   void step_over_front();
   void note_epoch(base::leader_epoch epoch, base::offset first);
+  void note_producer(base::offset first, base::offset next) noexcept;
   void copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc);
   /// Where in memory the plan's bytes are; nullopt where some are not.
   std::optional<range> locate(const read_plan& plan) const;
@@ -159,6 +172,12 @@ class log : public base::list_hook<waiting_tag> {
   base::offset log_start_;
   std::vector<epoch_start> epochs_;
   std::vector<damaged_range> damage_;
+  /// Batches with a producer id that no snapshot has lie here.
+  struct unkept {
+    base::offset first;  ///< of the first such batch, or below
+    base::offset next;   ///< behind the last of them, or above
+  };
+  std::optional<unkept> unkept_;
 
   bool offline_ = false;
   bool removed_ = false;

@@ -69,6 +69,9 @@ struct log_state {
   std::string directory;             ///< name under the data directory: "<topic>-<partition>"
   log_point end;                     ///< bytes up to here are in segments, durable, and are the log
   base::offset log_start{0};
+  /// Batches with a producer id that lie below are in the log's producer snapshot; from here on they must be read again. At
+  /// most `end`.
+  base::offset producers_from{0};
   std::vector<epoch_start> epochs;   ///< ascending
   std::vector<damaged_range> damage; ///< ascending, disjoint
   friend bool operator==(const log_state&, const log_state&) = default;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "base/hash.hh"
 #include "reference_writer.hh"
 
 namespace millrace::storage {
@@ -12,7 +13,8 @@ checkpoint sample(uint64_t number, int32_t start = 1) {
                .next_record = 8, .next_position = 4096 * 9, .previous_digest = 0x1234567890};
   for (int32_t i = 0; i < 100; ++i) {
     log_state l{.id = id_of(5, i), .directory = "orders-" + std::to_string(i),
-                .end = {base::offset(10), 5000u + static_cast<uint64_t>(i), base::offset(99)}, .log_start = base::offset(i)};
+                .end = {base::offset(10), 5000u + static_cast<uint64_t>(i), base::offset(99)}, .log_start = base::offset(i),
+                .producers_from = base::offset(99 - i % 7)};
     for (int32_t e = 0; e < i % 4; ++e) l.epochs.push_back({base::leader_epoch(e), base::offset(e * 10)});
     for (int32_t d = 0; d < i % 3; ++d) l.damage.push_back({base::offset(d * 7), base::offset(d * 7 + 2)});
     c.logs.push_back(std::move(l));
@@ -38,6 +40,25 @@ TEST_CASE("checkpoint: what was encoded is decoded, whatever lies behind it") {
   CHECK(read->logs == c.logs);
 }
 
+TEST_CASE("checkpoint: version 1 knew of no producers, so all of them are kept") {
+  checkpoint c = sample(5);
+  c.logs.resize(1);
+  std::vector<uint8_t> file = encode_checkpoint(c);
+  // Without the field behind the log's start; the header is as long, and what fills the last block too.
+  constexpr size_t field = 96 + 16 + 4 + 4 + 4 * 8;
+  file.erase(file.begin() + field, file.begin() + field + 8);
+  file.resize(file.size() + 8);
+  base::store_little<uint32_t>(file.data() + 8, 1);
+  base::xxh3_stream sum;
+  sum.add(base::bytes(file).first(24));
+  sum.add(base::bytes(file).subspan(32));
+  base::store_little<uint64_t>(file.data() + 24, sum.digest());
+  const auto read = decode_checkpoint(file);
+  REQUIRE(read);
+  c.logs[0].producers_from = c.logs[0].end.next;
+  CHECK(read->logs == c.logs);
+}
+
 TEST_CASE("checkpoint: any change and any cut is seen") {
   const std::vector<uint8_t> file = encode_checkpoint(sample(5));
   for (size_t at = 0; at < file.size(); at += 13) {
@@ -59,6 +80,8 @@ TEST_CASE("checkpoint: one that is well sealed and says what cannot be is refuse
       {"a directory elsewhere", [](log_state& l) { l.directory = "../a-0"; }},
       {"a negative partition", [](log_state& l) { l.id.partition = -1; }},
       {"an end before its segment", [](log_state& l) { l.end.next = base::offset(9); }},
+      {"producers that are not kept from before the log", [](log_state& l) { l.producers_from = base::offset(-1); }},
+      {"producers that are not kept from behind its end", [](log_state& l) { l.producers_from = base::offset(100); }},
       {"a negative log start", [](log_state& l) { l.log_start = base::offset(-1); }},
   };
   for (const row& r : rows) {

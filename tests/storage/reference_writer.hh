@@ -166,7 +166,7 @@ class reference_writer {
     latest.previous_digest = previous_;
     latest.logs.clear();
     for (model_log& l : logs) {
-      latest.logs.push_back({l.id, l.directory, l.end(), base::offset(l.log_start), {{base::leader_epoch(1), base::offset(0)}}, l.damage});
+      latest.logs.push_back({l.id, l.directory, l.end(), base::offset(l.log_start), base::offset(0), {{base::leader_epoch(1), base::offset(0)}}, l.damage});
     }
     if (latest.logs.size() > 0 && latest.logs[0].end.next == base::offset(0)) latest.logs[0].epochs.clear();
     checkpointed_groups = groups.size();
