@@ -89,6 +89,10 @@ const char* name_of(errc code) noexcept {
       return "unknown_stream";
     case errc::stream_exists:
       return "stream_exists";
+    case errc::out_of_order_sequence:
+      return "out_of_order_sequence";
+    case errc::invalid_producer_epoch:
+      return "invalid_producer_epoch";
   }
   return "unknown";
 }

@@ -58,6 +58,8 @@ enum class errc : uint16_t {
   invalid_stream,
   unknown_stream,
   stream_exists,
+  out_of_order_sequence,   ///< a producer's batch that does not follow its last one
+  invalid_producer_epoch,  ///< of a producer that another one of its id has replaced
 };
 
 /// One failure. Trivially copyable, 8 bytes.

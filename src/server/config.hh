@@ -59,6 +59,7 @@ struct config {
   int32_t socket_request_max_bytes = 0;
   int32_t fetch_max_bytes = 0;
   int32_t group_initial_rebalance_delay_ms = 0;
+  int32_t producer_id_expiration_ms = 0;
   bool validate_compressed_batches = false;
 
   // Topics: how they come and go, and what a topic has that does not say otherwise.

@@ -126,6 +126,14 @@ constexpr auto rows = std::to_array<row>({
      .not_yet = "this version has no consumer groups",
      .about = "How long an empty group waits for more members before its first assignment."},
 
+    {.name = "producer.id.expiration.ms",
+     .initial = "86400000",
+     .where = &config::producer_id_expiration_ms,
+     .unit = ms,
+     .least = 1,
+     .most = int32_most,
+     .about = "An idempotent producer that wrote nothing to a partition for so long is forgotten there."},
+
     {.name = "auto.create.topics.enable",
      .initial = "true",
      .where = &config::auto_create_topics_enable,

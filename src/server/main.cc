@@ -127,6 +127,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   std::vector<unsigned> cpus = cpus_of(settings);
   const auto cores = static_cast<unsigned>(cpus.size());
   server::wiring program({.storage = server::storage_settings(settings, cores),
+                          .producers = server::producer_settings(settings),
                           .controller = server::controller_settings(loaded, cores),
                           .door = server::door_settings(settings),
                           .listeners = std::move(listeners),

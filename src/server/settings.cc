@@ -90,6 +90,12 @@ storage::storage_options storage_settings(const config& from, unsigned cores) {
   return options;
 }
 
+broker::producer_options producer_settings(const config& from) {
+  broker::producer_options options;
+  options.expiration = base::milliseconds(from.producer_id_expiration_ms);
+  return options;
+}
+
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores) {
   const config& from = loaded.values;
   broker::controller_options options;

@@ -18,7 +18,7 @@ using base::result;
 using reactor::task;
 
 wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
-    : core(on), catalog(on), broker(on, whole.options_.storage), scope(on) {}
+    : core(on), catalog(on), broker(on, whole.options_.storage, whole.options_.producers), scope(on) {}
 
 wiring::wiring(wiring_options options, unsigned cores)
     : options_(std::move(options)), cores_(cores), shares_(cores, options_.connections_max), parts_(cores) {}

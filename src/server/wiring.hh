@@ -21,6 +21,7 @@ namespace millrace::server {
 
 struct wiring_options {
   storage::storage_options storage;
+  broker::producer_options producers;
   broker::controller_options controller;
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;

@@ -66,6 +66,7 @@ class broker_node {
 
   /// The options of the next start.
   controller_options options;
+  producer_options producers;
 
   sim::world w;
   sim::node& n;
@@ -141,7 +142,7 @@ class broker_node {
     storage::storage_options storage{.data_dir = data_dir, .commits = {}};
     storage.commits.file_bytes = 16 << 20;
     for (unsigned i = 0; i < n.core_count(); ++i) {
-      brokers.push_back(std::make_unique<broker_core>(n.core(i), storage));
+      brokers.push_back(std::make_unique<broker_core>(n.core(i), storage, producers));
       catalogs.push_back(std::make_unique<catalog>(n.core(i)));
       scopes.push_back(std::make_unique<reactor::scope>(n.core(i)));
     }

@@ -92,6 +92,7 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       broker_(broker),
       catalog_(catalog),
       controller_(controller),
+      producer_ids_(on, controller),
       shares_(shares),
       options_(options),
       passed_(on),

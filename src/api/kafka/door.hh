@@ -14,6 +14,7 @@
 #include "base/result.hh"
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
+#include "broker/catalog/producer_ids.hh"
 #include "broker/partition/broker_core.hh"
 #include "reactor/connection_shares.hh"
 #include "reactor/core.hh"
@@ -91,6 +92,7 @@ class door {
   const broker::snapshot& topics() const noexcept { return catalog_.now(); }
   /// Administration, on core 0: its calls go there and come back.
   broker::controller& controller() noexcept { return controller_; }
+  broker::producer_ids& producer_ids() noexcept { return producer_ids_; }
   const door_options& options() const noexcept { return options_; }
   const std::vector<door_listener>& listeners() const noexcept { return listeners_; }
   reactor::scope& background() noexcept { return *scope_; }
@@ -137,6 +139,7 @@ class door {
   broker::broker_core& broker_;
   broker::catalog& catalog_;
   broker::controller& controller_;
+  broker::producer_ids producer_ids_;
   reactor::connection_shares& shares_;
   const door_options options_;
   std::vector<door_listener> listeners_;

@@ -79,6 +79,10 @@ int16_t error_code(base::error why) noexcept {
       return code::unknown_topic_or_partition;
     case errc::stream_exists:
       return 36;
+    case errc::out_of_order_sequence:
+      return 45;  // OUT_OF_ORDER_SEQUENCE_NUMBER
+    case errc::invalid_producer_epoch:
+      return 47;  // INVALID_PRODUCER_EPOCH
   }
   return code::unknown_server_error;
 }

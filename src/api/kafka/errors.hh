@@ -19,6 +19,7 @@ inline constexpr int16_t none = 0;
 inline constexpr int16_t corrupt_message = 2;
 inline constexpr int16_t unknown_topic_or_partition = 3;
 inline constexpr int16_t leader_not_available = 5;
+inline constexpr int16_t coordinator_load_in_progress = 14;
 inline constexpr int16_t coordinator_not_available = 15;
 inline constexpr int16_t invalid_topic = 17;
 inline constexpr int16_t unsupported_version = 35;

@@ -16,6 +16,7 @@ handled handle_delete_topics(request_context& request);
 handled handle_describe_cluster(request_context& request);
 handled handle_describe_configs(request_context& request);
 handled handle_find_coordinator(request_context& request);
+handled handle_init_producer_id(request_context& request);
 handled handle_incremental_alter_configs(request_context& request);
 handled handle_list_offsets(request_context& request);
 handled handle_metadata(request_context& request);

@@ -253,7 +253,8 @@ void produce_exchange::write_entry(Writer& w, entry& e) {
   if (e.error == 0) {
     const broker::append_part& part = works_[e.work]->parts[e.part];
     answer.base_offset = part.first.value();
-    answer.log_append_time_ms = e.append_time;
+    // Of a repeat, the time at which the first copy was appended.
+    answer.log_append_time_ms = e.append_time >= 0 && part.appended_at >= 0 ? part.appended_at : e.append_time;
     answer.log_start_offset = part.log_start.value();
   } else if (e.work != nowhere && e.error != code::corrupt_message) {
     answer.log_start_offset = works_[e.work]->parts[e.part].log_start.value();

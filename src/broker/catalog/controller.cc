@@ -74,6 +74,10 @@ base::result<void> controller::load_entry(std::string_view key, base::bytes valu
   switch (about.kind) {
     case key_kind::other:
       return base::fail(base::errc::foreign);
+    case key_kind::producer_ids: {
+      TRY(next_producer_id_, decode_producer_ids(value));
+      return {};
+    }
     case key_kind::stream: {
       TRY(stored_stream stream, decode_stream(about.id, value));
       if (topics_.find_stream(stream.name) != nullptr) return base::fail(base::errc::corrupt);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -100,15 +101,18 @@ class controller {
   reactor::task<base::result<admin_outcomes>> alter_topics(reactor::core& here,
                                                            std::vector<topic_alteration> changes,
                                                            bool validate_only);
+  /// The first of producer_ids_block producer ids that nobody had and nobody else gets; durable when it returns. Errors: no_space,
+  /// io.
+  reactor::task<base::result<int64_t>> take_producer_ids(reactor::core& here);
 
  private:
   using outcomes_task = reactor::task<base::result<admin_outcomes>>;
 
   /// Runs a change when those before it have ended.
   template <class Change>
-  outcomes_task in_turn(Change change);
+  std::invoke_result_t<Change&> in_turn(Change change);
   template <class Change>
-  outcomes_task on_home(reactor::core& here, Change change);
+  std::invoke_result_t<Change&> on_home(reactor::core& here, Change change);
 
   outcomes_task create_here(std::vector<new_topic> topics, bool validate_only);
   outcomes_task delete_here(std::vector<base::uuid> ids);
@@ -116,6 +120,7 @@ class controller {
   outcomes_task delete_streams_here(std::vector<base::uuid> ids);
   outcomes_task grow_here(std::vector<partition_growth> growths, bool validate_only);
   outcomes_task alter_here(std::vector<topic_alteration> changes, bool validate_only);
+  reactor::task<base::result<int64_t>> take_producer_ids_here();
 
   /// What a deletion has taken out of the table.
   struct removal {
@@ -149,6 +154,7 @@ class controller {
   meta_store& store_;
   topic_table topics_;
   std::string cluster_id_;
+  int64_t next_producer_id_ = 0;
   uint64_t revision_ = 0;
   std::vector<meta_change> owed_;  ///< what the store has and should not: goes with the next change
 

@@ -1,5 +1,6 @@
 #include "broker/catalog/admin_checks.hh"
 #include "broker/catalog/controller.hh"
+#include "broker/catalog/producer_ids.hh"
 
 namespace millrace::broker {
 namespace {
@@ -45,10 +46,10 @@ void refuse_all(admin_outcomes& outcomes, base::error why) {
 // ---- taking turns
 
 template <class Change>
-controller::outcomes_task controller::in_turn(Change change) {
+std::invoke_result_t<Change&> controller::in_turn(Change change) {
   while (changing_) co_await turns_.wait();
   changing_ = true;
-  outcomes_task work = change();
+  auto work = change();
   auto done = co_await std::move(work);
   changing_ = false;
   turns_.wake_one();
@@ -56,7 +57,7 @@ controller::outcomes_task controller::in_turn(Change change) {
 }
 
 template <class Change>
-controller::outcomes_task controller::on_home(reactor::core& here, Change change) {
+std::invoke_result_t<Change&> controller::on_home(reactor::core& here, Change change) {
   auto run = [this, change = std::move(change)](reactor::core&) mutable {
     return in_turn(std::move(change));
   };
@@ -113,7 +114,24 @@ controller::outcomes_task controller::alter_topics(reactor::core& here,
   return on_home(here, std::move(change));
 }
 
+reactor::task<base::result<int64_t>> controller::take_producer_ids(reactor::core& here) {
+  auto change = [this]() { return take_producer_ids_here(); };
+  return on_home(here, std::move(change));
+}
+
 // ---- the changes, on core 0, one at a time
+
+/// Where the put fails, the block may be durable all the same: then it is given to nobody.
+reactor::task<base::result<int64_t>> controller::take_producer_ids_here() {
+  const int64_t first = next_producer_id_;
+  if (first > INT64_MAX - producer_ids_block) co_return base::fail(base::errc::no_space);
+  std::vector<meta_change> changes;
+  changes.push_back({std::string(producer_ids_key), encode_producer_ids(first + producer_ids_block)});
+  const auto done = co_await put(std::move(changes));
+  if (!done) co_return done.failure();
+  next_producer_id_ = first + producer_ids_block;
+  co_return first;
+}
 
 controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
                                                   bool validate_only) {

@@ -74,6 +74,7 @@ std::string stream_key(const base::uuid& id) { return key_of(stream_prefix, id);
 std::string topic_key(const base::uuid& id) { return key_of(topic_prefix, id); }
 
 parsed_key parse_key(std::string_view key) {
+  if (key == producer_ids_key) return {key_kind::producer_ids, {}};
   const bool stream = key.starts_with(stream_prefix);
   if (!stream && !key.starts_with(topic_prefix)) return {};
   const auto id = base::uuid::parse(key.substr(key.find('/') + 1));
@@ -165,6 +166,22 @@ base::result<stored_topic> decode_topic(const base::uuid& id, base::bytes value)
   }
   if (!in.ok() || in.remaining() != 0) return base::fail(base::errc::corrupt);
   return topic;
+}
+
+std::string encode_producer_ids(int64_t next) {
+  std::string out;
+  put<uint8_t>(out, version);
+  put<int64_t>(out, next);
+  return out;
+}
+
+base::result<int64_t> decode_producer_ids(base::bytes value) {
+  cursor in(value);
+  const auto written_as = in.number<uint8_t>();
+  if (in.ok() && written_as != version) return base::fail(base::errc::foreign, written_as);
+  const auto next = in.number<int64_t>();
+  if (!in.ok() || in.remaining() != 0 || next < 0) return base::fail(base::errc::corrupt);
+  return next;
 }
 
 }  // namespace millrace::broker

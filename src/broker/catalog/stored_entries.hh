@@ -32,6 +32,11 @@
 ///       directories uint8 length and name each; length 0 is "<stem>-<partition>"
 ///       count       uint16  of settings
 ///       settings    key length uint16, value length uint32, key, value each
+///
+/// and under producer_ids_key, of the ids that idempotent producers are given:
+///
+///    0  version     uint8   1
+///    1  next        int64   the first that nobody was given
 
 namespace millrace::broker {
 
@@ -62,9 +67,10 @@ struct stored_topic {
 
 std::string stream_key(const base::uuid& id);
 std::string topic_key(const base::uuid& id);
+inline constexpr std::string_view producer_ids_key = "producer.ids";
 
 /// What a key of the catalog is about.
-enum class key_kind : uint8_t { other, stream, topic };
+enum class key_kind : uint8_t { other, stream, topic, producer_ids };
 struct parsed_key {
   key_kind kind = key_kind::other;
   base::uuid id;
@@ -73,8 +79,10 @@ parsed_key parse_key(std::string_view key);
 
 std::string encode_stream(const stored_stream& stream);
 std::string encode_topic(const stored_topic& topic);
-/// Errors of both: corrupt; foreign (another version).
+std::string encode_producer_ids(int64_t next);
+/// Errors of all: corrupt; foreign (another version).
 base::result<stored_stream> decode_stream(const base::uuid& id, base::bytes value);
 base::result<stored_topic> decode_topic(const base::uuid& id, base::bytes value);
+base::result<int64_t> decode_producer_ids(base::bytes value);
 
 }  // namespace millrace::broker

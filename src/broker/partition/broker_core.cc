@@ -9,8 +9,8 @@ namespace {
 constexpr base::duration room_wait_max = base::milliseconds(50);
 }  // namespace
 
-broker_core::broker_core(reactor::core& on, storage::storage_options options)
-    : core_(on), logs_(on, std::move(options)), scope_(std::make_unique<reactor::scope>(on)) {}
+broker_core::broker_core(reactor::core& on, storage::storage_options options, producer_options producers)
+    : core_(on), logs_(on, std::move(options)), producers_(*this, producers), scope_(std::make_unique<reactor::scope>(on)) {}
 
 broker_core::~broker_core() = default;
 
@@ -23,6 +23,7 @@ reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_ma
   for (const auto& one : logs) ids.push_back(one.state.id);
   CO_TRY_CHECK(co_await logs_.start(std::move(logs), epoch, clean));
   started_ = true;
+  producers_.start();
   for (const storage::log_id& id : ids) {
     partitions_[id] = std::make_unique<partition>(*this, *logs_.find(id), epoch_);
   }
@@ -33,6 +34,7 @@ reactor::task<base::result<void>> broker_core::stop() {
   stopping_ = true;
   logs_.room().wake_all();
   for (auto& [id, p] : partitions_) p->end_waits();
+  if (started_) producers_.keep_all();
   co_await scope_->close();
   // What could not start has nothing to make clean.
   if (!started_) co_return base::result<void>();
@@ -147,6 +149,7 @@ void broker_core::append(append_work& w) {
   for (append_part& part : w.parts) {
     part.of = &w;
     part.failed = false;
+    part.appended_at = -1;
     partition* p = find(part.id);
     if (p != nullptr && !stopping_) {
       p->append(part);

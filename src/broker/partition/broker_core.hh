@@ -16,7 +16,7 @@ namespace millrace::broker {
 
 class broker_core {
  public:
-  broker_core(reactor::core& on, storage::storage_options options);
+  broker_core(reactor::core& on, storage::storage_options options, producer_options producers = {});
   ~broker_core();
   broker_core(const broker_core&) = delete;
   broker_core& operator=(const broker_core&) = delete;
@@ -24,6 +24,7 @@ class broker_core {
   reactor::core& on() noexcept { return core_; }
   storage::log_manager& logs() noexcept { return logs_; }
   reactor::scope& background() noexcept { return *scope_; }
+  producer_keeper& producers() noexcept { return producers_; }
   base::leader_epoch epoch() const noexcept { return epoch_; }
 
   /// Told once, before serving: every core's broker_core, by core id. Fixed from then on.
@@ -42,6 +43,10 @@ class broker_core {
   reactor::task<base::result<void>> remove(std::vector<storage::log_id> ids);
   /// Null where this core has no such partition.
   partition* find(const storage::log_id& id) noexcept;
+  template <class F>
+  void each(F&& f) {
+    for (auto& [id, p] : partitions_) f(*p);
+  }
 
   /// On the home core: sends a work to the core that owns its partitions; here, it is executed at once.
   void send(work& w, base::core_id owner);
@@ -87,6 +92,7 @@ class broker_core {
   struct id_hash {
     size_t operator()(const storage::log_id& id) const noexcept;
   };
+  producer_keeper producers_;
   std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
   bool retrying_ = false;
   class room_bell final : public reactor::timer {

@@ -2,10 +2,12 @@
 
 #include "broker/partition/broker_core.hh"
 #include "record/batch_view.hh"
+#include "record/verify.hh"
 
 namespace millrace::broker {
 
-partition::partition(broker_core& on, storage::log& l, base::leader_epoch epoch) : core_(on), log_(l), epoch_(epoch) {
+partition::partition(broker_core& on, storage::log& l, base::leader_epoch epoch)
+    : core_(on), log_(l), epoch_(epoch), producers_(on.producers().ages(), l.end()) {
   log_.listen(this);
 }
 
@@ -31,12 +33,30 @@ bool partition::try_append(append_part& part) {
     fail(part, batch.error());
     return true;
   }
+  const bool numbered = batch->has_producer_id();
+  if (numbered && !producers_.loaded) {
+    core_.producers().want(*this);
+    return false;
+  }
+  if (numbered) {
+    const auto seen = judge(part, *batch);
+    if (!seen) {
+      fail(part, seen.error());
+      return true;
+    }
+    if (seen->duplicate) {
+      answer_duplicate(part, seen->original);
+      return true;
+    }
+  }
   const auto done = log_.append(*batch, epoch_, part.crc);
   if (!done) {
     if (done.error().code == base::errc::busy) return false;
     fail(part, done.error());
     return true;
   }
+  if (numbered) producers_.table.note(*batch, done->first, done->next, core_.on().wall_clock());
+  core_.producers().note_appended(*this, batch->size());
   part.first = done->first;
   part.next = done->next;
   if (part.of->acks == 0) {
@@ -45,6 +65,33 @@ bool partition::try_append(append_part& part) {
     pending_.push_back(part);
   }
   return true;
+}
+
+/// What the producer's numbers say. Where that refuses or ends it here, nobody else looks at the CRC that covers them.
+base::result<producer_table::verdict> partition::judge(const append_part& part, const record::batch_view& batch) {
+  const auto seen = producers_.table.check(batch, core_.on().wall_clock());
+  if (seen && seen->append) return seen;
+  if (part.crc == storage::crc_check::compute) {
+    TRY_CHECK(record::verify_crc(batch));
+  }
+  return seen;
+}
+
+void partition::answer_duplicate(append_part& part, const producer_batch& original) {
+  part.first = original.first;
+  part.next = original.next;
+  part.appended_at = original.timestamp;
+  if (part.of->acks == 0 || original.next <= log_.acknowledged()) {
+    settle(part);
+    return;
+  }
+  // The first copy is still on its way to the disk. Those that wait are in order of offsets.
+  for (append_part& other : pending_) {
+    if (other.next <= part.next) continue;
+    pending_.insert_before(other, part);
+    return;
+  }
+  pending_.push_back(part);
 }
 
 bool partition::retry() {
@@ -57,6 +104,20 @@ bool partition::retry() {
     }
   }
   return true;
+}
+
+void partition::refuse_numbered(base::errc why) {
+  base::intrusive_list<append_part, append_tag> looked_at;
+  while (!waiting_.empty()) {
+    append_part& part = waiting_.pop_front();
+    const auto batch = record::batch_view::frame(part.batch);
+    if (batch && batch->has_producer_id()) {
+      fail(part, base::error{why, 0, 0});
+    } else {
+      looked_at.push_back(part);
+    }
+  }
+  waiting_.splice_back(looked_at);
 }
 
 void partition::settle(append_part& part) {

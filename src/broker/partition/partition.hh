@@ -2,6 +2,7 @@
 
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
+#include "broker/partition/producer_keeper.hh"
 #include "broker/partition/work.hh"
 #include "storage/log.hh"
 
@@ -22,9 +23,11 @@ class partition final : public storage::log_listener {
   storage::log& log() noexcept { return log_; }
   base::leader_epoch epoch() const noexcept { return epoch_; }
   base::offset high_watermark() const noexcept { return log_.acknowledged(); }
+  kept_producers& producers() noexcept { return producers_; }
+  const kept_producers& producers() const noexcept { return producers_; }
 
   /// Appends, now or when there is room, in order of arrival; the part is settled later (or now, where it fails or acks
-  /// is 0).
+  /// is 0). A producer's repeat is not appended: it is settled as the first copy is, with that one's offset.
   void append(append_part& part);
   /// Tries again what waited for room. False where something still waits.
   bool retry();
@@ -46,6 +49,9 @@ class partition final : public storage::log_listener {
   void count(read_part& part) const;
   void park(read_part& part) { parked_.push_back(part); }
 
+  /// Fails what waits with a producer id.
+  void refuse_numbered(base::errc why);
+
   void on_acknowledged(base::offset acknowledged) override;
   void on_offline() override;
   /// Answers the fetches that wait.
@@ -59,11 +65,14 @@ class partition final : public storage::log_listener {
   void settle(append_part& part);
   void fail(append_part& part, base::error why);
   bool try_append(append_part& part);
+  base::result<producer_table::verdict> judge(const append_part& part, const record::batch_view& batch);
+  void answer_duplicate(append_part& part, const producer_batch& original);
   void wake_parked();
 
   broker_core& core_;
   storage::log& log_;
   const base::leader_epoch epoch_;
+  kept_producers producers_;
   base::intrusive_list<append_part, append_tag> pending_;   ///< appended, not acknowledged; in offset order
   base::intrusive_list<append_part, append_tag> waiting_;   ///< not appended yet: no room
   base::intrusive_list<read_part, read_tag> parked_;

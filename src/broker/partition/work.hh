@@ -65,6 +65,7 @@ struct append_part : base::list_hook<append_tag> {
   base::offset first{-1};      ///< base offset given
   base::offset next{-1};
   base::offset log_start{-1};
+  base::unix_ms appended_at = -1;  ///< of a repeat: the largest timestamp of the batch that is in the log
   // The partition's.
   append_work* of = nullptr;
 };

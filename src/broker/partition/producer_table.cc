@@ -1,0 +1,109 @@
+#include "broker/partition/producer_table.hh"
+
+#include <algorithm>
+
+namespace millrace::broker {
+
+namespace {
+
+int32_t sequence_after(int32_t sequence) { return sequence == INT32_MAX ? 0 : sequence + 1; }
+
+void remember(producer_state& p, const producer_batch& b) {
+  if (p.count == producer_state::batches_max) {
+    std::move(p.batches.begin() + 1, p.batches.end(), p.batches.begin());
+    --p.count;
+  }
+  p.batches[p.count++] = b;
+}
+
+}  // namespace
+
+// ---- of a core
+
+void producer_ages::drop_oldest() {
+  tracked_producer& oldest = ages_.front();
+  oldest.of->producers_.erase(oldest.id);
+  --count_;
+}
+
+void producer_ages::expire(base::unix_ms now) {
+  while (!ages_.empty() && now - ages_.front().last_write >= expiration_.ms()) drop_oldest();
+}
+
+bool producer_ages::make_room(base::unix_ms now) {
+  if (count_ < count_max_) return true;
+  if (ages_.empty() || now - ages_.front().last_write < spared.ms()) return false;
+  drop_oldest();
+  return true;
+}
+
+// ---- of a partition
+
+producer_table::producer_table(producer_ages& ages) : ages_(ages), producers_(0, hash{ages.seed_}) {}
+
+const producer_state* producer_table::find(int64_t id) const {
+  const auto found = producers_.find(id);
+  return found == producers_.end() ? nullptr : &found->second;
+}
+
+base::result<producer_table::verdict> producer_table::check(const record::header_view& batch, base::unix_ms now) {
+  const producer_state* p = find(batch.producer_id());
+  if (p == nullptr) {
+    if (!ages_.make_room(now)) return base::fail(base::errc::policy_violation);
+    return verdict{};
+  }
+  if (batch.producer_epoch() < p->epoch) return base::fail(base::errc::invalid_producer_epoch);
+  if (batch.producer_epoch() > p->epoch) {
+    if (batch.base_sequence() != 0) return base::fail(base::errc::out_of_order_sequence);
+    return verdict{};
+  }
+  for (const producer_batch& b : p->window()) {
+    if (b.first_sequence == batch.base_sequence() && b.last_sequence == batch.last_sequence()) {
+      return verdict{.append = false, .duplicate = true, .original = b};
+    }
+  }
+  if (p->count > 0 && batch.base_sequence() != sequence_after(p->window().back().last_sequence)) {
+    return base::fail(base::errc::out_of_order_sequence);
+  }
+  return verdict{};
+}
+
+tracked_producer& producer_table::touch(int64_t id, base::unix_ms now) {
+  const auto [at, is_new] = producers_.try_emplace(id);
+  tracked_producer& p = at->second;
+  if (is_new) {
+    p.id = id;
+    p.of = this;
+    ++ages_.count_;
+  }
+  p.unlink();
+  p.last_write = now;
+  ages_.ages_.push_back(p);
+  return p;
+}
+
+void producer_table::note(const record::header_view& batch, base::offset first, base::offset next, base::unix_ms now) {
+  const producer_state* known = find(batch.producer_id());
+  if (known != nullptr && known->count > 0 && first < known->window().back().next) return;
+  tracked_producer& p = touch(batch.producer_id(), now);
+  if (p.epoch != batch.producer_epoch()) p.count = 0;
+  p.epoch = batch.producer_epoch();
+  remember(p, {batch.base_sequence(), batch.last_sequence(), first, next, batch.max_timestamp()});
+}
+
+void producer_table::restore(const producer_state& kept, base::unix_ms now) {
+  if (now - kept.last_write >= ages_.expiration_.ms()) return;
+  tracked_producer& p = touch(kept.id, kept.last_write);
+  p.unlink();
+  ages_.ages_.push_front(p);
+  p.epoch = kept.epoch;
+  p.count = kept.count;
+  p.batches = kept.batches;
+}
+
+void producer_table::clear() noexcept {
+  ages_.count_ -= producers_.size();
+  producers_.clear();
+}
+
+}  // namespace millrace::broker
