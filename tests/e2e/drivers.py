@@ -52,8 +52,7 @@ class Kcat:
                 file.write(value)
                 file.flush()
                 marks = [word for name, text in headers for word in ("-H", f"{name}={text.decode()}")]
-                _run([*self.base, "-P", "-t", topic, "-p", partition, "-z", codec, "-X", "enable.idempotence=false",
-                      "-X", "acks=all", "-X", f"message.max.bytes={LIMIT}", "-k", key.decode(), *marks, file.name])
+                _run([*self.base, "-P", "-t", topic, "-p", partition, "-z", codec, "-X", "acks=all", "-X", f"message.max.bytes={LIMIT}", "-k", key.decode(), *marks, file.name])
 
     def consume(self, topic, partition, offset, count):
         out = _run([*self.base, "-C", "-t", topic, "-p", partition, "-o", offset, "-c", count, "-J", "-e",
@@ -90,7 +89,7 @@ class Confluent:
 
     def produce(self, topic, partition, codec, records):
         from confluent_kafka import Producer
-        producer = Producer({**self.base, "compression.type": codec, "enable.idempotence": False, "acks": "all",
+        producer = Producer({**self.base, "compression.type": codec, "enable.idempotence": True,
                              "message.max.bytes": LIMIT, "message.timeout.ms": 30000})
         errors = []
         for key, value, headers, timestamp in records:
@@ -261,7 +260,6 @@ class Java:
                          value + b"\n" for key, value, headers, _ in records)
         out = self._tool("ConsoleProducer", "--topic", topic, "--compression-codec", codec, "--sync",
                          "--reader-property", "parse.key=true", "--reader-property", "parse.headers=true",
-                         "--command-property", "enable.idempotence=false", "--command-property", "acks=all",
                          "--command-property", f"max.request.size={LIMIT}", "--request-timeout-ms", "30000",
                          text=lines)
         if b"rror" in out:

@@ -64,7 +64,7 @@ func fail(err error) {
 }
 
 func produce(ctx context.Context, q request) any {
-	client, err := kgo.NewClient(kgo.SeedBrokers(q.Address), kgo.DisableIdempotentWrite(),
+	client, err := kgo.NewClient(kgo.SeedBrokers(q.Address),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(codec(q.Codec)),
 		kgo.ProducerBatchMaxBytes(limit), kgo.RecordRetries(0))
 	fail(err)

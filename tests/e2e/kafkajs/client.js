@@ -26,7 +26,7 @@ const codecs = { none: CompressionTypes.None, gzip: CompressionTypes.GZIP, snapp
 const bytes = (text) => (text === null ? null : Buffer.from(text, 'base64'))
 
 async function produce(kafka, q) {
-  const producer = kafka.producer({ idempotent: false, createPartitioner: Partitioners.DefaultPartitioner, retry: { retries: 0 } })
+  const producer = kafka.producer({ idempotent: true, createPartitioner: Partitioners.DefaultPartitioner })
   await producer.connect()
   const offsets = []
   for (const r of q.records) {

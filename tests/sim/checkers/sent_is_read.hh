@@ -18,15 +18,17 @@ namespace millrace::swarm {
 struct sent_batch {
   std::string partition;
   unsigned attempts = 0;
+  bool once = false;           ///< numbered: all attempts are one
   std::vector<int64_t> times;  ///< of its records
 };
 
 class sent_is_read {
  public:
-  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times) {
+  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times, bool once = false) {
     sent_batch& one = all_[body];
     one.partition = partition;
     one.times = times;
+    one.once = once;
     ++one.attempts;
   }
   void read(findings& out, const std::string& partition, const read_batches& found) const {
@@ -46,8 +48,10 @@ class sent_is_read {
     std::unordered_map<uint64_t, unsigned> times;
     for (const read_batch& b : found) {
       const auto s = all_.find(b.body);
-      if (s != all_.end() && ++times[b.body] > s->second.attempts) {
-        out.report(broken::safety, "sent_is_read",
+      if (s == all_.end()) continue;
+      const unsigned most = s->second.once ? 1 : s->second.attempts;
+      if (++times[b.body] > most) {
+        out.report(broken::safety, s->second.once ? "no_duplicates" : "sent_is_read",
                    "a batch that is there twice: " + at_offset(partition, b.base));
       }
     }

@@ -1,3 +1,4 @@
+#include "checkers/producers_in_order.hh"
 #include "checkers/timestamps_match.hh"
 #include "wire/kafka/messages/fetch.hh"
 #include "wire/kafka/messages/list_offsets.hh"
@@ -58,6 +59,7 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
   m.acked.read(model_.found, m.name, all_);
   m.stable.read(model_.found, m.name, all_);
   model_.sent.whole(model_.found, m.name, all_);
+  producers_in_order::whole(model_.found, m.name, all_);
   co_return !model_.found.any();
 }
 

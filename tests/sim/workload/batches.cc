@@ -13,9 +13,13 @@ uint64_t body_of(base::bytes batch) { return base::xxh3(batch.subspan(record::he
 
 }  // namespace
 
-made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now) {
+made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now,
+                      const batch_numbers& numbers) {
   made_batch made;
   record::batch_options options;
+  options.producer_id = numbers.producer;
+  options.producer_epoch = numbers.epoch;
+  options.base_sequence = numbers.sequence;
   if (o.codecs && random.chance(0.4))
     options.codec = static_cast<record::codec>(random.below(record::codec_last + 1));
   record::batch_builder builder(made.bytes, options);
@@ -40,7 +44,7 @@ bool take_apart(base::bytes records, read_batches& out) {
     const auto b = batches.next();
     if (!b) return false;
     out.push_back({b->base_offset().value(), b->next_offset().value(), b->leader_epoch().value(),
-                   body_of(b->data())});
+                   body_of(b->data()), b->producer_id(), b->producer_epoch(), b->base_sequence()});
   }
   return true;
 }

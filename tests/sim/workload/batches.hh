@@ -19,9 +19,17 @@ struct made_batch {
   std::vector<int64_t> times;  ///< of its records
 };
 
+/// How an idempotent producer numbers a batch.
+struct batch_numbers {
+  int64_t producer = -1;
+  int16_t epoch = -1;
+  int32_t sequence = -1;
+};
+
 /// A random batch, unlike any other: its values hold at least sixteen random bytes. Times lie
 /// around `now`.
-made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now);
+made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now,
+                      const batch_numbers& numbers = {});
 
 /// The batches of a fetch answer. False where they are not whole batches back to back.
 bool take_apart(base::bytes records, read_batches& out);

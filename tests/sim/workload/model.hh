@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ struct model {
   findings found;
   progress watch;
   sent_is_read sent;
+  std::set<int64_t> producer_ids; ///< given
   std::vector<topic_ref> topics;  ///< live ones
   unsigned names = 0;             ///< drawn so far
   unsigned producers_left = 0;

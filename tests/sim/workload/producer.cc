@@ -7,18 +7,27 @@ namespace millrace::swarm {
 
 using reactor::task;
 
+namespace {
+constexpr int16_t out_of_order = 45;
+}  // namespace
+
 producer::request producer::make_request(topic_ref t) {
   request r{.topic = t, .parts = {}, .acks = -1, .version = 0, .since = {}};
   r.acks = static_cast<int16_t>(random_.chance(0.5) ? -1 : 1);
   if (options_.unacknowledged && random_.chance(0.2)) r.acks = 0;
+  if (idempotent_) r.acks = -1;
   // zstd needs Produce 7 and Fetch 10 (KIP-110).
   r.version = static_cast<int16_t>(random_.between(options_.codecs ? 7 : 3, 9));
   std::vector<int32_t> order(t->partitions.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int32_t>(i);
   random_.shuffle(order);
   order.resize(1 + random_.below(std::min<size_t>(order.size(), 3)));
-  for (const int32_t p : order)
-    r.parts.push_back({p, make_batch(random_, options_, on_.wall_clock())});
+  for (const int32_t p : order) r.parts.push_back({.partition = p, .batch = {}});
+  if (idempotent_) {
+    number(r);
+  } else {
+    for (part& p : r.parts) p.batch = make_batch(random_, options_, on_.wall_clock());
+  }
   return r;
 }
 
@@ -26,7 +35,7 @@ task<bool> producer::send(request* r) {
   std::vector<wire::kafka::produce_request_partition_data> parts;
   for (part& p : r->parts) {
     model_.sent.sent(r->topic->partitions[static_cast<size_t>(p.partition)].name, p.batch.body,
-                     p.batch.times);
+                     p.batch.times, idempotent_);
     parts.push_back({.index = p.partition, .records = base::bytes(p.batch.bytes)});
   }
   wire::kafka::produce_request_topic_data topic{
@@ -48,7 +57,10 @@ void producer::acknowledged(request& r, int32_t partition, int64_t base_offset, 
     return;
   }
   partition_model& p = r.topic->partitions[static_cast<size_t>(partition)];
+  found->refused = code;
+  if (idempotent_ && code == out_of_order) return;  // judged with what was sent before it
   if (code != 0) return refused("produce", p.name, code, r.since);
+  found->acked = true;
   const int64_t next = base_offset + static_cast<int64_t>(found->batch.times.size());
   p.acked.acknowledged(model_.found, p.name, base_offset, next, found->batch.body);
   p.watermark.acknowledged(next);
@@ -72,6 +84,13 @@ task<bool> producer::receive(request* r) {
   co_return true;
 }
 
+/// Of those whose answers were lost: whether they arrived nobody knows.
+void producer::keep_some(std::vector<request>& window, size_t answered, size_t sent) {
+  for (; options_.retries && answered < sent; ++answered) {
+    if (window[answered].topic->live && random_.chance(0.5)) again_.push_back(std::move(window[answered]));
+  }
+}
+
 task<bool> producer::probe(topic_ref t, int32_t partition) {
   const base::instant limit = on_.now() + progress::bound / 2;
   const acked_is_kept& acked = t->partitions[static_cast<size_t>(partition)].acked;
@@ -79,7 +98,7 @@ task<bool> producer::probe(topic_ref t, int32_t partition) {
   // Who found no space tries again each second, and so do we.
   while (acked.count() == before && on_.now() < limit && !model_.found.any()) {
     request r{.topic = t, .parts = {}, .acks = -1, .version = 9, .since = {}};
-    r.parts.push_back({partition, make_batch(random_, options_, on_.wall_clock())});
+    r.parts.push_back({.partition = partition, .batch = make_batch(random_, options_, on_.wall_clock())});
     bool good = co_await link_.connect();
     if (good) good = co_await send(&r);
     if (good) good = co_await receive(&r);
@@ -94,9 +113,16 @@ task<void> producer::run() {
   while (left > 0 && !model_.found.any()) {
     const bool connected = co_await ready();
     if (!connected) continue;
+    if (idempotent_ && id_ < 0) {
+      const bool has_one = co_await get_id();
+      if (!has_one) continue;
+    }
     std::vector<request> window = std::move(again_);
     again_.clear();
-    const size_t wanted = 1 + random_.below(options_.in_flight);
+    on_the_way_.clear();
+    for (const request& r : window) on_the_way_.insert(r.topic.get());
+    size_t wanted = 1 + random_.below(options_.in_flight);
+    if (idempotent_) wanted = std::min(wanted, numbered_in_flight_max);
     while (window.size() < wanted && left > 0) {
       topic_ref t = model_.any_topic(random_);
       if (!t) break;
@@ -113,12 +139,11 @@ task<void> producer::run() {
       good = co_await receive(&window[answered]);
       if (!good) break;
     }
-    if (!good) {
-      co_await link_.drop();
-      for (; options_.retries && answered < sent; ++answered) {
-        if (window[answered].topic->live && random_.chance(0.5))
-          again_.push_back(std::move(window[answered]));
-      }
+    if (!good) co_await link_.drop();
+    if (idempotent_) {
+      keep_unacknowledged(window);
+    } else if (!good) {
+      keep_some(window, answered, sent);
     }
     co_await pause_up_to(options_.think_most);
   }

@@ -10,12 +10,26 @@ namespace millrace::swarm {
 using base::milliseconds;
 using base::seconds;
 
+namespace {
+/// A client that waits for its requests to be taken reads nothing meanwhile: what comes lies in lent buffers, and where a few
+/// such clients had all of them, none would ever go on.
+sim::node& add_clients(sim::world& w) {
+  sim::network_faults& faults = w.network().faults;
+  const sim::network_faults drawn = faults;
+  faults.receive_buffers_least = faults.receive_buffers_most = 1024;
+  faults.receive_buffer_bytes_least = 4096;
+  sim::node& made = w.add_node(1);
+  faults = drawn;
+  return made;
+}
+}  // namespace
+
 run::run(uint64_t seed, run_options options, narrator say)
     : options_(options),
       say_(say),
       world_(seed, options_.world),
       server_(world_, world_.add_node(1), options_.server),
-      clients_(world_.add_node(1)),
+      clients_(add_clients(world_)),
       random_(world_.stream("run")) {}
 
 run_outcome run::go() {
@@ -143,10 +157,14 @@ void run::last_stop() {
 void run::hire() {
   const std::string& server = server_.node().address();
   reactor::core& on = clients_.core();
+  base::prng numbering = world_.stream("idempotent");
   const auto add = [&](auto tag, std::string_view name, unsigned number) {
     using kind = typename decltype(tag)::type;
     auto one =
         std::make_unique<kind>(on, model_, options_, world_.stream(name).split(number), server);
+    if constexpr (std::is_same_v<kind, producer>) {
+      if (options_.idempotent && numbering.chance(0.7)) one->be_idempotent();
+    }
     jobs_.push_back({std::move(one), nullptr});
   };
   add(std::type_identity<admin>{}, "admin", 0);

@@ -68,6 +68,9 @@ run_options draw_options(uint64_t seed) {
   base::prng pool = root.split("pool");
   o.server.pool.bytes_max = pool.chance(0.2) ? 0 : uint64_t{1} << pool.between(20, 25);
   o.server.pool.file_bytes_least = uint64_t{1} << pool.between(14, 20);
+  base::prng producers = root.split("producers");
+  o.idempotent = producers.chance(0.6);
+  o.server.producers.unkept_bytes_max = uint64_t{1} << producers.between(12, 20);
   // Now and then so many works between two cores that what bounds them is met.
   base::prng crowds = root.split("crowds");
   if (crowds.chance(0.12)) {
@@ -99,11 +102,11 @@ std::string describe(const run_options& o) {
   return fmt::format(
       "cores<={} memory={}M commit={}M inline={}K groups={} producers={}x{} in_flight={} "
       "consumers={} crowd={} topics={} "
-      "partitions<={} segment={}M value<={} big={} remakes={} retries={} faults={} gap<={}ms",
+      "partitions<={} segment={}M value<={} big={} remakes={} retries={} idempotent={} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 20,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, o.producers,
       o.requests, o.in_flight, o.consumers, o.crowd, o.topics, o.partitions_most, o.segment_bytes >> 20,
-      o.value_most, o.big > 0 ? o.big_most : 0, o.remakes, o.retries,
+      o.value_most, o.big > 0 ? o.big_most : 0, o.remakes, o.retries, o.idempotent,
       faults.empty() ? "none" : faults, o.faults.gap_most.ms());
 }
 

@@ -51,6 +51,7 @@ struct run_options {
   bool codecs = false;
   bool unacknowledged = false;  ///< acks=0 too
   bool retries = false;
+  bool idempotent = false;  ///< some producers number their batches
   bool remakes = false;  ///< topics are deleted and made again
   fault_options faults;
   sim::world_options world;

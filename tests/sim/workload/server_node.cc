@@ -36,7 +36,7 @@ void server_node::start(unsigned cores) {
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
   shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);
   for (unsigned i = 0; i < cores; ++i)
-    parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage));
+    parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage, options_.producers));
   listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port},
                  .advertised = {node_.address(), kafka_port}}};
   state_ = server_state::starting;

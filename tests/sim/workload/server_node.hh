@@ -23,6 +23,7 @@ inline constexpr uint16_t kafka_port = 9092;
 struct server_options {
   storage::commit_log_options commits;
   storage::pool_options pool{};
+  broker::producer_options producers;
   api::kafka::door_options door;
 };
 
@@ -60,8 +61,9 @@ class server_node {
  private:
   /// What lives on one core.
   struct core_parts {
-    core_parts(reactor::core& on, const storage::storage_options& storage)
-        : catalog(on), broker(on, storage), scope(on) {}
+    core_parts(reactor::core& on, const storage::storage_options& storage,
+               const broker::producer_options& producers)
+        : catalog(on), broker(on, storage, producers), scope(on) {}
     broker::catalog catalog;
     broker::broker_core broker;
     std::unique_ptr<api::kafka::door> door;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,19 +40,25 @@ class worker {
 };
 
 /// Produces its share of requests, several in flight, and tells the model what was acknowledged
-/// where.
+/// where. An idempotent one numbers its batches and repeats, in order, what was not acknowledged.
 class producer final : public worker {
  public:
   using worker::worker;
+  /// From now on it numbers its batches.
+  void be_idempotent() { idempotent_ = true; }
   reactor::task<void> run() override;
   /// One batch to one partition, and its acknowledgement: the probe of liveness. False: not
   /// acknowledged.
   reactor::task<bool> probe(topic_ref t, int32_t partition);
 
  private:
+  /// KIP-98: as many of a partition as the broker remembers.
+  static constexpr size_t numbered_in_flight_max = 5;
   struct part {
     int32_t partition;
     made_batch batch;
+    bool acked = false;
+    int16_t refused = 0;  ///< its code, of the last attempt
   };
   struct request {
     topic_ref topic;
@@ -63,7 +71,31 @@ class producer final : public worker {
   reactor::task<bool> send(request* r);
   reactor::task<bool> receive(request* r);
   void acknowledged(request& r, int32_t partition, int64_t base_offset, int16_t code);
-  std::vector<request> again_;  ///< their answers were lost
+  void keep_some(std::vector<request>& window, size_t answered, size_t sent);
+  std::vector<request> again_;  ///< their answers were lost, or they must be repeated
+
+  // numbered.cc
+  /// The numbers of a topic's batches. A topic that is made again, under its old name, gets the next epoch, so that what is
+  /// still on its way to the old one is told apart.
+  struct numbering {
+    struct lane {
+      int32_t next = 0;
+      bool acked = false;          ///< something of this epoch
+      bool refused_first = false;  ///< before anything was acknowledged: what came behind may have been taken for the first
+    };
+    topic_ref topic;
+    int16_t epoch = -1;
+    std::vector<lane> lanes;  ///< by partition
+  };
+  numbering& numbers_of(const topic_ref& t);
+  void begin_epoch(numbering& n);
+  reactor::task<bool> get_id();
+  void number(request& r);
+  void keep_unacknowledged(std::vector<request>& window);
+  bool idempotent_ = false;
+  int64_t id_ = -1;
+  std::map<std::string, numbering> numbering_;
+  std::set<const topic_model*> on_the_way_;  ///< in the window: their epoch stays
 };
 
 /// Reads from random places, waits at the end, asks for offsets.
