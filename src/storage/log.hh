@@ -48,6 +48,7 @@ struct read_plan {
   uint64_t end = 0;           ///< position in the segment where reading must stop; a batch ends there
   uint32_t bytes_max = 0;     ///< whole batches up to this many bytes
   bool one_at_least = false;  ///< the first batch comes whole however large it is
+  bool file_range_will_do = false;  ///< who reads can send from a file: where storage_options::splice_reads is set
   bool empty() const noexcept { return end == 0; }
 };
 
@@ -110,6 +111,7 @@ class log : public base::list_hook<waiting_tag> {
   friend class log_manager;
   friend class commit_log;
   friend class destager;
+  friend class file_range;
   friend class reader;
   friend class read_ahead;
   friend class segment_writer;

@@ -32,6 +32,7 @@ struct storage_options {
   uint64_t read_ahead_bytes_max = 0;
   /// Segment files that are open; those in use stay so.
   uint64_t open_files_max = UINT64_MAX;
+  bool splice_reads = false;  ///< what was verified of a closed segment is answered as a range of its file
 };
 
 /// Numbers for metrics and tests.
@@ -112,6 +113,7 @@ class log_manager {
   index_cache& indexes() noexcept { return indexes_; }
   reactor::scope& background() noexcept { return *scope_; }
   bool stopping() const noexcept { return stopping_; }
+  const storage_options& options() const noexcept { return options_; }
   bool commit_log_failed() const noexcept { return commits_.failed(); }
   bool indexes_trusted() const noexcept { return indexes_trusted_; }
   const std::string& data_dir() const noexcept { return options_.data_dir; }
@@ -181,17 +183,21 @@ class log_manager {
   static bool may_close_file(const log& l, const segment& s);
   struct making;
   reactor::task<void> make_directories(making* state);
-  reactor::task<void> remove_deleted_logs(std::vector<std::string> directories);
+  struct deleted_log {
+    std::string directory;
+    std::vector<std::string> spliced;  ///< names of files that are not recycled
+  };
+  reactor::task<void> remove_deleted_logs(std::vector<deleted_log> logs);
   bool all_parked() const;
   reactor::task<void> close_files_of(log& l);
   reactor::task<base::result<void>> start_files(base::leader_epoch start_number);
   reactor::task<base::result<void>> remove_marked(std::vector<log_id> ids);
   reactor::task<base::result<void>> remove_together(std::vector<log_id> ids);
-  reactor::task<base::result<void>> rename_away(log_id id, std::vector<std::string>* directories);
+  reactor::task<base::result<void>> rename_away(log_id id, std::vector<deleted_log>* directories);
   reactor::task<void> retry_removals_task();
   std::vector<log_id> removed_logs() const;
   reactor::task<void> remove_stale_segments();
-  reactor::task<void> recycle_segments(std::string directory);
+  reactor::task<void> recycle_segments(std::string directory, const std::vector<std::string>* spliced);
   reactor::task<void> remove_files(std::vector<std::string> paths);
   reactor::task<base::result<void>> trim_front(log_id id, base::offset start);
   reactor::task<void> all_let_go(log& l);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "storage/layout.hh"
@@ -83,7 +84,7 @@ reactor::task<base::result<void>> log_manager::remove_marked(std::vector<log_id>
 
 /// Renames directories away, once nobody uses their logs, and makes that durable: logs of which all of this succeeded are gone.
 reactor::task<base::result<void>> log_manager::remove_together(std::vector<log_id> ids) {
-  std::vector<std::string> directories;
+  std::vector<deleted_log> directories;
   std::vector<log_id> renamed;
   base::result<void> outcome;
   for (const log_id& id : ids) {
@@ -101,7 +102,7 @@ reactor::task<base::result<void>> log_manager::remove_together(std::vector<log_i
   co_return outcome;
 }
 
-reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vector<std::string>* directories) {
+reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vector<deleted_log>* directories) {
   log* l = find(id);
   co_await all_let_go(*l);
   co_await close_files_of(*l);
@@ -111,28 +112,36 @@ reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vecto
   const auto renamed = co_await reactor::rename(core_, from, to);
   // Renamed by an earlier try that failed behind it: the next start finds what it is called.
   if (!renamed && renamed.error().code == base::errc::not_found) co_return base::result<void>();
-  if (renamed) directories->push_back(name);
+  if (!renamed) co_return renamed;
+  deleted_log gone{.directory = name};
+  for (const auto& s : l->segments_) {
+    if (s->spliced) gone.spliced.push_back(layout::log_file(s->base()));
+  }
+  directories->push_back(std::move(gone));
   co_return renamed;
 }
 
 /// The files go when a checkpoint without the logs is durable: until then the directory is the trace of the deletion.
-reactor::task<void> log_manager::remove_deleted_logs(std::vector<std::string> directories) {
+reactor::task<void> log_manager::remove_deleted_logs(std::vector<deleted_log> logs) {
   const auto written = co_await destager_.write_checkpoint(false);
   if (!written) co_return;  // they are removed at the next start
-  for (const std::string& directory : directories) {
-    std::string path = layout::log_directory(options_.data_dir, directory);
-    co_await recycle_segments(std::move(path));
+  std::vector<std::string> directories;
+  for (const deleted_log& one : logs) {
+    directories.push_back(one.directory);
+    std::string path = layout::log_directory(options_.data_dir, one.directory);
+    co_await recycle_segments(std::move(path), &one.spliced);
   }
   std::string data_dir = options_.data_dir;
   co_await remove_deleted(core_, std::move(data_dir), std::move(directories), scope_.get());
 }
 
-/// What the pool wants of a deleted log.
-reactor::task<void> log_manager::recycle_segments(std::string directory) {
+/// What the pool wants of a deleted log, and may have.
+reactor::task<void> log_manager::recycle_segments(std::string directory, const std::vector<std::string>* spliced) {
   const auto entries = core_.effects().list(directory);
   if (!entries) co_return;  // remove_deleted says why
   for (const reactor::directory_entry& e : *entries) {
     if (!layout::parse_log_file(e.name) || !pool_.is_for(e.size)) continue;
+    if (std::ranges::find(*spliced, e.name) != spliced->end()) continue;
     std::string path = directory + "/" + e.name;
     std::string from = directory;
     const bool taken = co_await pool_.put(std::move(path), std::move(from), e.size);
@@ -172,7 +181,8 @@ reactor::task<base::result<void>> log_manager::trim_front(log_id id, base::offse
     std::vector<std::string> paths{gone->index_path(), gone->time_index_path()};
     std::string path = gone->log_path();
     std::string directory = gone->directory();
-    const bool recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
+    bool recycled = false;
+    if (!gone->spliced) recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
     if (!recycled) paths.push_back(gone->log_path());
     co_await remove_files(std::move(paths));
   }

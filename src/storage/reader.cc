@@ -126,16 +126,59 @@ reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, bas
   co_return loaded;
 }
 
+/// Only a closed segment's bytes stay where they are.
+bool reader::may_splice(const read_plan& plan, const segment& s) const noexcept {
+  return plan.file_range_will_do && manager_.options().splice_reads && s.state == segment_state::closed;
+}
+
+/// Whether who reads on from `next` is going to be answered from the file: nothing is read ahead for that.
+bool reader::range_follows(log_id id, const read_plan& plan, base::offset next) {
+  const log* l = manager_.find(id);
+  const segment* s = l == nullptr ? nullptr : l->find_segment(plan.segment);
+  return s != nullptr && may_splice(plan, *s) && s->verified.find(next, plan.bytes_max);
+}
+
+reactor::task<base::result<void>> reader::ready_splice(log_id id, base::offset segment_base) {
+  log* l = manager_.find(id);
+  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
+  if (s == nullptr || manager_.stopping()) co_return base::fail(base::errc::closed);
+  ++l->users_;
+  ++s->readers;
+  const auto opened = co_await s->open_for_splice();
+  manager_.bound_open_files();
+  --s->readers;
+  --l->users_;
+  co_return opened;
+}
+
 reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {
   uint64_t least = 0;  // bytes that the first batch is known to need
   uint64_t at_most = stretch_bytes;
   unsigned waits = 0;
+  bool splice_tried = false;
   while (true) {
     CO_TRY_CHECK(co_await ready_file(id, plan.segment));
     log* l = manager_.find(id);
     segment* s = l == nullptr ? nullptr : l->find_segment(plan.segment);
     if (s == nullptr) co_return base::fail(base::errc::closed);
     if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
+    if (may_splice(plan, *s)) {
+      const auto known = s->verified.find(plan.wanted, plan.bytes_max);
+      if (known && s->splice_handle() < 0) {
+        // Where so many files are open that it was closed at once, memory will do.
+        const auto opened = co_await ready_splice(id, plan.segment);
+        if (!opened || splice_tried) plan.file_range_will_do = false;
+        splice_tried = true;
+        continue;
+      }
+      if (known) {
+        s->last_read = core_.now();
+        read_result out;
+        out.bytes = known->end - known->begin;
+        out.slices.push_back({.size = static_cast<uint32_t>(out.bytes), .file = file_range(*l, *s, known->begin)});
+        co_return out;
+      }
+    }
     const uint64_t begin = s->offsets.position_before(plan.wanted);
     const uint64_t slack = l->config_.index_interval_bytes + block_bytes;
     const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, at_most));
@@ -159,7 +202,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     uint64_t missing = 0;
     base::offset next = plan.wanted;
     auto result = cut(id, plan, *loaded, begin, loaded->begin + loaded->size, &missing, &next);
-    if (result && result->bytes > 0) ahead_->note(id, plan, next);
+    if (result && result->bytes > 0 && !range_follows(id, plan, next)) ahead_->note(id, plan, next);
     if (!result || missing == 0) co_return result;
     if (missing <= least || begin + least >= plan.end) {
       core_.log().error("storage", "batch reaches over its segment's end", base::field("offset", plan.wanted));
@@ -178,6 +221,9 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
   uint64_t at = begin;
   bool found = false;
   std::optional<record::batch_view> passed;  // the batch before
+  log* l = manager_.find(id);
+  segment* s = l == nullptr ? nullptr : l->find_segment(plan.segment);
+  verified_ranges* const good = s != nullptr && may_splice(plan, *s) ? &s->verified : nullptr;
   while (at < end) {
     const base::bytes rest(base + at, end - at);
     const auto batch = record::batch_view::frame(rest);
@@ -211,6 +257,7 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
       at += batch->size();
       continue;
     }
+    if (good != nullptr) good->note(!found, batch->base_offset(), at, at + batch->size());
     found = true;
     *next_wanted = batch->next_offset();
     at += batch->size();
@@ -222,6 +269,11 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
     return out;
   }
   *missing = 0;
+  const uint64_t better = good != nullptr ? good->better_end(first, at) : at;
+  if (better < at) {
+    *next_wanted = record::batch_view::frame({base + better, at - better})->base_offset();
+    at = better;
+  }
   out.bytes = at - first;
   out.slices.push_back({from.memory, base + first, static_cast<uint32_t>(at - first)});
   return out;

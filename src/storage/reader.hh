@@ -18,7 +18,8 @@ namespace millrace::storage {
 class log_manager;
 class read_ahead;
 
-/// Whole batches, the first of which holds the wanted offset (or the next one that exists).
+/// Whole batches, the first of which holds the wanted offset (or the next one that exists). In memory, or one range of a
+/// file where the plan says that it will do.
 struct read_result {
   std::vector<slice> slices;
   uint64_t bytes = 0;
@@ -59,6 +60,9 @@ class reader {
   reactor::task<base::result<stretch>> load(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
   reactor::task<base::result<stretch>> load_or_take(log_id id, base::offset segment_base, uint64_t begin, uint64_t end,
                                                     uint64_t least);
+  bool may_splice(const read_plan& plan, const segment& s) const noexcept;
+  bool range_follows(log_id id, const read_plan& plan, base::offset next);
+  reactor::task<base::result<void>> ready_splice(log_id id, base::offset segment_base);
   reactor::task<base::result<read_result>> read_file(log_id id, read_plan plan);
   base::result<read_result> cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,
                                 uint64_t* missing, base::offset* next);

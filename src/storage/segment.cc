@@ -67,6 +67,25 @@ task<result<void>> segment::open_for_read() {
   co_return opened;
 }
 
+task<result<void>> segment::open_for_splice() {
+  ASSERT(state == segment_state::closed);
+  while (opening_) co_await opened_.wait();
+  if (splice_file_.is_open()) co_return result<void>();
+  opening_ = true;
+  std::string path = log_path();
+  result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), reactor::open_read);
+  if (opened) {
+    splice_file_ = std::move(*opened);
+    spliced = true;
+    last_read = core_.now();
+    if (open_files_ != nullptr) ++*open_files_;
+  }
+  opening_ = false;
+  opened_.wake_all();
+  if (!opened) co_return opened.failure();
+  co_return result<void>();
+}
+
 /// A segment that may still grow is opened for both, so that its one handle serves readers and writers.
 task<result<void>> segment::open_file(bool make) {
   const bool writes = make || state != segment_state::closed;
@@ -159,15 +178,26 @@ task<result<void>> segment::allocate(uint64_t upto) {
   co_return grown_less;
 }
 
+void segment::count_closed() noexcept {
+  if (open_files_ == nullptr) return;
+  if (file_.is_open()) --*open_files_;
+  if (splice_file_.is_open()) --*open_files_;
+}
+
 void segment::abandon() noexcept {
-  if (file_.is_open() && open_files_ != nullptr) --*open_files_;
+  count_closed();
   file_.abandon();
+  splice_file_.abandon();
 }
 
 task<void> segment::close_file() {
   writable_ = false;
-  if (file_.is_open() && open_files_ != nullptr) --*open_files_;
-  const result<void> closed = co_await file_.close();
+  count_closed();
+  // Both are gone for readers before the first wait.
+  reactor::file second = std::move(splice_file_);
+  result<void> closed = co_await file_.close();
+  const result<void> second_closed = co_await second.close();
+  if (closed && !second_closed) closed = second_closed;
   if (!closed) {
     core_.log().warn("storage", "close failed", base::field("path", log_path()), base::field("error", closed.error()));
   }

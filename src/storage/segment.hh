@@ -14,6 +14,7 @@
 #include "storage/segment_pool.hh"
 #include "storage/time_index.hh"
 #include "storage/types.hh"
+#include "storage/verified_ranges.hh"
 
 /// One segment: a range of a log in a `.log` file with its two indexes. The owner (log) decides what goes where;
 /// the segment knows its files. Lives on the log's core.
@@ -40,7 +41,7 @@ class segment : public base::list_hook<index_age_tag> {
   const std::string& directory() const noexcept { return directory_; }
   /// Its file comes from this pool, where that has one: it is expected to grow large.
   void draw_from(segment_pool* pool) noexcept { pool_ = pool; }
-  /// Counts its file there while it is open.
+  /// Counts its file there while it is open, once for each way in which it is.
   void count_open(uint64_t* open_files) noexcept { open_files_ = open_files; }
 
   segment_state state = segment_state::active;
@@ -72,6 +73,9 @@ class segment : public base::list_hook<index_age_tag> {
   base::unix_ms first_timestamp = -1;  ///< largest timestamp of the first batch: segment.ms counts from it
   base::unix_ms created_at = 0;
 
+  verified_ranges verified;  ///< closed: what may be sent from the file without being read
+  bool spliced = false;      ///< sockets may still hold its cached pages: nobody writes this file again
+
   offset_index offsets;
   time_index times;
   /// False after a restart until load_indexes(): entries of later appends are kept, those before are on disk or to
@@ -102,6 +106,11 @@ class segment : public base::list_hook<index_age_tag> {
   reactor::task<base::result<void>> allocate(uint64_t upto);
   /// Opens for reading (shares the write handle where there is one). Errors: not_found, io.
   reactor::task<base::result<void>> open_for_read();
+  /// Opens the file of a closed segment a second time, through the page cache, as sends from a file need it; closed with
+  /// the first. Errors: not_found, io.
+  reactor::task<base::result<void>> open_for_splice();
+  /// -1 where it is not open.
+  int splice_handle() const noexcept { return splice_file_.handle(); }
   bool is_open() const noexcept { return file_.is_open(); }
   int handle() const noexcept { return file_.handle(); }
   reactor::file& file() noexcept { return file_; }
@@ -138,6 +147,7 @@ class segment : public base::list_hook<index_age_tag> {
   base::offset offset_limit() const;
   /// Puts what was loaded before what was noted since.
   void take_earlier(const offset_index& earlier_offsets, const time_index& earlier_times);
+  void count_closed() noexcept;
   uint64_t next_allocation(uint64_t upto) const;
 
   reactor::core& core_;
@@ -146,6 +156,7 @@ class segment : public base::list_hook<index_age_tag> {
   const log_config& config_;
   segment_pool* pool_ = nullptr;
   reactor::file file_;
+  reactor::file splice_file_;
   bool writable_ = false;  ///< file_ was opened for writing
   uint64_t bytes_since_entry_ = 0;
   bool opening_ = false;

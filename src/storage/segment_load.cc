@@ -20,7 +20,7 @@ constexpr size_t index_bytes_max = 512 * base::mib;
 }  // namespace
 
 uint64_t segment::index_memory() const noexcept {
-  return offsets.count() * sizeof(offset_index::entry) + times.count() * sizeof(time_index::entry);
+  return offsets.count() * sizeof(offset_index::entry) + times.count() * sizeof(time_index::entry) + verified.memory();
 }
 
 void segment::drop_indexes() {
@@ -30,6 +30,7 @@ void segment::drop_indexes() {
   indexes_from = size;
   offsets.clear();
   times.drop_entries();
+  verified.clear();
 }
 
 task<result<void>> segment::load_indexes(uint64_t valid_bytes, bool trust) {

@@ -8,6 +8,7 @@
 #include "base/intrusive_list.hh"
 #include "base/tagged.hh"
 #include "reactor/memory.hh"
+#include "storage/file_range.hh"
 #include "storage/types.hh"
 
 /// The end of a log in memory: the bytes appended last, in pooled blocks of 4 to 64 KiB, addressed by segment and
@@ -16,11 +17,12 @@
 
 namespace millrace::storage {
 
-/// Bytes of a read: a range inside a chunk that it keeps alive.
+/// Bytes of a read: a range inside a chunk that it keeps alive; or, where `file` is set, one in a file.
 struct slice {
   reactor::chunk memory;
   const uint8_t* data = nullptr;
   uint32_t size = 0;
+  file_range file{};
 };
 
 class log;

@@ -128,6 +128,108 @@ TEST_CASE("log read: lookups by time find what a walk over all records finds") {
   }
 }
 
+/// Reads a log from its start to its end. How many answers were ranges of files.
+int ranges_in_pass(log_world& f, model_log& m, uint32_t bytes_max) {
+  int ranges = 0;
+  for (int64_t at = m.start; at < m.acknowledged;) {
+    const auto got = f.read(m, at, bytes_max);
+    REQUIRE(got);
+    REQUIRE(got->bytes > 0);
+    if (got->slices.front().file) {
+      ++ranges;
+      CHECK(got->slices.size() == 1);
+      CHECK(got->bytes <= bytes_max);
+    }
+    at = f.check_answer(m, *got, at);
+  }
+  return ranges;
+}
+
+TEST_CASE("log read: what was checked of a closed segment is answered as a range of its file, where that was asked for") {
+  for (const uint64_t seed : seeds(3500, 8)) {
+    CAPTURE(seed);
+    for (const bool splice : {true, false}) {
+      log_world f(seed, {.segment_bytes = 200 << 10, .logs = 1, .memory = 16 << 20, .splice_reads = splice});
+      f.boot();
+      f.run_some(150);
+      REQUIRE(f.settle());
+      f.stop();
+      f.restart();
+      model_log& m = *f.logs[0];
+      CHECK(ranges_in_pass(f, m, 70'000) == 0);
+      const int again = ranges_in_pass(f, m, 70'000);
+      CHECK((again > 3) == splice);
+      // Readers of other sizes, from anywhere.
+      for (int i = 0; i < 60; ++i) {
+        const auto at = static_cast<int64_t>(f.random.below(static_cast<uint64_t>(m.end)));
+        const auto got = f.read(m, at, static_cast<uint32_t>(1 + f.random.below(150'000)));
+        REQUIRE(got);
+        CHECK(f.check_answer(m, *got, at) > at);
+      }
+      CHECK((ranges_in_pass(f, m, 50'000) > 1) == splice);
+      // Lookups by time read for themselves.
+      f.check_times(m, 1500);
+      f.stop();
+      f.restart();
+      CHECK(ranges_in_pass(f, m, 70'000) == 0);
+    }
+  }
+}
+
+size_t log_files(log_world& f, const model_log& m) {
+  const auto names = f.n.backend().list(world_dir + "/" + f.find(m)->directory());
+  REQUIRE(names);
+  return static_cast<size_t>(
+      std::count_if(names->begin(), names->end(), [](const auto& entry) { return entry.name.ends_with(".log"); }));
+}
+
+TEST_CASE("log read: a range of a file keeps its segment until it is let go") {
+  log_world f(3600, {.segment_bytes = 100 << 10, .logs = 1, .memory = 16 << 20, .splice_reads = true});
+  f.boot();
+  f.run_some(100);
+  REQUIRE(f.settle());
+  f.stop();
+  f.restart();
+  model_log& m = *f.logs[0];
+  (void)ranges_in_pass(f, m, 70'000);
+  std::optional<base::result<read_result>> held(f.read(m, 0, 70'000));
+  REQUIRE((*held)->slices.front().file);
+  const std::vector<uint8_t> before = f.bytes_of(**held);
+  const size_t segments = log_files(f, m);
+  REQUIRE(segments > 2);
+  const int64_t start = m.acknowledged;
+  REQUIRE(f.advance(m, start));
+  CHECK(log_files(f, m) == segments);
+  CHECK(f.bytes_of(**held) == before);
+  held.reset();
+  REQUIRE(f.advance(m, start));
+  CHECK(log_files(f, m) < segments);
+}
+
+TEST_CASE("log read: a damaged batch is never part of a range of a file") {
+  log_world f(3601, {.segment_bytes = 100 << 10, .logs = 1, .memory = 16 << 20, .splice_reads = true});
+  f.boot();
+  f.run_some(100);
+  REQUIRE(f.settle());
+  f.stop();
+  f.restart();
+  model_log& m = *f.logs[0];
+  const log& l = *f.find(m);
+  REQUIRE(f.n.disk().corrupt(world_dir + "/" + l.directory() + "/" + layout::log_file(base::offset(0)), 20'000, 64,
+                             sim::damage::garbage));
+  for (int pass = 0; pass < 3; ++pass) {
+    for (int64_t at = 0; at < m.acknowledged;) {
+      const auto got = f.read(m, at, 30'000);
+      if (got && got->bytes > 0) {
+        at = f.check_answer(m, *got, at);
+      } else {
+        at = std::next(m.batches.upper_bound(at), -1)->first + 1;
+        while (m.batches.find(at) == m.batches.end() && at < m.acknowledged) ++at;
+      }
+    }
+  }
+}
+
 TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
   for (const uint64_t seed : seeds(3400, 60)) {
     CAPTURE(seed);

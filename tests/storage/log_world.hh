@@ -74,6 +74,7 @@ struct world_setup {
   uint64_t index_bytes_max = 0;
   uint64_t read_ahead_bytes_max = 0;
   uint64_t open_files_max = UINT64_MAX;
+  bool splice_reads = false;
 };
 
 class log_world {
@@ -140,6 +141,7 @@ class log_world {
   void check_all();
   void check_times(model_log& m, base::unix_ms target);
   void check_max_time(model_log& m);
+  std::vector<uint8_t> bytes_of(const read_result& got);
 
   sim::world w;
   sim::node& n;

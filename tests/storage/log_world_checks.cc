@@ -8,7 +8,8 @@ task<base::result<read_result>> log_world::read_task(log_manager* from, log_id i
   const log* l = from->find(id);
   const auto plan = l->plan_read(base::offset(at), bytes_max, true);
   if (!plan) co_return plan.failure();
-  const read_plan steps = *plan;
+  read_plan steps = *plan;
+  steps.file_range_will_do = true;
   auto got = co_await from->reader().read(id, steps);
   co_return got;
 }
@@ -17,9 +18,26 @@ base::result<read_result> log_world::read(model_log& m, int64_t at, uint32_t byt
   return w.run(n, core_of(m), read_task(&manager_of(m), m.id, at, bytes_max));
 }
 
-int64_t log_world::check_answer(const model_log& m, const read_result& got, int64_t at) {
+/// Of an answer in memory, or in a file.
+std::vector<uint8_t> log_world::bytes_of(const read_result& got) {
   std::vector<uint8_t> whole;
-  for (const slice& s : got.slices) whole.insert(whole.end(), s.data, s.data + s.size);
+  for (const slice& s : got.slices) {
+    if (!s.file) {
+      whole.insert(whole.end(), s.data, s.data + s.size);
+      continue;
+    }
+    std::vector<uint8_t> from_file(s.size);
+    const sim::open_handle* opened = n.handles.find(s.file.handle());
+    REQUIRE(opened != nullptr);
+    CHECK(opened->flags == reactor::open_read);
+    REQUIRE(opened->file->image.read(s.file.position(), from_file) == s.size);
+    whole.insert(whole.end(), from_file.begin(), from_file.end());
+  }
+  return whole;
+}
+
+int64_t log_world::check_answer(const model_log& m, const read_result& got, int64_t at) {
+  const std::vector<uint8_t> whole = bytes_of(got);
   REQUIRE(whole.size() == got.bytes);
   record::batch_iterator batches(whole);
   bool first = true;
