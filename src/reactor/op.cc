@@ -38,6 +38,8 @@ const char* name_of(op_kind kind) noexcept {
       return "send";
     case op_kind::shutdown:
       return "shutdown";
+    case op_kind::send_file:
+      return "send of a file";
   }
   return "operation";
 }

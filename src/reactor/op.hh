@@ -47,6 +47,7 @@ enum class op_kind : uint8_t {
   receive,   ///< socket handle; answers many times with lent buffers
   send,      ///< socket handle, iov -> bytes; all of them, or an error that ends the connection
   shutdown,  ///< socket handle: no more bytes either way; pending receives end
+  send_file, ///< socket handle, file handle, position, length -> length, or an error that ends the connection
 };
 
 /// The word for the stall log.
@@ -128,6 +129,16 @@ class accept_op : public op {
   unsigned begin = 0;  ///< index of the first not yet taken, modulo capacity
   unsigned count = 0;
   bool armed = false;
+};
+
+/// A range of a file, sent without passing through our memory. The file must have all of it, and none of it may change
+/// before the op completes. (The peer may get it later: what changes after that may still be seen by it.) `file` was not
+/// opened with open_direct. Ended by a shutdown of the socket, never by cancel.
+class send_file_op : public op {
+ public:
+  send_file_op() : op(op_kind::send_file) {}
+  int file = -1;
+  uint32_t slot = 0;  ///< the backend's
 };
 
 }  // namespace millrace::reactor

@@ -29,6 +29,7 @@ sim_backend::sim_backend(world& whole, node& home, base::core_id id, unsigned co
       entropy_(whole.order().stream("entropy", number_of(home, id))),
       pool_(whole.order().stream("receive pool", number_of(home, id)), whole.network().faults),
       pins_(*this, whole.clock(), whole.order().stream("pinned sends", number_of(home, id)), whole.network().faults),
+      file_sends_(*this, whole.order().stream("file sends", number_of(home, id))),
       lanes_(core_count) {
   for (mail_lane& lane : lanes_) lane.target = this;
 }
@@ -48,6 +49,9 @@ void sim_backend::submit(op& o) {
       return world_.network().receive(static_cast<reactor::receive_op&>(o), *this);
     case op_kind::send:
       if (o.zero_copy) pins_.begin(o);
+      return world_.network().send(o, *this);
+    case op_kind::send_file:
+      if (!file_sends_.begin(static_cast<reactor::send_file_op&>(o))) return;
       return world_.network().send(o, *this);
     case op_kind::shutdown:
       return world_.network().shutdown(o, *this);
@@ -90,6 +94,7 @@ void sim_backend::note(const op& o, uint64_t outcome) {
 void sim_backend::complete(op& o, int64_t result) {
   ASSERT(o.in_flight);
   o.result = result;
+  if (o.kind == op_kind::send_file) file_sends_.end(static_cast<reactor::send_file_op&>(o));
   if (o.zero_copy && !o.sent) {
     o.sent = true;
     pins_.sent(o);
@@ -210,6 +215,7 @@ void sim_backend::crash() {
   done_.clear();
   held_back_.clear();
   pins_.crash();
+  file_sends_.crash();
   for (mail_lane& lane : lanes_) {
     lane.event::unschedule();
     lane.list_hook<>::unlink();

@@ -8,6 +8,7 @@
 #include "base/object_pool.hh"
 #include "base/prng.hh"
 #include "reactor/backend.hh"
+#include "sim/file_sends.hh"
 #include "sim/pinned_sends.hh"
 #include "sim/receive_pool.hh"
 #include "sim/sim_clock.hh"
@@ -98,6 +99,7 @@ class sim_backend final : public reactor::backend {
   base::prng entropy_;
   receive_pool pool_;
   pinned_sends pins_;
+  file_sends file_sends_;
   reactor::ready_list done_;
   std::vector<mail_lane> lanes_;  // by sender
   std::vector<base::core_id> held_back_;  // cores whose rings from here were full

@@ -1,11 +1,12 @@
-#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 #include <vector>
 
 #include "support.hh"
+#include "tcp_pair.hh"
 
 /// Sends without a copy, on this machine's own sockets.
 
@@ -13,28 +14,8 @@ namespace millrace::reactor {
 namespace {
 
 using test::counted_op;
+using test::tcp_pair;
 using test::turns_until;
-
-/// A connected pair of TCP sockets on this machine, both blocking.
-struct tcp_pair {
-  tcp_pair() {
-    const int door = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof at;
-    REQUIRE(bind(door, reinterpret_cast<sockaddr*>(&at), size) == 0);
-    REQUIRE(listen(door, 1) == 0);
-    REQUIRE(getsockname(door, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-    near = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(::connect(near, reinterpret_cast<sockaddr*>(&at), size) == 0);
-    far = accept4(door, nullptr, nullptr, SOCK_CLOEXEC);
-    REQUIRE(far >= 0);
-    close(door);
-  }
-  int near = -1;
-  int far = -1;
-};
 
 /// Notes at each run what it knew.
 struct zero_copy_send final : op {

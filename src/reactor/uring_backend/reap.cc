@@ -71,6 +71,9 @@ void uring_backend::complete_operation(op& o, int result, uint32_t flags, ready_
     case op_kind::send:
       complete_send(o, result, flags, ready);
       return;
+    case op_kind::send_file:
+      complete_send_file(static_cast<send_file_op&>(o), result, ready);
+      return;
     case op_kind::sync_dir:
       directory_opened(o, result, ready);
       return;

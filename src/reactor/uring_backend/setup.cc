@@ -87,6 +87,7 @@ uring_backend::~uring_backend() {
     if (held.result >= 0) close(held.result);
   }
   if (ring_made_) io_uring_queue_exit(&ring_);
+  close_pipes();
   for (const int lock : locks_) close(lock);
 }
 

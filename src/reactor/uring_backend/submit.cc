@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -22,6 +23,11 @@ int kernel_flags(uint32_t flags) {
   if ((flags & open_exclusive) != 0) out |= O_EXCL;
   if ((flags & open_direct) != 0) out |= O_DIRECT;
   return out;
+}
+
+/// What a send takes of a turn's bytes. One that goes from a file takes a piece at a time.
+uint64_t bytes_to_send(const op& o) {
+  return o.kind == op_kind::send_file ? std::min<uint64_t>(o.length, uring::file_send::piece_bytes) : o.length - o.position;
 }
 
 /// The pieces after the first `skip` bytes, as many as one call takes.
@@ -92,6 +98,9 @@ void uring_backend::submit(op& o) {
     case op_kind::accept:
       static_cast<accept_op&>(o).armed = false;
       break;
+    case op_kind::send_file:
+      begin_send_file(static_cast<send_file_op&>(o));
+      return;
     case op_kind::shutdown:
       if ((o.flags & shutdown_reset) != 0) {
         const linger none{.l_onoff = 1, .l_linger = 0};
@@ -205,11 +214,15 @@ void uring_backend::fill() {
   uint64_t bytes = 0;
   while (!sends_.empty() && has_room_for_send()) {
     op& next = static_cast<op&>(sends_.front());
-    const uint64_t size = next.length - next.position;
+    const uint64_t size = bytes_to_send(next);
     if (bytes > 0 && bytes + size > options_.send_bytes_per_turn) break;
     bytes += size;
     next.unlink();
-    prepare_send(next);
+    if (next.kind == op_kind::send_file) {
+      prepare_send_file(static_cast<send_file_op&>(next));
+    } else {
+      prepare_send(next);
+    }
   }
 }
 
@@ -317,6 +330,8 @@ void uring_backend::prepare_send(op& o) {
     header.msg_iov = rest.data();
     header.msg_iovlen = rest.size();
   }
+  // Those that are sent but not released take room from all others: past half of it, sends are plain.
+  if (o.zero_copy && sends_in_kernel_ >= connections_max_ / 2) o.copied = true;
   // With WAITALL the kernel itself goes on when the peer makes room.
   if (o.zero_copy && !o.copied) {
     io_uring_prep_sendmsg_zc(&sqe, o.handle, &header, MSG_WAITALL | MSG_NOSIGNAL);

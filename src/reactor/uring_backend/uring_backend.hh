@@ -15,11 +15,12 @@
 #include "reactor/spin.hh"
 #include "reactor/uring_backend/buffers.hh"
 #include "reactor/uring_backend/compat.hh"
+#include "reactor/uring_backend/file_send.hh"
 
 /// The kernel behind the seam: one io_uring of one core. Made, used and destroyed on that core's
 /// thread (the ring has a single issuer). setup.cc makes it, submit.cc turns ops into submissions,
-/// reap.cc completions into finished ops, wait.cc polls and sleeps, plain_calls.cc holds what does
-/// not go through the ring.
+/// reap.cc completions into finished ops, splice.cc does both for send_file, wait.cc polls and
+/// sleeps, plain_calls.cc holds what does not go through the ring.
 ///
 /// One poll hands everything over in one system call. A completion is given to its op by the
 /// pointer in its user data; the low bits of it say which step of the op, or which message of our
@@ -27,8 +28,9 @@
 ///
 /// Fields of an op that its kind does not use are the backend's scratch while it is in flight: a
 /// send counts in `position` what left, with `length` the whole, notes in `port` that it was
-/// cancelled, and a zero-copy one counts in `flags` the notifications to come; connect and sync_dir
-/// keep their descriptor in `handle`.
+/// cancelled, and a zero-copy one counts in `flags` the notifications to come; a send_file
+/// moves `position` and `length` over what left; connect and sync_dir keep their descriptor in
+/// `handle`.
 
 namespace millrace::reactor {
 
@@ -64,6 +66,7 @@ struct uring_counters {
   uint64_t retries = 0;           ///< EINTR, EAGAIN and short sends
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
+  uint64_t bytes_spliced = 0;    ///< of bytes_sent, from files
   uint64_t sends_zero_copy = 0;  ///< entries for sends without a copy
   uint64_t sends_copied = 0;     ///< of these, copied by the kernel all the same
   uint64_t bytes_read = 0;
@@ -157,6 +160,13 @@ class uring_backend final : public backend {
   void hand_over(accept_op& o, int result, bool last, ready_list& ready);
   void deliver_held(ready_list& ready);
 
+  // splice.cc
+  void begin_send_file(send_file_op& o);
+  void prepare_send_file(send_file_op& o);
+  void complete_send_file(send_file_op& o, int result, ready_list& ready);
+  void end_send_file(send_file_op& o, int64_t result, ready_list& ready);
+  void close_pipes();
+
   // wait.cc
   void note_mail_to(base::core_id target);
   void flush_held_mail();
@@ -200,6 +210,9 @@ class uring_backend final : public backend {
     bool last;
   };
   std::deque<held_accept> held_;  // for accept_ops that are full
+
+  std::vector<uring::file_send> file_sends_;  // by slot
+  std::vector<uint32_t> free_file_sends_;
 
   std::vector<uint32_t> mailed_;  // cores that got mail since the last announcement
   std::vector<bool> mailed_flags_;
