@@ -59,36 +59,42 @@ void read_ahead::drop() {
 
 // ---- who reads on
 
-bool read_ahead::went_on(log_id id, base::offset wanted, base::offset next) {
-  const auto at = std::ranges::find_if(positions_, [&](const position& p) { return p.id == id && p.next == wanted; });
+bool read_ahead::went_on(base::offset wanted, const position& now) {
+  const auto at = std::ranges::find_if(positions_, [&](const position& p) { return p.id == now.id && p.next == wanted; });
   const bool known = at != positions_.end();
   if (known) positions_.erase(at);
   if (positions_.size() >= positions_max) positions_.erase(positions_.begin());
-  positions_.push_back({id, next});
+  positions_.push_back(now);
   return known;
 }
 
-void read_ahead::note(log_id id, const read_plan& plan, base::offset next) {
-  if (plan.bytes_max < asked_least || bytes_max_ < piece_bytes) return;
-  log* l = manager_.find(id);
-  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(plan.segment);
-  if (s == nullptr || s->state != segment_state::closed) return;
-  if (!went_on(id, plan.wanted, next) || !s->indexes_complete || !s->is_open()) return;
-  read_behind(*l, *s, next);
+std::optional<uint64_t> read_ahead::begin_of(log_id id, base::offset segment, base::offset wanted) const {
+  const auto known = std::ranges::find_if(
+      positions_, [&](const position& p) { return p.id == id && p.segment == segment && p.next == wanted; });
+  if (known == positions_.end()) return std::nullopt;
+  return known->at;
 }
 
-/// Each stretch begins where a reader goes on that has come to the end of the one before: at the last indexed batch that is
-/// wholly before the one which the end cuts.
-void read_ahead::read_behind(const log& l, segment& s, base::offset next) {
-  if (next >= l.end_of(s)) return;
-  uint64_t begin = block_floor(s.offsets.position_before(next));
+void read_ahead::note(log_id id, const read_plan& plan, base::offset next, uint64_t position) {
+  const bool known = went_on(plan.wanted, {id, plan.segment, next, position});
+  if (!known || plan.bytes_max < asked_least || bytes_max_ < piece_bytes) return;
+  log* l = manager_.find(id);
+  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(plan.segment);
+  if (s == nullptr || s->state != segment_state::closed || !s->indexes_complete || !s->is_open()) return;
+  if (position < s->size) read_behind(*l, *s, position, plan.bytes_max);
+}
+
+/// Each stretch begins where a reader goes on that took from the one before as much as it asks for: at the last indexed batch
+/// before that.
+void read_ahead::read_behind(const log& l, segment& s, uint64_t from, uint32_t bytes_max) {
+  uint64_t begin = block_floor(from);
   piece_ref last;
   for (unsigned i = 0; i < pieces_ahead; ++i) {
     piece_ref p = find(l.id(), s.base(), begin, 0);
     if (!p || p == last) p = start(l.id(), s, begin);
     if (!p || p->end >= s.size) return;
-    const uint32_t cut = s.offsets.batch_start_before(static_cast<uint32_t>(p->end));
-    const uint64_t behind = block_floor(cut == 0 ? 0 : s.offsets.batch_start_before(cut - 1));
+    const uint64_t taken = std::min<uint64_t>(p->end, p->begin + bytes_max);
+    const uint64_t behind = block_floor(s.offsets.batch_start_before(static_cast<uint32_t>(taken)));
     if (behind <= p->begin) return;  // of batches so large that each is read by itself
     begin = behind;
     last = std::move(p);

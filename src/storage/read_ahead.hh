@@ -35,9 +35,11 @@ class read_ahead {
   /// A stretch with `begin` in it and at least `least` bytes from there on; waits for it where it is being read. None where it
   /// was not read ahead, or that failed: the caller reads, and hears why.
   reactor::task<std::optional<stretch>> take(log_id id, base::offset segment, uint64_t begin, uint64_t least);
-  /// A plan was answered from a closed segment's file, up to before `next`. Where this went on from an earlier answer, the
-  /// stretches behind are read.
-  void note(log_id id, const read_plan& plan, base::offset next);
+  /// A plan was answered from a segment's file, up to before `next`, which is at `position`. Where this went on from an earlier
+  /// answer and the segment is closed, the stretches behind are read.
+  void note(log_id id, const read_plan& plan, base::offset next, uint64_t position);
+  /// Where in a segment the batch at `wanted` begins, for who reads on there: an index knows only where one before it does.
+  std::optional<uint64_t> begin_of(log_id id, base::offset segment, base::offset wanted) const;
   /// Gives back everything that nobody waits for.
   void drop();
 
@@ -58,11 +60,13 @@ class read_ahead {
   using piece_ref = std::shared_ptr<piece>;
   struct position {
     log_id id;
+    base::offset segment;
     base::offset next;
+    uint64_t at;
   };
   piece_ref find(log_id id, base::offset segment, uint64_t begin, uint64_t least) const;
-  bool went_on(log_id id, base::offset wanted, base::offset next);
-  void read_behind(const log& l, segment& s, base::offset next);
+  bool went_on(base::offset wanted, const position& now);
+  void read_behind(const log& l, segment& s, uint64_t from, uint32_t bytes_max);
   piece_ref start(log_id id, const segment& s, uint64_t begin);
   reactor::task<void> fill(piece_ref p);
   void forget(const piece* p);

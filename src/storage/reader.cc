@@ -179,7 +179,8 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
         co_return out;
       }
     }
-    const uint64_t begin = s->offsets.position_before(plan.wanted);
+    const uint64_t begin =
+        ahead_->begin_of(id, plan.segment, plan.wanted).value_or(s->offsets.position_before(plan.wanted));
     const uint64_t slack = l->config_.index_interval_bytes + block_bytes;
     const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, at_most));
     // No more blocks than `most` has, wherever in a block it begins: memory comes in powers of two.
@@ -201,8 +202,9 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     close_some();
     uint64_t missing = 0;
     base::offset next = plan.wanted;
-    auto result = cut(id, plan, *loaded, begin, loaded->begin + loaded->size, &missing, &next);
-    if (result && result->bytes > 0 && !range_follows(id, plan, next)) ahead_->note(id, plan, next);
+    uint64_t position = begin;
+    auto result = cut(id, plan, *loaded, begin, loaded->begin + loaded->size, &missing, &next, &position);
+    if (result && result->bytes > 0 && !range_follows(id, plan, next)) ahead_->note(id, plan, next, position);
     if (!result || missing == 0) co_return result;
     if (missing <= least || begin + least >= plan.end) {
       core_.log().error("storage", "batch reaches over its segment's end", base::field("offset", plan.wanted));
@@ -215,7 +217,8 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
 /// The wanted batches of a stretch, checked. Where not even the first is whole, `missing` says how many bytes from the
 /// stretch's first batch on would hold it.
 base::result<read_result> reader::cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin,
-                                      uint64_t end, uint64_t* missing, base::offset* next_wanted) {
+                                      uint64_t end, uint64_t* missing, base::offset* next_wanted,
+                                      uint64_t* next_position) {
   const uint8_t* base = from.memory.data() - from.begin;
   uint64_t first = 0;
   uint64_t at = begin;
@@ -274,6 +277,7 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
     *next_wanted = record::batch_view::frame({base + better, at - better})->base_offset();
     at = better;
   }
+  *next_position = at;
   out.bytes = at - first;
   out.slices.push_back({from.memory, base + first, static_cast<uint32_t>(at - first)});
   return out;

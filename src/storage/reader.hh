@@ -65,7 +65,7 @@ class reader {
   reactor::task<base::result<void>> ready_splice(log_id id, base::offset segment_base);
   reactor::task<base::result<read_result>> read_file(log_id id, read_plan plan);
   base::result<read_result> cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,
-                                uint64_t* missing, base::offset* next);
+                                uint64_t* missing, base::offset* next, uint64_t* next_position);
   static uint64_t needed(base::bytes start);
   base::failure damage(log_id id, base::offset begin, base::offset limit, uint64_t position);
   base::failure unreadable(log_id id, base::error why);
