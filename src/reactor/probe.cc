@@ -166,23 +166,29 @@ void add_machine(std::vector<probe_line>& uses, const machine_options& machine) 
                                         cpu_list(worker_cpus(allowed, machine.cpus))});
 }
 
+std::string send_words(const probe_request& asked, const ring_offers& ring) {
+  const std::string how = " (" + asked.send + ")";
+  const std::string copy = "gather send from pooled memory" + how;
+  if (asked.send == "copy") return copy;
+  if (!ring.zero_copy_send) return copy + ": the kernel has no zero copy";
+  if (asked.send == "zerocopy") return "zero copy of large answers" + how;
+  return "zero copy of large answers to other machines, until the kernel copies them; else gather send from pooled memory" +
+         how;
+}
+
 void add_paths(std::vector<probe_line>& uses, const probe_request& asked, const ring_offers& ring) {
   const int64_t spin_us = asked.machine.ring.spin_max.us();
   uses.push_back({"wait", spin_us == 0 ? "block in the ring"
                                        : "spin up to " + std::to_string(spin_us) +
                                              " us after work, then block in the ring"});
   uses.push_back({"receive", "multishot into provided buffers"});
-  const std::string copy = "gather send from pooled memory (" + asked.send + ")";
-  const bool zero_copy = asked.send == "zerocopy";
-  uses.push_back({"send", !zero_copy            ? copy
-                          : ring.zero_copy_send ? "zero copy (zerocopy)"
-                                                : copy + ": the kernel has no zero copy"});
+  uses.push_back({"send", send_words(asked, ring)});
   uses.push_back({"make durable", "O_DIRECT writes with RWF_DSYNC"});
   const std::string direct = "O_DIRECT into pooled memory (" + asked.cold_read + ")";
   const bool splice = asked.cold_read == "splice";
   uses.push_back({"cold read", !splice       ? direct
-                               : ring.splice ? "splice from file to socket (splice)"
-                                             : direct + ": the kernel does not splice"});
+                               : ring.splice ? "O_DIRECT into pooled memory, then splice from file to socket (splice)"
+                                             : "splice from file to socket (splice), which this kernel refuses"});
   uses.push_back({"truncate", ring.ftruncate ? "through the ring" : "a plain call on the core"});
   uses.push_back({"wake another core",
                   ring.messages_to_rings ? "message to its ring, else eventfd" : "eventfd"});

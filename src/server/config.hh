@@ -35,10 +35,10 @@ struct placement {
 
 /// millrace.ack: when a produce is answered.
 enum class ack_policy : uint8_t { durable, memory };
-/// reactor.send: how bytes leave. `automatic` is the best that is built, and so far there is one.
-enum class send_mechanism : uint8_t { automatic, copy };
-/// reactor.cold_read: how closed segments are read; likewise.
-enum class cold_read_mechanism : uint8_t { automatic, direct };
+/// reactor.send: how large answers leave.
+enum class send_mechanism : uint8_t { automatic, copy, zero_copy };
+/// reactor.cold_read: how closed segments are read.
+enum class cold_read_mechanism : uint8_t { automatic, direct, splice };
 
 struct config {
   // This node, and who may reach it.

@@ -19,8 +19,8 @@ constexpr std::string_view codecs[] = {"producer", "uncompressed", "gzip", "snap
 constexpr std::string_view cleanup_policies[] = {"delete"};
 constexpr std::string_view timestamp_types[] = {"CreateTime", "LogAppendTime"};
 constexpr std::string_view acks[] = {"durable", "memory"};
-constexpr std::string_view sends[] = {"auto", "copy"};
-constexpr std::string_view cold_reads[] = {"auto", "direct"};
+constexpr std::string_view sends[] = {"auto", "copy", "zerocopy"};
+constexpr std::string_view cold_reads[] = {"auto", "direct", "splice"};
 constexpr std::string_view levels[] = {"debug", "info", "warn", "error"};
 
 constexpr std::string_view no_deletion = "this version deletes no old segments";
@@ -356,14 +356,16 @@ constexpr auto rows = std::to_array<row>({
      .where = &config::reactor_send,
      .choices = sends,
      .owner = ours,
-     .about = "How bytes leave: copied into the socket, the only way in this version."},
+     .about = "How large answers leave: copied into the socket, or from where they are (zerocopy). "
+              "auto: without a copy to other machines, until the kernel says that it had to copy."},
     {.name = "reactor.cold_read",
      .initial = "auto",
      .where = &config::reactor_cold_read,
      .choices = cold_reads,
      .owner = ours,
-     .about = "How closed segments are read for a fetch: past the page cache, the only way in this "
-              "version."},
+     .about = "How closed segments are read for a fetch: past the page cache into memory (direct), or, "
+              "where that was done and checked before, from file to socket through the page cache "
+              "(splice). auto: direct."},
 
     {.name = "logging.level",
      .initial = "info",

@@ -46,6 +46,15 @@ uint64_t largest_requests_bytes(const config& from, size_t cores) {
   return static_cast<uint64_t>(from.socket_request_max_bytes) * cores;
 }
 
+api::kafka::send_mode send_mode(send_mechanism from) {
+  switch (from) {
+    case send_mechanism::automatic: return api::kafka::send_mode::automatic;
+    case send_mechanism::copy: return api::kafka::send_mode::copy;
+    case send_mechanism::zero_copy: return api::kafka::send_mode::zero_copy;
+  }
+  return api::kafka::send_mode::automatic;
+}
+
 }  // namespace
 
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes) {
@@ -87,6 +96,7 @@ storage::storage_options storage_settings(const config& from, unsigned cores) {
   options.commits.groups_in_flight = static_cast<unsigned>(from.commit_log_groups_in_flight);
   options.open_files_max = open_files(cores);
   options.pool.bytes_max = static_cast<uint64_t>(from.segment_pool_size);
+  options.splice_reads = from.reactor_cold_read == cold_read_mechanism::splice;
   return options;
 }
 
@@ -130,6 +140,7 @@ api::kafka::door_options door_settings(const config& from) {
   options.validate_compressed = from.validate_compressed_batches;
   options.auto_create_topics = from.auto_create_topics_enable;
   options.connections_max = reactor::connections_max({});
+  options.send = send_mode(from.reactor_send);
   return options;
 }
 

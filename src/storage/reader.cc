@@ -175,7 +175,10 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
         s->last_read = core_.now();
         read_result out;
         out.bytes = known->end - known->begin;
-        out.slices.push_back({.size = static_cast<uint32_t>(out.bytes), .file = file_range(*l, *s, known->begin)});
+        slice in_file;
+        in_file.size = static_cast<uint32_t>(out.bytes);
+        in_file.file = file_range(*l, *s, known->begin);
+        out.slices.push_back(std::move(in_file));
         co_return out;
       }
     }

@@ -36,23 +36,34 @@ class kafka_node {
  public:
   explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {},
                       door_options options = {}, std::optional<broker::placement> where = {},
-                      sim::world_options how = {}, size_t connections_limit = SIZE_MAX)
+                      sim::world_options how = {}, size_t connections_limit = SIZE_MAX, bool splice_reads = false)
       : b(seed, cores, how), shares_(cores, connections_limit), options_(options) {
     b.options.settings = std::move(settings);
     if (where) b.options.placement = *where;
+    b.splice_reads = splice_reads;
     b.rebuild(cores);
     const auto started = b.start();
     ASSERT(started);
-    for (unsigned i = 0; i < cores; ++i) {
-      doors_.push_back(
-          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, shares_, options_));
-    }
+    make_doors();
   }
   ~kafka_node() {
     b.w.crash(b.n);
     for (auto& d : doors_) d->abandon();
     doors_.clear();
     b.crash();
+  }
+
+  /// Stops, and starts again: what was in memory is on disk only. Before doors open.
+  void restart() {
+    const unsigned cores = b.n.core_count();
+    close_doors();
+    doors_.clear();
+    const auto stopped = b.stop();
+    ASSERT(stopped);
+    b.rebuild(cores);
+    const auto started = b.start();
+    ASSERT(started);
+    make_doors();
   }
 
   static constexpr uint16_t port = 9092;
@@ -144,6 +155,12 @@ class kafka_node {
   broker_node b;
 
  private:
+  void make_doors() {
+    for (unsigned i = 0; i < b.n.core_count(); ++i) {
+      doors_.push_back(
+          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, shares_, options_));
+    }
+  }
   template <class Step>
   void on_all_doors(Step step) {
     std::vector<std::unique_ptr<sim::started<void>>> running;

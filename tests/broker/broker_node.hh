@@ -67,6 +67,7 @@ class broker_node {
   /// The options of the next start.
   controller_options options;
   producer_options producers;
+  bool splice_reads = false;
 
   sim::world w;
   sim::node& n;
@@ -141,6 +142,7 @@ class broker_node {
     control = std::make_unique<controller>(n.core(), options, *store);
     storage::storage_options storage{.data_dir = data_dir, .commits = {}};
     storage.commits.file_bytes = 16 << 20;
+    storage.splice_reads = splice_reads;
     for (unsigned i = 0; i < n.core_count(); ++i) {
       brokers.push_back(std::make_unique<broker_core>(n.core(i), storage, producers));
       catalogs.push_back(std::make_unique<catalog>(n.core(i)));

@@ -46,9 +46,11 @@ TEST_CASE("values: what each kind of setting takes, and what it says to the rest
       {"millrace.ack", "Memory", nullptr, "must be durable or memory"},
       {"reactor.send", "copy", "copy", nullptr},
       {"reactor.cold_read", "direct", "direct", nullptr},
-      {"reactor.cold_read", "splice", nullptr, "must be auto or direct, not 'splice'"},
+      {"reactor.cold_read", "splice", "splice", nullptr},
+      {"reactor.cold_read", "cached", nullptr, "must be auto or direct or splice, not 'cached'"},
       {"reactor.cold_read", "", nullptr, "must be auto or direct"},
-      {"reactor.send", "zerocopy", nullptr, "must be auto or copy, not 'zerocopy'"},
+      {"reactor.send", "zerocopy", "zerocopy", nullptr},
+      {"reactor.send", "zero", nullptr, "must be auto or copy or zerocopy, not 'zero'"},
       {"logging.level", "warn", "warn", nullptr},
       {"memory", "auto", "auto", nullptr},
       {"memory", "1GiB", "1073741824", nullptr},
@@ -89,6 +91,7 @@ TEST_CASE("values: every choice reads back as itself") {
   }
   CHECK(load_sets({set("millrace.ack", "memory")}).values.millrace_ack == ack_policy::memory);
   CHECK(load_sets({set("reactor.send", "copy")}).values.reactor_send == send_mechanism::copy);
+  CHECK(load_sets({set("reactor.send", "zerocopy")}).values.reactor_send == send_mechanism::zero_copy);
   CHECK(load_sets({set("reactor.cold_read", "direct")}).values.reactor_cold_read ==
         cold_read_mechanism::direct);
   CHECK(load_sets({set("logging.level", "error")}).values.logging_level == base::log_level::error);

@@ -52,6 +52,8 @@ connection::connection(door& d, int handle, const listener_address& advertised)
       filling_(d.on().memory()),
       leaving_(d.on().memory()),
       sender_(*this),
+      file_sender_(*this),
+      zero_copy_(*this, d.on(), d.options().send),
       last_progress_(d.on().now()),
       idle_(*this),
       changed_(d.on()) {}
@@ -65,6 +67,7 @@ void connection::abandon() noexcept {
   for (auto* list : {&open_, &written_, &leaving_exchanges_}) {
     while (!list->empty()) list->pop_front().abandon();
   }
+  zero_copy_.abandon();
 }
 
 // ---- serving
@@ -75,14 +78,13 @@ reactor::task<void> connection::run() {
   ending_ = true;
   for (exchange& e : open_) e.hurry();
   // What is in flight is settled before the connection goes; answers leave while the peer still takes them.
-  while (!open_.empty() || sending() || (!aborted_ && !(filling_.empty() && leaving_.empty()))) {
+  while (!open_.empty() || sending_ || (!aborted_ && !(filling_.empty() && leaving_.empty()))) {
     co_await changed_.wait();
   }
   door_core().timers().disarm(idle_);
   let_go_of(written_);
+  co_await close();
   let_go_of(leaving_exchanges_);
-  socket_.shutdown();
-  co_await socket_.close();
 }
 
 // ---- requests
@@ -163,12 +165,13 @@ void connection::send_answers() {
     written_.push_back(e);
   }
   count_held();
-  if (!sending() && !aborted_) start_send();
+  if (!sending_ && !aborted_) start_send();
   if (ending_ || reader_waits_) changed_.wake_all();
 }
 
 void connection::start_send() {
   if (leaving_.empty()) {
+    zero_copy_.keep(leaving_, leaving_exchanges_);
     leaving_.clear_sent();
     let_go_of(leaving_exchanges_);
     count_held();
@@ -181,7 +184,18 @@ void connection::start_send() {
     leaving_exchanges_.splice_back(written_);
     last_progress_ = door_core().now();  // until now the peer had nothing to take
   }
+  sending_ = true;
+  if (leaving_.at_file()) {
+    send_file(leaving_.next_file(send_bytes_max));
+    return;
+  }
+  const size_t before = leaving_.bytes();
   const auto pieces = leaving_.next(send_bytes_max, send_pieces_max);
+  const size_t bytes = before - leaving_.bytes();
+  if (zero_copy_.takes(bytes)) {
+    zero_copy_.start(socket_.handle(), pieces, bytes);
+    return;
+  }
   sender_.handle = socket_.handle();
   sender_.iov = pieces.data();
   sender_.iov_count = static_cast<uint32_t>(pieces.size());
@@ -189,6 +203,7 @@ void connection::start_send() {
 }
 
 void connection::sent(int64_t result) {
+  sending_ = false;
   if (result < 0) {
     abort("send failed");
   } else {
@@ -217,7 +232,7 @@ void connection::request_holds(const held_bytes& before, const held_bytes& now) 
 
 void connection::count_held() noexcept {
   held_bytes now = requests_;
-  now.own += filling_.held() + leaving_.held() + rest_.capacity();
+  now.own += filling_.held() + leaving_.held() + zero_copy_.held() + rest_.capacity();
   if (now == held_) return;
   const held_bytes before = std::exchange(held_, now);
   door_.change_held(before, now);
@@ -256,7 +271,7 @@ void connection::abort(const char* why) {
 void connection::watch_idle() {
   const base::instant now = door_core().now();
   const bool frame_begun = (partial_.active() || length_have_ > 0) && !reader_waits_;
-  const bool stuck = frame_begun || sender_.in_flight;
+  const bool stuck = frame_begun || sending_ || !zero_copy_.idle();
   const bool busy = (!open_.empty() || reader_waits_) && !stuck;
   const base::duration limit = frame_begun ? std::min(frame_progress_max, door_.options().idle_max)
                                                  : door_.options().idle_max;

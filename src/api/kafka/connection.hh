@@ -8,6 +8,7 @@
 #include "api/kafka/reply_buffer.hh"
 #include "api/kafka/request_context.hh"
 #include "api/kafka/turn_allowance.hh"
+#include "api/kafka/zero_copy_sends.hh"
 #include "base/intrusive_list.hh"
 #include "reactor/socket.hh"
 #include "reactor/wait.hh"
@@ -52,7 +53,15 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   /// What this connection may have checked in one turn.
   turn_allowance& checks() noexcept { return checks_; }
   /// Whether answers that hold memory wait for the peer to take them.
-  bool pins() const noexcept { return sender_.in_flight && held_.sum() > 0; }
+  bool pins() const noexcept { return (sending_ || !zero_copy_.idle()) && held_.sum() > 0; }
+  std::string peer_name() { return socket_.peer_name(); }
+
+  // For the sends.
+  /// The send in flight ended: bytes, or a negative errno that ends the connection.
+  void sent(int64_t result);
+  /// The kernel has done with the memory of a send.
+  void released();
+  void let_go_of(base::intrusive_list<exchange>& list);
 
  private:
   enum class next : uint8_t { more, memory, slow_batch, wait, again, stop };
@@ -76,10 +85,8 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   void count_held() noexcept;
   void send_answers();
   void start_send();
-  void sent(int64_t result);
-  void let_go_of(base::intrusive_list<exchange>& list);
-  /// In flight, or completed and about to be looked at.
-  bool sending() const noexcept { return sender_.in_flight || sender_.linked(); }
+  void send_file(const file_piece& piece);
+  reactor::task<void> close();
   void watch_idle();
   void watch_frame();
   void begin_frame(size_t bytes) noexcept;
@@ -90,10 +97,20 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   /// How long a frame that has begun may stand still, or come on by little where others wait for its memory.
   static constexpr base::duration frame_progress_max = base::seconds(30);
 
-  /// The send in flight.
+  /// A plain send.
   class sender final : public reactor::op {
    public:
     explicit sender(connection& c) : reactor::op(reactor::op_kind::send), of_(c) {}
+    void run(reactor::core&) override { of_.sent(result); }
+    const char* what() const noexcept override { return "replies"; }
+
+   private:
+    connection& of_;
+  };
+  /// Of a piece that is in a file.
+  class file_sender final : public reactor::send_file_op {
+   public:
+    explicit file_sender(connection& c) : of_(c) {}
     void run(reactor::core&) override { of_.sent(result); }
     const char* what() const noexcept override { return "replies"; }
 
@@ -135,6 +152,9 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   reply_buffer filling_;
   reply_buffer leaving_;
   sender sender_;
+  file_sender file_sender_;
+  zero_copy_sends zero_copy_;
+  bool sending_ = false;  ///< a send is in flight, or has completed and is about to be looked at
 
   bool ending_ = false;   ///< nothing more is read
   bool aborted_ = false;  ///< nothing more is answered

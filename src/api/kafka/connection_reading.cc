@@ -69,7 +69,8 @@ reactor::task<void> connection::read_all() {
 
 /// Whether what the peer asked before must be through first: too much of it waits, or it may change what comes next.
 bool connection::must_wait() noexcept {
-  if (unanswered_ >= unanswered_max || requests_.sum() + filling_.held() + leaving_.held() >= held_max_) return true;
+  const size_t answers = filling_.held() + leaving_.held() + zero_copy_.held();
+  if (unanswered_ >= unanswered_max || requests_.sum() + answers >= held_max_) return true;
   if (door_.held().tight() && unanswered_ > 0) return true;
   if (door_.held().exhausted() && !unhandled()) return true;
   if (fetch_waits_ && !may_fetch()) return true;
@@ -134,7 +135,7 @@ connection::next connection::feed_rest() {
   const next why = feed({rest_.data() + rest_at_, rest_.size() - rest_at_}, &used);
   rest_at_ += used;
   if (rest_at_ == rest_.size()) {
-    rest_ = {};
+    rest_ = std::vector<uint8_t>();  // {} would keep its memory
     rest_at_ = 0;
   }
   count_held();

@@ -10,6 +10,7 @@
 #include "api/kafka/opening_lane.hh"
 #include "api/kafka/request_context.hh"
 #include "api/kafka/turn_allowance.hh"
+#include "api/kafka/zero_copy_sends.hh"
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
 #include "broker/catalog/catalog.hh"
@@ -41,6 +42,7 @@ struct door_options {
   bool validate_compressed = true;              ///< validate.compressed.batches
   bool auto_create_topics = true;               ///< auto.create.topics.enable
   uint32_t connections_max = 15000;             ///< on one core: what its backend serves
+  send_mode send = send_mode::automatic;        ///< reactor.send
 };
 
 /// The largest batch that a core with so many bytes of buffer memory takes: it must fit its logs' tails beside others, and
@@ -60,6 +62,9 @@ struct door_counters {
   uint64_t refused = 0;  ///< connections closed for what they sent
   uint64_t turned_away = 0;  ///< connections closed at once: there were as many as may be
   uint64_t passed_on = 0;    ///< connections accepted here and served by another core
+  uint64_t sends_from_files = 0;
+  uint64_t sends_zero_copy = 0;
+  uint64_t sends_copied = 0;  ///< of these, copied by the kernel all the same
 };
 
 class door {

@@ -356,7 +356,13 @@ void fetch_exchange::write(reply_buffer& out) {
     const size_t cut = frame_head + sink.cut();
     out.refer(encoded.subspan(referred, cut - referred));
     referred = cut;
-    for (const storage::slice& s : part.slices) out.refer({s.data, s.size});
+    for (const storage::slice& s : part.slices) {
+      if (s.file) {
+        out.refer(file_piece{.handle = s.file.handle(), .position = s.file.position(), .size = s.size});
+      } else {
+        out.refer(base::bytes(s.data, s.size));
+      }
+    }
   });
   out.refer(encoded.subspan(referred));
 }

@@ -33,7 +33,7 @@ base::mutable_bytes reply_buffer::append(size_t bytes) {
   // Neighbours become one piece.
   if (!pieces_.empty()) {
     iovec& last = pieces_.back();
-    if (static_cast<uint8_t*>(last.iov_base) + last.iov_len == memory.data()) {
+    if (last.iov_base != nullptr && static_cast<uint8_t*>(last.iov_base) + last.iov_len == memory.data()) {
       last.iov_len += bytes;
       bytes_ += bytes;
       return memory;
@@ -45,14 +45,43 @@ base::mutable_bytes reply_buffer::append(size_t bytes) {
 
 void reply_buffer::refer(base::bytes data) {
   if (data.empty()) return;
+  ASSERT(data.data() != nullptr);  // a piece without an address is in a file
   pieces_.push_back({const_cast<uint8_t*>(data.data()), data.size()});
   bytes_ += data.size();
+}
+
+void reply_buffer::refer(const file_piece& data) {
+  if (data.size == 0) return;
+  files_.push_back(data);
+  pieces_.push_back({nullptr, data.size});
+  bytes_ += data.size;
+}
+
+file_piece reply_buffer::next_file(size_t bytes_max) {
+  ASSERT(at_file() && bytes_max > 0);
+  file_piece& whole = files_[first_file_];
+  file_piece next = whole;
+  next.size = std::min<uint64_t>(whole.size, bytes_max);
+  whole.position += next.size;
+  whole.size -= next.size;
+  pieces_[first_].iov_len -= next.size;
+  bytes_ -= next.size;
+  if (whole.size == 0) {
+    ++first_file_;
+    ++first_;
+  }
+  return next;
+}
+
+size_t reply_buffer::held_in_all() const noexcept {
+  const bool small = !blocks_.empty() && blocks_.front().size() <= small_block;
+  return held_ + (small ? blocks_.front().size() : 0);
 }
 
 std::span<const iovec> reply_buffer::next(size_t bytes_max, size_t count_max) {
   sending_.clear();
   size_t taken = 0;
-  while (first_ < pieces_.size() && sending_.size() < count_max && taken < bytes_max) {
+  while (first_ < pieces_.size() && !at_file() && sending_.size() < count_max && taken < bytes_max) {
     iovec& piece = pieces_[first_];
     const size_t size = std::min(piece.iov_len, bytes_max - taken);
     sending_.push_back({piece.iov_base, size});
@@ -73,9 +102,15 @@ void reply_buffer::clear_sent() {
   pieces_.clear();
   sending_.clear();
   overflow_.clear();
-  first_ = bytes_ = block_used_ = held_ = 0;
+  files_.clear();
+  first_ = first_file_ = bytes_ = block_used_ = held_ = 0;
   if (blocks_.size() > 1) blocks_.resize(1);
   if (!blocks_.empty() && blocks_.front().size() > small_block) blocks_.clear();
+}
+
+void reply_buffer::clear_all() {
+  clear_sent();
+  blocks_.clear();
 }
 
 }  // namespace millrace::api::kafka

@@ -12,6 +12,13 @@
 
 namespace millrace::api::kafka {
 
+/// Bytes of an answer that are in a file.
+struct file_piece {
+  int handle = -1;
+  uint64_t position = 0;
+  uint64_t size = 0;
+};
+
 class reply_buffer {
  public:
   explicit reply_buffer(reactor::memory& pool) : pool_(&pool) {}
@@ -22,19 +29,31 @@ class reply_buffer {
   base::mutable_bytes reserve(size_t bytes);
   /// Bytes that stay where they are until they are sent.
   void refer(base::bytes data);
+  /// Bytes that stay in a file, which stays open, until they are sent.
+  void refer(const file_piece& data);
 
   bool empty() const noexcept { return first_ == pieces_.size(); }
   size_t bytes() const noexcept { return bytes_; }
   /// Bytes of memory for what was encoded, beside the small block that stays.
   size_t held() const noexcept { return held_; }
+  /// With that block, where there is one.
+  size_t held_in_all() const noexcept;
   /// The next pieces to send: at most `bytes_max` and `count_max` of them, cut where needed.
   std::span<const iovec> next(size_t bytes_max, size_t count_max);
+  /// Whether what comes next is in a file; then next_file() takes it, and next() gives nothing.
+  bool at_file() const noexcept { return first_ < pieces_.size() && pieces_[first_].iov_base == nullptr; }
+  /// At most `bytes_max` of it.
+  file_piece next_file(size_t bytes_max);
   /// Forgets what was sent and keeps a small block for the next filling.
   void clear_sent();
+  /// Forgets what was sent and keeps no block.
+  void clear_all();
 
  private:
   reactor::memory* pool_;
-  std::vector<iovec> pieces_;
+  std::vector<iovec> pieces_;     // without an address: the next of files_
+  std::vector<file_piece> files_;
+  size_t first_file_ = 0;         // of files_: not sent yet
   size_t first_ = 0;          // of pieces_: not sent yet
   size_t bytes_ = 0;          // not sent yet
   std::vector<iovec> sending_;

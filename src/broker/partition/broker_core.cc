@@ -278,7 +278,8 @@ reactor::task<void> broker_core::read_rest(read_work* w, size_t from, uint32_t l
     if (!plan) {
       got = plan.failure();
     } else if (!plan->empty() && (left > 0 || one)) {
-      const storage::read_plan steps = *plan;
+      storage::read_plan steps = *plan;
+      steps.file_range_will_do = true;
       const storage::log_id id = part.id;
       got = co_await logs_.reader().read(id, steps);
     }

@@ -39,6 +39,15 @@ void draw_world(base::prng random, sim::world_options& w) {
   if (random.chance(0.3)) w.disk.write.most = base::milliseconds(2);
 }
 
+const char* name_of(api::kafka::send_mode mode) {
+  switch (mode) {
+    case api::kafka::send_mode::automatic: return "auto";
+    case api::kafka::send_mode::copy: return "copy";
+    case api::kafka::send_mode::zero_copy: return "zerocopy";
+  }
+  return "";
+}
+
 }  // namespace
 
 run_options draw_options(uint64_t seed) {
@@ -50,6 +59,12 @@ run_options draw_options(uint64_t seed) {
   o.server.commits.inline_bytes_max = 4096u << random.below(5);
   o.server.commits.groups_in_flight = static_cast<unsigned>(random.between(1, 4));
   o.server.door.auto_create_topics = false;
+  // A draw of its own: it shifts no other.
+  base::prng mechanisms = root.split("mechanisms");
+  o.server.door.send = static_cast<api::kafka::send_mode>(mechanisms.below(3));
+  o.server.splice_reads = mechanisms.chance(0.5);
+  if (mechanisms.chance(0.2)) o.world.network.release.slow_most = base::seconds(20);
+  o.world.network.zero_copy_copied = mechanisms.chance(0.5) ? 0 : 0.01;
   o.producers = static_cast<unsigned>(random.between(1, 4));
   o.consumers = static_cast<unsigned>(random.between(1, 3));
   o.topics = static_cast<unsigned>(random.between(1, 4));
@@ -100,11 +115,12 @@ std::string describe(const run_options& o) {
   add(o.faults.wall_jumps, "wall_jumps");
   add(o.faults.io_errors, "io_errors");
   return fmt::format(
-      "cores<={} memory={}M commit={}M inline={}K groups={} producers={}x{} in_flight={} "
+      "cores<={} memory={}M commit={}M inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} topics={} "
       "partitions<={} segment={}M value<={} big={} remakes={} retries={} idempotent={} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 20,
-      o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, o.producers,
+      o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight,
+      name_of(o.server.door.send), o.server.splice_reads ? "splice" : "direct", o.producers,
       o.requests, o.in_flight, o.consumers, o.crowd, o.topics, o.partitions_most, o.segment_bytes >> 20,
       o.value_most, o.big > 0 ? o.big_most : 0, o.remakes, o.retries, o.idempotent,
       faults.empty() ? "none" : faults, o.faults.gap_most.ms());

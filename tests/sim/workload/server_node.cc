@@ -31,7 +31,10 @@ void server_node::start(unsigned cores) {
   broker::controller_options catalog;
   catalog.data_dir = data_dir;
   catalog.placement = broker::placement(cores);
-  const storage::storage_options storage{.data_dir = data_dir, .commits = options_.commits, .pool = options_.pool};
+  const storage::storage_options storage{.data_dir = data_dir,
+                                         .commits = options_.commits,
+                                         .pool = options_.pool,
+                                         .splice_reads = options_.splice_reads};
   store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
   shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);

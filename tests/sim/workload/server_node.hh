@@ -24,6 +24,7 @@ struct server_options {
   storage::commit_log_options commits;
   storage::pool_options pool{};
   broker::producer_options producers;
+  bool splice_reads = false;
   api::kafka::door_options door;
 };
 
