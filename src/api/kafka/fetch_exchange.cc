@@ -41,9 +41,10 @@ fetch_exchange& fetch_exchange::take(door& d, connection& c) {
 /// Gives back what an unusually large request made it grow to. Not when that ends: one of its works may be what says so.
 void fetch_exchange::shrink() {
   if (entries_.capacity() <= kept_entries_max && topics_.size() <= kept_entries_max) return;
-  entries_ = {};
-  order_ = {};
-  topics_ = {};
+  // {} would keep their memory.
+  entries_ = decltype(entries_)();
+  order_ = decltype(order_)();
+  topics_ = decltype(topics_)();
   works_.clear();
 }
 

@@ -54,7 +54,7 @@ reactor::task<void> other_exchange::run() {
   // Only the answer is left to be kept.
   header_.client_id.reset();
   frame_ = {};
-  copy_ = {};
+  copy_ = std::vector<uint8_t>();  // {} would keep its memory
   owner_.reset();
   hold({.own = sizeof *this + answer_.capacity()});
   set_ready();
@@ -64,7 +64,7 @@ void other_exchange::write(reply_buffer& out) {
   if (answer_.size() > copied_max) return out.refer(answer_);
   const base::mutable_bytes target = out.append(answer_.size());
   if (!answer_.empty()) std::memcpy(target.data(), answer_.data(), answer_.size());
-  answer_ = {};
+  answer_ = std::vector<uint8_t>();
   hold({.own = sizeof *this});
 }
 

@@ -272,14 +272,15 @@ void produce_exchange::let_go() {
   kept_owner_.reset();
   rebuilt_.clear();
   if (entries_.capacity() > kept_entries_max || topics_.size() > kept_entries_max) {
-    entries_ = {};
-    order_ = {};
-    topics_ = {};
-    faults_ = {};
+    // {} would keep their memory.
+    entries_ = decltype(entries_)();
+    order_ = decltype(order_)();
+    topics_ = decltype(topics_)();
+    faults_ = decltype(faults_)();
   }
   if (works_.size() > kept_works_max) works_.clear();
   if (kept_.capacity() > kept_bytes_max) {
-    kept_ = {};
+    kept_ = decltype(kept_)();
   } else {
     kept_.clear();
   }
