@@ -107,14 +107,35 @@ task<result<void>> segment::open_file(bool make) {
 }
 
 task<result<reactor::file>> segment::open_or_make(uint32_t flags, bool make) {
+  if (name_in_doubt_) {
+    const result<void> forgotten = co_await forget_name();
+    if (!forgotten) co_return forgotten.failure();
+  }
   std::string path = log_path();
   result<reactor::file> opened = co_await reactor::file::open(core_, std::move(path), flags);
   if (opened || opened.error().code != base::errc::not_found || !make) co_return opened;
+  name_in_doubt_ = true;
+  result<reactor::file> named = co_await take_or_make(flags);
+  if (named) name_in_doubt_ = false;
+  co_return named;
+}
+
+/// The flush of the name failed, and another one would say nothing of what that one lost. No batch was written there yet, so
+/// the name goes, and is a new one when it comes again.
+task<result<void>> segment::forget_name() {
+  std::string path = log_path();
+  const result<void> removed = co_await reactor::remove(core_, std::move(path));
+  if (!removed && removed.error().code != base::errc::not_found) co_return removed;
+  name_in_doubt_ = false;
+  co_return result<void>();
+}
+
+task<result<reactor::file>> segment::take_or_make(uint32_t flags) {
   if (pool_ == nullptr) {
     result<reactor::file> made = co_await make_file(flags);
     co_return made;
   }
-  path = log_path();
+  std::string path = log_path();
   std::string directory = directory_;
   const result<bool> taken = co_await pool_->take(std::move(path), std::move(directory), block_ceil(config_.segment_bytes));
   if (!taken) co_return taken.failure();

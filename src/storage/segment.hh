@@ -134,6 +134,8 @@ class segment : public base::list_hook<index_age_tag> {
  private:
   reactor::task<base::result<void>> open_file(bool make);
   reactor::task<base::result<reactor::file>> open_or_make(uint32_t flags, bool make);
+  reactor::task<base::result<void>> forget_name();
+  reactor::task<base::result<reactor::file>> take_or_make(uint32_t flags);
   reactor::task<base::result<reactor::file>> make_file(uint32_t flags);
   reactor::task<base::result<void>> blank(reactor::file& recycled);
   reactor::task<base::result<void>> finish_file();
@@ -158,6 +160,7 @@ class segment : public base::list_hook<index_age_tag> {
   reactor::file file_;
   reactor::file splice_file_;
   bool writable_ = false;  ///< file_ was opened for writing
+  bool name_in_doubt_ = false;  ///< the file was made, and its name may not be durable
   uint64_t bytes_since_entry_ = 0;
   bool opening_ = false;
   bool loading_ = false;

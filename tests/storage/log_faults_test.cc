@@ -109,7 +109,8 @@ TEST_CASE("log: a failed write of a checkpoint is followed by another, and nobod
 
 TEST_CASE("log: failed syncs, opens, truncations and allocations lose nothing") {
   using reactor::op_kind;
-  for (const op_kind kind : {op_kind::sync, op_kind::open, op_kind::truncate, op_kind::allocate, op_kind::close}) {
+  for (const op_kind kind : {op_kind::sync, op_kind::sync_dir, op_kind::open, op_kind::truncate, op_kind::allocate,
+                             op_kind::close}) {
     for (const uint64_t seed : seeds(2500, 10)) {
       CAPTURE(seed);
       CAPTURE(static_cast<int>(kind));

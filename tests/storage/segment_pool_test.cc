@@ -60,6 +60,7 @@ TEST_CASE("pool: a file whose log start has passed it becomes another log's segm
   CHECK(f.pooled_on_disk() == 2);
   CHECK(!f.n.disk().exists(f.path_of(old, 0)));
   CHECK(f.n.disk().exists(f.path_of(old, 20)));
+  f.w.run_for(base::milliseconds(100));  // what is being closed is closed
   const uint64_t written = f.n.disk().used_bytes();
   f.append_segments(young, 4);
   f.run_until_taken(2);
@@ -190,6 +191,7 @@ TEST_CASE("pool: the files of cores that are no more are somebody's, once each, 
   o.cores = 4;
   pool_world f(5, o);
   for (auto& l : f.logs) f.append_segments(*l, 6);
+  f.w.run_for(base::milliseconds(100));  // only closed segments leave
   for (auto& l : f.logs) REQUIRE(f.advance(*l, 3 * batches_a_segment));
   f.w.run_for(base::milliseconds(100));
   const size_t files = f.pooled_on_disk();
