@@ -377,9 +377,10 @@ reactor::task<base::result<timestamp_and_offset>> reader::find_max_timestamp(log
 reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::offset from, base::unix_ms target) {
   while (true) {
     log* l = manager_.find(id);
-    if (l == nullptr || l->removed_ || l->offline_ || manager_.stopping()) co_return base::fail(base::errc::closed);
+    if (l == nullptr || l->removed_ || manager_.stopping()) co_return base::fail(base::errc::closed);
     if (from >= l->end()) co_return timestamp_and_offset{};
     if (from >= l->acknowledged()) {
+      if (l->offline_) co_return base::fail(base::errc::closed);  // nothing more will be acknowledged
       co_await reactor::sleep(core_, base::milliseconds(1));
       continue;
     }
