@@ -141,6 +141,7 @@ void disk_port::land(flight& f) {
     }
   }
   forget(f);
+  ++ended_;
   backend.complete(o, result);
 }
 

@@ -38,6 +38,8 @@ class disk_port {
   /// difference here.
   void crash();
   size_t in_flight() const noexcept { return count_; }
+  /// How many operations have ended so far, over all starts of the node: what a crash can be counted by.
+  uint64_t ended() const noexcept { return ended_; }
 
  private:
   enum class outcome : uint8_t { good, fails, torn, shortened };
@@ -68,6 +70,7 @@ class disk_port {
   base::object_pool<flight> flights_{1u << 20};
   base::intrusive_list<flight, flight> in_flight_;  // in the order of submission
   size_t count_ = 0;
+  uint64_t ended_ = 0;
 };
 
 }  // namespace millrace::sim

@@ -38,6 +38,25 @@ made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms no
   return made;
 }
 
+made_batch batch_of(base::prng& random, size_t bytes, base::unix_ms now) {
+  ASSERT(bytes > 200);
+  made_batch made;
+  made.times.push_back(now);
+  std::vector<uint8_t> value(bytes - 100);
+  while (made.bytes.size() != bytes) {
+    // What surrounds a value grows with it by a byte here and there: the second or third fits.
+    if (!made.bytes.empty()) value.resize(value.size() + bytes - made.bytes.size());
+    made.bytes.clear();
+    random.fill(value);
+    record::batch_builder builder(made.bytes, {});
+    builder.add({.timestamp = now, .value = base::bytes(value)});
+    const auto finished = builder.finish();
+    ASSERT(finished.ok());
+  }
+  made.body = body_of(made.bytes);
+  return made;
+}
+
 bool take_apart(base::bytes records, read_batches& out) {
   record::batch_iterator batches(records);
   while (!batches.done()) {

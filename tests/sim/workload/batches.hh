@@ -31,6 +31,9 @@ struct batch_numbers {
 made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now,
                       const batch_numbers& numbers = {});
 
+/// A batch of one random record that is `bytes` long in all.
+made_batch batch_of(base::prng& random, size_t bytes, base::unix_ms now);
+
 /// The batches of a fetch answer. False where they are not whole batches back to back.
 bool take_apart(base::bytes records, read_batches& out);
 

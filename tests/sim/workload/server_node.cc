@@ -31,6 +31,7 @@ void server_node::start(unsigned cores) {
   broker::controller_options catalog;
   catalog.data_dir = data_dir;
   catalog.placement = broker::placement(cores);
+  for (const pinned& p : pins_) (void)catalog.placement.set_override(p.topic, p.partition, base::core_id(p.core));
   const storage::storage_options storage{.data_dir = data_dir,
                                          .commits = options_.commits,
                                          .pool = options_.pool,

@@ -45,6 +45,10 @@ class server_node {
   ~server_node();
 
   sim::node& node() noexcept { return node_; }
+  /// From the next start on this partition lives on this core, where there is one.
+  void pin(std::string topic, int32_t partition, unsigned core) {
+    pins_.push_back({std::move(topic), partition, core});
+  }
   /// Starts the process on fresh cores; from down only.
   void start(unsigned cores);
   /// Begins a clean stop; from serving only.
@@ -59,6 +63,13 @@ class server_node {
   /// Why it is in `failed`.
   const std::string& problem() const noexcept { return problem_; }
 
+  // What a running process says of a core.
+  storage::storage_counters storage_now(unsigned core) const {
+    return parts_[core]->broker.logs().counters();
+  }
+  /// Null until it is open.
+  api::kafka::door* door_of(unsigned core) const { return parts_[core]->door.get(); }
+
  private:
   /// What lives on one core.
   struct core_parts {
@@ -69,6 +80,11 @@ class server_node {
     broker::broker_core broker;
     std::unique_ptr<api::kafka::door> door;
     reactor::scope scope;
+  };
+  struct pinned {
+    std::string topic;
+    int32_t partition;
+    unsigned core;
   };
   using outcome = base::result<void>;
 
@@ -87,6 +103,7 @@ class server_node {
   sim::world& world_;
   sim::node& node_;
   const server_options options_;
+  std::vector<pinned> pins_;
   std::vector<api::kafka::door_listener> listeners_;
   std::unique_ptr<broker::file_store> store_;
   std::unique_ptr<broker::controller> controller_;

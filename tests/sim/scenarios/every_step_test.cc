@@ -1,0 +1,103 @@
+#include <functional>
+
+#include "story.hh"
+
+/// A crash after the n-th operation of the disk, for every n of a chapter: a roll, a pass of the destager, a whole lap of
+/// the commit log. The chapter is played again and again by the same seed, a step further each time.
+
+namespace millrace::swarm {
+namespace {
+
+struct chapter {
+  std::function<bool(const story&)> begins;  ///< from here on operations are counted
+  std::function<bool(const story&)> ends;    ///< asked once it has begun
+  run_options work;
+  int32_t partitions = 3;
+};
+
+run_options work_of(unsigned requests, size_t value_most, size_t big_most) {
+  run_options o;
+  o.requests = requests;
+  o.in_flight = 3;
+  o.value_most = value_most;
+  o.big = 0.3;
+  o.big_most = big_most;
+  o.retries = true;
+  return o;
+}
+
+/// False where the chapter was over before so many operations.
+bool crash_after(uint64_t steps, const chapter& c) {
+  CAPTURE(steps);
+  story f(77);
+  f.start();
+  REQUIRE(f.create("t", c.partitions) == none);
+  f.hire(2, c.work);
+  REQUIRE(f.run_until([&] { return c.begins(f); }));
+  const uint64_t first = f.operations();
+  bool over = false;
+  REQUIRE(f.run_until([&] {
+    over = c.ends(f);
+    return over || f.operations() >= first + steps;
+  }));
+  if (over && f.operations() < first + steps) return false;
+  const auto crash = [&] { steps % 3 == 2 ? f.kill() : f.cut(); };
+  crash();
+  if (steps % 4 == 3) {
+    // Once more, while it recovers.
+    f.server.start(1);
+    const uint64_t again = f.operations();
+    (void)f.run_until([&] {
+      return f.server.state() != server_state::starting || f.operations() >= again + steps % 29;
+    });
+    crash();
+  }
+  f.start(1 + static_cast<unsigned>(steps % 2));
+  f.finish();
+  f.audit();
+  f.goes_on();
+  f.stop();
+  f.start();
+  f.audit();
+  return true;
+}
+
+/// How many steps the chapter has.
+uint64_t crash_at_every_step(const chapter& c) {
+  uint64_t steps = 0;
+  while (crash_after(steps, c)) ++steps;
+  MESSAGE(steps, " steps");
+  return steps;
+}
+
+storage::storage_counters now(const story& f) { return f.server.storage_now(0); }
+
+}  // namespace
+
+TEST_CASE("every step: of a roll, from the batch that does not fit to the segment that is closed") {
+  const chapter roll{.begins = [](const story& f) { return now(f).rolls > 0; },
+                     .ends =
+                         [](const story& f) {
+                           return const_cast<story&>(f).disk().exists("/data/t-0/00000000000000000000.timeindex");
+                         },
+                     .work = work_of(250, 1500, 12 << 10),
+                     .partitions = 1};
+  CHECK(crash_at_every_step(roll) >= 8);
+}
+
+TEST_CASE("every step: of destaging, from the first write to the checkpoint") {
+  const chapter pass{.begins = [](const story& f) { return now(f).writing_bytes > 0 && now(f).checkpoints > 1; },
+                     .ends = [](const story& f) { return now(f).checkpoints > 2; },
+                     .work = work_of(60, 3000, 20 << 10)};
+  CHECK(crash_at_every_step(pass) >= 8);
+}
+
+TEST_CASE("every step: of a lap of the commit log") {
+  const uint64_t lap = 256 << 10;
+  const chapter whole{.begins = [=](const story& f) { return now(f).group_bytes > lap / 2; },
+                      .ends = [=](const story& f) { return now(f).group_bytes > lap / 2 + lap; },
+                      .work = work_of(200, 600, 20 << 10)};
+  CHECK(crash_at_every_step(whole) >= 50);
+}
+
+}  // namespace millrace::swarm
