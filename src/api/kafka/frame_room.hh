@@ -26,6 +26,9 @@ class frame_room {
   void give_back_small(size_t bytes) noexcept { small_.give_back(bytes); }
   /// `bytes` in all, `reserved` of them from the reserve.
   void give_back_large(size_t bytes, size_t reserved) noexcept;
+  const reactor::budget& small() const noexcept { return small_; }
+  const reactor::budget& large() const noexcept { return large_; }
+  const reactor::budget& reserve() const noexcept { return reserve_; }
   /// A frame had to wait; how often that was.
   void note_refusal() noexcept { ++refusals_; }
   uint64_t refusals() const noexcept { return refusals_; }

@@ -27,6 +27,7 @@ class opening_lane {
   /// To be called while the caller has the lane, when what the codecs hold may have grown.
   void note_held() noexcept;
 
+  size_t charged() const noexcept { return charged_; }  ///< bytes of the room, as noted last
   uint64_t bytes_max() const noexcept { return bytes_max_; }
   record::decompressor& unpacker() noexcept { return unpacker_; }
   record::compressor& packer() noexcept { return packer_; }

@@ -309,16 +309,22 @@ bool story::hired_done() const {
 }
 
 void story::finish() {
-  const bool ended = run_until([&] { return hired_done() || seen.found.any(); }, base::seconds(600));
-  look();
+  const bool ended = run_until([&] { return hired_done(); }, base::seconds(600));
   REQUIRE(ended);
   jobs_.clear();
 }
 
 // ---- the judgement
 
+void story::look_at_memory() {
+  for (unsigned core = 0; core < server.cores(); ++core) memory_within::look(seen.found, core, server.memory_of(core));
+}
+
+/// The clients go first, so that what they stand in may be destroyed.
+
 void story::look() {
   if (!seen.found.any()) return;
+  if (clients.running()) world.crash(clients, {.kind = sim::crash_kind::process});
   const finding& first = seen.found.first();
   FAIL(first.checker << ": " << first.what);
 }
@@ -327,9 +333,8 @@ void story::audit() {
   seen.producers_left = 1;
   auditor one(clients.core(), seen, work_, random_.split(world.now().ns), server.node().address());
   auto task = world.start(clients, 0, one.run());
-  const bool ended = run_until([&] { return task->done() || seen.found.any(); }, base::seconds(600));
-  if (!task->done()) world.crash(clients, {.kind = sim::crash_kind::process});
-  look();
+  const bool ended = run_until([&] { return task->done(); }, base::seconds(600));
+  if (!ended) world.crash(clients, {.kind = sim::crash_kind::process});
   REQUIRE(ended);
 }
 

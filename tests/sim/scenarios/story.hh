@@ -67,7 +67,9 @@ class story {
   uint64_t operations() { return server.node().port().ended(); }
   template <class Done>
   [[nodiscard]] bool run_until(Done&& done, base::duration limit = base::seconds(60)) {
-    return world.run_until(std::forward<Done>(done), limit);
+    const bool ended = world.run_until([&] { return look_at_memory(), seen.found.any() || done(); }, limit);
+    look();
+    return ended;
   }
 
   // ---- one client that waits for each answer
@@ -123,6 +125,7 @@ class story {
  private:
   void crash(sim::crash_options how);
   void goes_down();
+  void look_at_memory();
   topic_ref topic_of(const std::string& name) const;
   template <class Response, class Request>
   answer<Response> ask(const Request& request, int16_t version, const char* what);

@@ -196,11 +196,19 @@ bool run::advance(Done&& done, base::duration limit) {
     base::instant until = horizon;
     if (before == server_state::down) until = std::min(until, restart_at_);
     (void)world_.run_until(
-        [&] { return model_.found.any() || done() || server_.state() != before; },
+        [&] {
+          look_at_memory();
+          return model_.found.any() || done() || server_.state() != before;
+        },
         until - world_.now());
     look_after_server();
   }
   return done();
+}
+
+void run::look_at_memory() {
+  for (unsigned core = 0; core < server_.cores(); ++core)
+    memory_within::look(model_.found, core, server_.memory_of(core));
 }
 
 void run::look_after_server() {

@@ -60,6 +60,7 @@ class run {
   /// down.
   template <class Done>
   bool advance(Done&& done, base::duration limit);
+  void look_at_memory();
   void look_after_server();
   void start_server();
   void crash_server(sim::crash_kind kind);

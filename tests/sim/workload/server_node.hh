@@ -10,6 +10,7 @@
 #include "broker/catalog/controller.hh"
 #include "broker/catalog/file_store.hh"
 #include "broker/partition/broker_core.hh"
+#include "checkers/memory_within.hh"
 #include "reactor/scope.hh"
 #include "sim/world.hh"
 
@@ -69,6 +70,10 @@ class server_node {
   }
   /// Null until it is open.
   api::kafka::door* door_of(unsigned core) const { return parts_[core]->door.get(); }
+  /// On how many cores there is a process to ask.
+  unsigned cores() const noexcept { return static_cast<unsigned>(parts_.size()); }
+  /// Who holds how much of a core's memory, against what may be held.
+  memory_shares memory_of(unsigned core) const;
 
  private:
   /// What lives on one core.

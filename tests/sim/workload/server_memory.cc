@@ -1,0 +1,46 @@
+#include <algorithm>
+
+#include "storage/read_ahead.hh"
+#include "workload/server_node.hh"
+
+/// What a core of the broker holds, read from outside between turns.
+
+namespace millrace::swarm {
+
+namespace {
+
+/// Indexes of closed segments that are being read stay beside the bound, and so does the one that was used last.
+constexpr size_t indexes_in_use = size_t{256} << 10;
+
+}  // namespace
+
+memory_shares server_node::memory_of(unsigned core) const {
+  reactor::memory& memory = node_.core(core).memory();
+  storage::log_manager& logs = parts_[core]->broker.logs();
+  const size_t whole = world_.options().core_memory_bytes;
+  const storage::read_ahead& ahead = logs.reader().ahead();
+  memory_shares shares{{{"lent memory", memory.used(), whole},
+                        {"tails of logs", logs.tails().bytes, whole},
+                        {"indexes of closed segments", logs.indexes().bytes(), whole / 16 + indexes_in_use},
+                        {"read-ahead", ahead.bytes(), std::min(whole / 16, size_t{32} << 20)},
+                        {"small frames", 0, 0},
+                        {"large frames", 0, 0},
+                        {"the reserve of frames", 0, 0},
+                        {"requests and answers", 0, 0}}};
+  api::kafka::door* door = parts_[core]->door.get();
+  if (door == nullptr) return shares;
+  const api::kafka::frame_room& frames = door->frames();
+  shares[4].now = frames.small().used();
+  shares[4].most = frames.small().limit();
+  shares[5].now = frames.large().used();
+  // What the lanes hold counts here whether or not there is room.
+  shares[5].most = frames.large().limit() + door->quick_lane().charged() + door->long_lane().charged();
+  shares[6].now = frames.reserve().used();
+  shares[6].most = frames.reserve().limit();
+  shares[7].now = door->held().now().own;
+  // No connection is read any more above a quarter.
+  shares[7].most = whole / 4;
+  return shares;
+}
+
+}  // namespace millrace::swarm
