@@ -13,7 +13,9 @@
 
 #include <fmt/format.h>
 
+#include "child_run.hh"
 #include "workload/run.hh"
+#include "workload/shrink.hh"
 
 /// The swarm: runs seeds. One seed runs in this process; many run each in a process of its own, so
 /// that a crash ends only itself. See tests/README.md.
@@ -23,8 +25,11 @@ namespace {
 
 constexpr const char* usage =
     "swarm --seed N [--repeat N] [--log debug|info|warn]   one run, and its schedule hash\n"
+    "swarm --seed N --shrink                               a run that fails, made smaller\n"
     "swarm --seeds N [--from N] [--jobs N]                 N runs\n"
     "swarm --minutes N [--from N] [--jobs N]               runs for so long\n"
+    "Less in a run: --without kills,codecs,... --steps N --seconds N --producers N --consumers N --cores N --topics N\n"
+    "               --partitions N --in_flight N\n"
     "Exit: 0 passed, 1 usage, 2 a crash, 3 safety, 4 liveness, 5 a seed with two schedules.\n";
 constexpr int two_schedules = 5;
 
@@ -37,7 +42,20 @@ struct arguments {
   uint64_t minutes = 0;
   uint64_t jobs = 1;
   std::string log;
+  bool shrink = false;
+  bool planted = false;
+  overrides with;
 };
+
+run_options options_of(uint64_t seed, const arguments& a) {
+  run_options options = draw_options(seed);
+  options.planted = a.planted;
+  apply(a.with, options);
+  return options;
+}
+
+/// The words of the command line that make a seed this run.
+std::string words_of(const arguments& a) { return (a.planted ? " --planted" : "") + words_of(a.with); }
 
 double real_seconds() {
   timespec t{};
@@ -63,10 +81,10 @@ std::string commit() {
   return "unknown";
 }
 
-void say_failed(std::string_view checker, double at, uint64_t seed) {
+void say_failed(std::string_view checker, double at, uint64_t seed, const arguments& a) {
   const std::string line =
-      fmt::format("FAILED {} at {:.6f} s   replay: build/tests/sim/swarm --seed={}   commit {}\n",
-                  checker, at, seed, commit());
+      fmt::format("FAILED {} at {:.6f} s   replay: build/tests/sim/swarm --seed={}{}   commit {}\n",
+                  checker, at, seed, words_of(a), commit());
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
 }
@@ -74,11 +92,12 @@ void say_failed(std::string_view checker, double at, uint64_t seed) {
 // What a dying run still has to say.
 const run* running = nullptr;
 uint64_t running_seed = 0;
+const arguments* running_with = nullptr;
 
 void on_abort(int) {
   std::signal(SIGABRT, SIG_DFL);
   say_failed("crash", running == nullptr ? 0 : static_cast<double>(running->now().ns) / 1e9,
-             running_seed);
+             running_seed, *running_with);
   _exit(static_cast<int>(broken::crash));
 }
 
@@ -93,8 +112,9 @@ struct totals {
   int64_t virtual_ns = 0;
 };
 
-int run_seed(uint64_t seed, const std::string& log, bool talk, run_outcome& out) {
-  run_options options = draw_options(seed);
+int run_seed(uint64_t seed, const arguments& a, bool talk, run_outcome& out) {
+  run_options options = options_of(seed, a);
+  const std::string& log = a.log;
   if (talk)
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
                 describe(options).c_str());
@@ -109,11 +129,12 @@ int run_seed(uint64_t seed, const std::string& log, bool talk, run_outcome& out)
   auto* one = new run(seed, options, log.empty() ? nullptr : narrate);
   running = one;
   running_seed = seed;
+  running_with = &a;
   out = one->go();
   if (out.found.kind != broken::nothing) {
     std::printf("seed %llu: %s: %s\n", static_cast<unsigned long long>(seed),
                 out.found.checker.c_str(), out.found.what.c_str());
-    say_failed(out.found.checker, static_cast<double>(out.virtual_time.ns) / 1e9, seed);
+    say_failed(out.found.checker, static_cast<double>(out.virtual_time.ns) / 1e9, seed, a);
     _exit(static_cast<int>(out.found.kind));
   }
   running = nullptr;
@@ -126,7 +147,7 @@ int run_one(const arguments& a) {
   for (uint64_t i = 0; i < a.repeat; ++i) {
     run_outcome out;
     const double begun = real_seconds();
-    run_seed(a.seed, a.log, i == 0, out);
+    run_seed(a.seed, a, i == 0, out);
     const double took = real_seconds() - begun;
     const double virtual_seconds = static_cast<double>(out.virtual_time.ns) / 1e9;
     std::printf("%s\n", out.summary.c_str());
@@ -137,12 +158,38 @@ int run_one(const arguments& a) {
         static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took,
         virtual_seconds, virtual_seconds / took);
     if (i > 0 && out.schedule_hash != hash) {
-      say_failed("schedule_hash", virtual_seconds, a.seed);
+      say_failed("schedule_hash", virtual_seconds, a.seed, a);
       return two_schedules;
     }
     hash = out.schedule_hash;
   }
   return 0;
+}
+
+/// Each try in a process of its own. Ends with one line that replays the smallest run found.
+int run_shrink(const arguments& a) {
+  const auto attempt = [&](const overrides& with) {
+    return run_in_child([&] {
+      arguments one = a;
+      one.with = with;
+      run_outcome out;
+      run_seed(a.seed, one, false, out);
+    });
+  };
+  const child_end first = attempt(a.with);
+  if (first.checker.empty()) {
+    std::printf("seed %llu passes: there is nothing to shrink\n", static_cast<unsigned long long>(a.seed));
+    return 0;
+  }
+  const shrunk small =
+      shrink(draw_options(a.seed), a.with, first.checker, [&](const overrides& with) { return attempt(with).checker; });
+  arguments least = a;
+  least.with = small.with;
+  const std::string said =
+      fmt::format("seed {}: {}\nSHRUNK {} in {} tries   replay: build/tests/sim/swarm --seed={}{}   commit {}\n", a.seed,
+                  describe(options_of(a.seed, least)), first.checker, small.tries, a.seed, words_of(least), commit());
+  std::fwrite(said.data(), 1, said.size(), stdout);
+  return first.code;
 }
 
 class pool {
@@ -190,7 +237,7 @@ class pool {
     if (process < 0) std::abort();
     if (process > 0) return children_.push_back({process, seed});
     run_outcome out;
-    const int code = run_seed(seed, arguments_.log, false, out);
+    const int code = run_seed(seed, arguments_, false, out);
     __atomic_fetch_add(&totals_->events, out.events, __ATOMIC_RELAXED);
     __atomic_fetch_add(&totals_->virtual_ns, out.virtual_time.ns, __ATOMIC_RELAXED);
     std::exit(code);
@@ -212,7 +259,7 @@ class pool {
     const bool said = WIFEXITED(status) && code >= 2 && code <= 4;
     if (!said) {  // by a signal, or by a sanitizer
       code = static_cast<int>(broken::crash);
-      say_failed("crash", 0, seed);
+      say_failed("crash", 0, seed, arguments_);
     }
     if (worst_ == 0 || code < worst_) worst_ = code;
   }
@@ -229,6 +276,10 @@ bool parse(int count, char** words, arguments& a) {
   for (int i = 1; i < count; ++i) {
     std::string_view word = words[i];
     std::string_view value;
+    if (word == "--shrink" || word == "--planted") {
+      (word == "--shrink" ? a.shrink : a.planted) = true;
+      continue;
+    }
     if (const size_t at = word.find('='); at != std::string_view::npos) {
       value = word.substr(at + 1);
       word = word.substr(0, at);
@@ -239,6 +290,7 @@ bool parse(int count, char** words, arguments& a) {
       a.log = value;
       continue;
     }
+    if (read_override(word, value, a.with)) continue;
     uint64_t* target = nullptr;
     if (word == "--seed") target = &a.seed, a.one = true;
     if (word == "--repeat") target = &a.repeat;
@@ -252,7 +304,7 @@ bool parse(int count, char** words, arguments& a) {
     *target = std::strtoull(text.c_str(), &end, 10);
     if (*end != 0) return false;
   }
-  return (a.one || a.seeds > 0 || a.minutes > 0) && a.jobs > 0 && a.repeat > 0;
+  return (a.one || ((a.seeds > 0 || a.minutes > 0) && !a.shrink)) && a.jobs > 0 && a.repeat > 0;
 }
 
 }  // namespace
@@ -265,5 +317,6 @@ int main(int count, char** words) {
     return 1;
   }
   std::signal(SIGABRT, millrace::swarm::on_abort);
+  if (a.one && a.shrink) return millrace::swarm::run_shrink(a);
   return a.one ? millrace::swarm::run_one(a) : millrace::swarm::pool(a).go();
 }

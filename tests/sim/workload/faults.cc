@@ -49,6 +49,7 @@ void run::strike() {
     case 0:
       return crash_server(sim::crash_kind::power);
     case 1:
+      if (options_.planted && model_.acked_batches > 0) model_.safety("planted", "a kill, called a failure");
       return crash_server(sim::crash_kind::process);
     case 2:
       say("stop");

@@ -62,7 +62,7 @@ void run::say(const std::string& what) {
 
 void run::work_through_faults() {
   hire();
-  const base::instant limit = world_.now() + seconds(20);
+  const base::instant limit = world_.now() + options_.faults_last;
   base::instant next = world_.now();
   const auto draw_next = [&] {
     next = world_.now() + base::nanoseconds(random_.between(0, options_.faults.gap_most.ns));

@@ -54,6 +54,9 @@ struct run_options {
   bool idempotent = false;  ///< some producers number their batches
   bool remakes = false;  ///< topics are deleted and made again
   fault_options faults;
+  base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest
+  /// For the test of shrinking: a kill is called a failure once something was acknowledged.
+  bool planted = false;
   sim::world_options world;
 
   /// So little that a request may find none for a while.
