@@ -101,23 +101,28 @@ story::~story() {
 
 // ---- the broker
 
-void story::start(unsigned cores) {
+bool story::try_start(unsigned cores) {
   server.start(cores);
   const bool ended = run_until([&] { return server.state() != server_state::starting; }, patience);
   REQUIRE(ended);
-  REQUIRE_MESSAGE(server.state() == server_state::serving, server.problem());
+  if (server.state() == server_state::failed) {
+    server.crash({.kind = sim::crash_kind::process});
+    return false;
+  }
   down_ = false;
   seen.watch.end_trouble(world.now());
+  return true;
+}
+
+void story::start(unsigned cores) {
+  const bool serves = try_start(cores);
+  REQUIRE_MESSAGE(serves, server.problem());
 }
 
 std::string story::start_in_vain() {
-  server.start(1);
-  const bool ended = run_until([&] { return server.state() != server_state::starting; }, patience);
-  REQUIRE(ended);
-  REQUIRE(server.state() == server_state::failed);
-  const std::string why = server.problem();
-  server.crash({.kind = sim::crash_kind::process});
-  return why;
+  const bool serves = try_start(1);
+  REQUIRE(!serves);
+  return server.problem();
 }
 
 void story::goes_down() {

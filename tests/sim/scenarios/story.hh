@@ -57,6 +57,8 @@ class story {
   void start(unsigned cores = 1);
   /// It must not; why it says that it does not. The process is gone afterwards.
   std::string start_in_vain();
+  /// It may; false, and gone, where it does not.
+  bool try_start(unsigned cores = 1);
   /// The power goes. `keep`: as crash_options.
   void cut(double keep = -1) { crash({.kind = sim::crash_kind::power, .keep = keep}); }
   void kill() { crash({.kind = sim::crash_kind::process}); }
