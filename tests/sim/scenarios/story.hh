@@ -125,6 +125,8 @@ class story {
   sim::node& clients;
 
  private:
+  /// How long an answer, a start or a stop may take.
+  static constexpr base::duration patience = base::seconds(120);
   void crash(sim::crash_options how);
   void goes_down();
   void look_at_memory();
