@@ -39,6 +39,7 @@ const std::vector<kind>& all_kinds() {
       operation<&run_options::codecs>("codecs"),
       operation<&run_options::unacknowledged>("unacknowledged"),
       operation<&run_options::retries>("retries"),
+      operation<&run_options::idempotent>("idempotent"),
       operation<&run_options::remakes>("remakes"),
       {"big", [](const run_options& o) { return o.big > 0; }, [](run_options& o) { o.big = 0; }},
       {"crowd", [](const run_options& o) { return o.crowd > 1; }, [](run_options& o) { o.crowd = 1; }},
