@@ -94,6 +94,16 @@ run_options draw_options(uint64_t seed) {
     o.cores_most = std::max(o.cores_most, 2u);
   }
   if (crowds.chance(0.08)) o.in_flight = static_cast<unsigned>(crowds.between(100, 250));
+  // Now and then so much in one partition that segments close, and the audits read them again.
+  if (mechanisms.chance(0.15)) {
+    o.server.splice_reads = true;
+    o.topics = 1;
+    o.partitions_most = 1;
+    o.requests = std::max(o.requests, 150u);
+    o.big = 0.2;
+    o.big_most = size_t{1} << 18;
+    o.segment_bytes = 1u << 20;
+  }
   o.faults = draw_faults(root.split("faults"));
   draw_world(root.split("world"), o.world);
   return o;
