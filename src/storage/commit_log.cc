@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/crc32c.hh"
+#include "base/mutant.hh"
 #include "storage/log_manager.hh"
 
 namespace millrace::storage {
@@ -256,6 +257,9 @@ void commit_log::write_record(group& g, uint64_t at, uint64_t inline_bytes) {
   g.position = file_position(at);
   g.durable = true;
   core_.submit(g);
+  if (base::mutated(base::mutant::acknowledge_before_written)) {
+    for (const part& p : g.parts) p.of->acknowledge(p.end);
+  }
 }
 
 void commit_log::group::run(reactor::core& on) {
@@ -276,6 +280,9 @@ void commit_log::part_done(group& g, int error) {
   if (g.error == 0) g.error = error;
   ASSERT(g.pending > 0);
   --g.pending;
+  if (g.pending == 0 && base::mutated(base::mutant::pass_gap_in_groups)) {
+    for (const part& p : g.parts) p.of->acknowledge(p.end);
+  }
   if (g.pending == 0) complete_in_order();
 }
 

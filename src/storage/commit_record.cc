@@ -4,6 +4,7 @@
 
 #include "base/assert.hh"
 #include "base/hash.hh"
+#include "base/mutant.hh"
 
 namespace millrace::storage {
 namespace {
@@ -139,7 +140,8 @@ base::result<parsed_record> parse_record(base::bytes record) {
   TRY(record_header header, peek_record(record));
   if (record.size() < header.bytes) return base::fail(base::errc::truncated);
   const uint64_t inline_begin = record_header_bytes + uint64_t{header.entries} * record_entry_bytes;
-  if (digest_of(record.first(inline_begin)) != header.digest) return base::fail(base::errc::corrupt);
+  const bool whole = digest_of(record.first(inline_begin)) == header.digest;
+  if (!whole && !base::mutated(base::mutant::skip_digest_check)) return base::fail(base::errc::corrupt);
 
   parsed_record parsed{header, {}, {}};
   parsed.entries.reserve(header.entries);

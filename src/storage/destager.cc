@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.hh"
 #include "storage/log_manager.hh"
 
 namespace millrace::storage {
@@ -299,7 +300,7 @@ reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, 
     while (s.issued < block_floor(end)) writer_.write_blocks(l, s, block_floor(end), *this);
     if (end % block_bytes != 0) {
       writer_.write_tail_block(l, s, end, padding.memory, *this);
-      if (!final) s.protect_from = block_floor(end);
+      if (!final && !base::mutated(base::mutant::rewrite_unprotected_tail)) s.protect_from = block_floor(end);
     }
     s.tail_written = end;
   }

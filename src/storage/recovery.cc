@@ -1,7 +1,9 @@
 #include "storage/recovery.hh"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/mutant.hh"
 #include "reactor/file.hh"
 #include "storage/checkpoint.hh"
 #include "storage/layout.hh"
@@ -54,6 +56,7 @@ task<result<recovered>> recover(reactor::core& on, std::string data_dir, size_t 
   survey& found = *surveyed;
   redo again(on, data_dir, found, memory_max);
   for (checkpoint& c : found.to_redo) {
+    if (base::mutated(base::mutant::replay_own_commit_log_only) && c.core != on.id().value()) continue;
     const result<void> done = co_await again.run(std::move(c));
     if (!done) co_return done.failure();
   }
@@ -66,6 +69,9 @@ task<result<recovered>> recover(reactor::core& on, std::string data_dir, size_t 
   }
   recovered all;
   all.logs = again.states();
+  if (base::mutated(base::mutant::reuse_offset)) {
+    for (log_state& l : all.logs) l.end.next = std::max(l.end.segment, l.end.next - 1);
+  }
   all.clean = found.clean;
   all.start_number = found.start_number;
   all.records = again.records();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/crc32c.hh"
+#include "base/mutant.hh"
 #include "reactor/scope.hh"
 #include "storage/layout.hh"
 
@@ -106,6 +107,7 @@ task<result<void>> redo::judge(commit_reader& chain, uint32_t core) {
       if (!matches) co_return matches.failure();
       good = *matches;
     }
+    if (base::mutated(base::mutant::skip_digest_check)) good = true;
     verdicts_.push_back(good ? verdict::good : verdict::bad);
   }
   co_return result<void>();

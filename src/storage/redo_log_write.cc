@@ -2,9 +2,11 @@
 #include <cstring>
 
 #include "base/limits.hh"
+#include "base/mutant.hh"
 #include "storage/batch_scan.hh"
 #include "storage/layout.hh"
 #include "storage/redo_log.hh"
+#include "storage/segment_check.hh"
 
 /// How redone bytes get into segment files, each write durable by itself.
 
@@ -193,6 +195,11 @@ task<result<void>> redo_log::finish() {
   if (!flushed) co_return flushed;
   const result<void> framed = co_await frame_damage();
   if (!framed) co_return framed;
+  if (base::mutated(base::mutant::accept_leftover_batch)) {
+    std::string path = log_path(state_.end.segment);
+    const auto seen = co_await check_segment(core_on_, std::move(path), state_.end.segment, {}, base::leader_epoch(0));
+    if (seen && seen->position > state_.end.position) state_.end = {state_.end.segment, seen->position, seen->next};
+  }
   const result<void> removed = co_await remove_leftovers();
   if (!removed || !names_changed_) co_return removed;
   std::string directory = directory_;

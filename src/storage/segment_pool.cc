@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.hh"
 #include "reactor/file.hh"
 #include "storage/layout.hh"
 
@@ -94,6 +95,7 @@ task<result<bool>> segment_pool::take(std::string path, std::string directory, u
     core_.log().warn("storage", "file cannot leave the pool", field("path", chosen.path), field("error", renamed.error()));
     co_return false;  // the next start finds it
   }
+  if (base::mutated(base::mutant::write_before_rename_durable)) co_return true;
   const result<void> named = co_await reactor::sync_directory(core_, std::move(directory));
   if (!named) co_return named.failure();
   argument = directory_;

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/mutant.hh"
+
 namespace millrace::storage {
 
 class segment_write final : public reactor::op {
@@ -29,7 +31,7 @@ class segment_write final : public reactor::op {
 void segment_write::start(reactor::core& on) {
   handle = into->handle();
   position = begin;
-  durable = true;
+  durable = !(is_tail_block && base::mutated(base::mutant::free_before_flushed));
   iov = pieces.data();
   iov_count = static_cast<uint32_t>(pieces.size());
   on.submit(*this);

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/mutant.hh"
 #include "child_run.hh"
 #include "workload/run.hh"
 #include "workload/shrink.hh"
@@ -30,6 +31,8 @@ constexpr const char* usage =
     "swarm --minutes N [--from N] [--jobs N]               runs for so long\n"
     "Less in a run: --without kills,codecs,... --steps N --seconds N --producers N --consumers N --cores N --topics N\n"
     "               --partitions N --in_flight N\n"
+    "  --first         ends with the first that fails\n"
+    "  --mutant NAME   with a planted bug, in a build that has them (scripts/mutants)\n"
     "Exit: 0 passed, 1 usage, 2 a crash, 3 safety, 4 liveness, 5 a seed with two schedules.\n";
 constexpr int two_schedules = 5;
 
@@ -41,10 +44,12 @@ struct arguments {
   uint64_t from = 1;
   uint64_t minutes = 0;
   uint64_t jobs = 1;
+  bool first = false;
   std::string log;
   bool shrink = false;
   bool planted = false;
   overrides with;
+  std::string mutant;
 };
 
 run_options options_of(uint64_t seed, const arguments& a) {
@@ -205,6 +210,7 @@ class pool {
     const double begun = real_seconds();
     uint64_t next = arguments_.from;
     const auto more = [&] {
+      if (arguments_.first && failed_ > 0) return false;
       if (arguments_.minutes > 0)
         return real_seconds() - begun < static_cast<double>(arguments_.minutes) * 60;
       return next - arguments_.from < arguments_.seeds;
@@ -275,6 +281,10 @@ class pool {
 bool parse(int count, char** words, arguments& a) {
   for (int i = 1; i < count; ++i) {
     std::string_view word = words[i];
+    if (word == "--first") {
+      a.first = true;
+      continue;
+    }
     std::string_view value;
     if (word == "--shrink" || word == "--planted") {
       (word == "--shrink" ? a.shrink : a.planted) = true;
@@ -286,8 +296,8 @@ bool parse(int count, char** words, arguments& a) {
     } else if (i + 1 < count) {
       value = words[++i];
     }
-    if (word == "--log") {
-      a.log = value;
+    if (word == "--log" || word == "--mutant") {
+      (word == "--log" ? a.log : a.mutant) = value;
       continue;
     }
     if (read_override(word, value, a.with)) continue;
@@ -315,6 +325,13 @@ int main(int count, char** words) {
   if (!millrace::swarm::parse(count, words, a)) {
     std::fputs(millrace::swarm::usage, stderr);
     return 1;
+  }
+  if (!a.mutant.empty()) {
+    const std::string problem = millrace::base::choose_mutant(a.mutant);
+    if (!problem.empty()) {
+      std::fprintf(stderr, "--mutant: %s\n", problem.c_str());
+      return 1;
+    }
   }
   std::signal(SIGABRT, millrace::swarm::on_abort);
   if (a.one && a.shrink) return millrace::swarm::run_shrink(a);

@@ -9,6 +9,7 @@
 #include "api/kafka/other_exchange.hh"
 #include "api/kafka/produce_exchange.hh"
 #include "base/limits.hh"
+#include "base/mutant.hh"
 #include "wire/kafka/api_table.hh"
 #include "wire/kafka/header.hh"
 #include "wire/kafka/messages/api_versions.hh"
@@ -159,6 +160,11 @@ void connection::send_answers() {
     changed_.wake_all();
     return;
   }
+  if (base::mutated(base::mutant::reply_out_of_order) && !open_.empty() && open_.back().ready()) {
+    exchange& last = open_.back();
+    last.unlink();
+    open_.push_front(last);
+  }
   while (!open_.empty() && open_.front().ready()) {
     exchange& e = open_.pop_front();
     e.write(filling_);
@@ -200,6 +206,7 @@ void connection::start_send() {
   sender_.iov = pieces.data();
   sender_.iov_count = static_cast<uint32_t>(pieces.size());
   door_core().submit(sender_);
+  if (base::mutated(base::mutant::forget_pinned_buffer)) let_go_of(leaving_exchanges_);
 }
 
 void connection::sent(int64_t result) {
