@@ -79,6 +79,11 @@ reactor::task<base::result<void>> destager::park(log& l) {
     co_return cut;
   }
   const auto loaded = co_await load_indexes(s);
+  if (!loaded && loaded.error().code == base::errc::no_memory) {
+    // Other logs are being parked beside this one: that there is no memory to rebuild its indexes does not fail the stop.
+    const auto cut = co_await s.cut();
+    co_return cut;
+  }
   if (!loaded) co_return loaded;
   const auto parked = co_await s.park();
   l.touched_ = false;
