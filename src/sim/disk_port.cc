@@ -217,10 +217,11 @@ void disk_port::cancel(op& o) {
   }
 }
 
-void disk_port::crash() {
+void disk_port::crash(crash_kind kind) {
   while (!in_flight_.empty()) {
     flight& f = in_flight_.front();
     op& o = f.o;
+    if (kind == crash_kind::power && o.kind == op_kind::write) destroy_block(f);
     // The device may have begun it. A durable write that nobody was told of is as volatile as any
     // other.
     const bool happened = (f.fate == outcome::good || f.fate == outcome::shortened) &&
@@ -233,6 +234,19 @@ void disk_port::crash() {
     forget(f);
     sim_backend::forget(o);
   }
+}
+
+/// The power goes in the middle of a write: by chance one of its blocks is neither old nor new.
+void disk_port::destroy_block(const flight& f) {
+  const disk_faults& faults = home_.disk().faults;
+  if (faults.destroy <= 0 || !f.target) return;
+  if (home_.handles.find(f.o.handle)->path.find(faults.destroy_in) == std::string::npos) return;
+  base::prng& random = home_.disk().random();
+  if (!random.chance(faults.destroy)) return;
+  // The first one is where something else may lie before what is written.
+  const uint64_t blocks = std::max<uint64_t>(1, f.length / block_bytes);
+  const uint64_t which = random.chance(0.5) ? 0 : random.below(blocks);
+  home_.disk().destroy_at_crash(f.target, (f.o.position / block_bytes + which) * block_bytes);
 }
 
 void disk_port::forget(flight& f) {

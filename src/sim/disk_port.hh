@@ -36,7 +36,7 @@ class disk_port {
   void cancel(reactor::op& o);
   /// Forgets all operations. Each that was in flight took effect or did not: `kill` tells no
   /// difference here.
-  void crash();
+  void crash(crash_kind kind);
   size_t in_flight() const noexcept { return count_; }
   /// How many operations have ended so far, over all starts of the node: what a crash can be counted by.
   uint64_t ended() const noexcept { return ended_; }
@@ -63,6 +63,7 @@ class disk_port {
   void land(flight& f);
   int64_t perform(flight& f);
   int64_t perform_open(flight& f);
+  void destroy_block(const flight& f);
   void forget(flight& f);
 
   node& home_;

@@ -12,7 +12,8 @@
 /// THE DISK
 ///  1. One guarantee: a 512-byte sector that was being written when the power went holds its
 ///     old or its new bytes. No larger unit is whole: a 4 KiB block may be torn between its
-///     sectors.
+///     sectors. Where `destroy` is asked for, not even that: for files whose owner promises never
+///     to write a block again that holds what counts.
 ///  2. What a program did to a disk is a set of pieces: each sector of a write, each size that
 ///     a file took, each block that an allocation reserved, each block that a write turned from
 ///     hole or unwritten into written, each truncation, each change of names (create, rename,
@@ -87,6 +88,8 @@ struct disk_faults {
   double write_error = 0;  ///< -EIO; see 8
   double flush_error = 0;  ///< -EIO; see 8
   double short_write = 0;  ///< a write that ends early after some whole sectors
+  double destroy = 0;      ///< per write that a power cut meets: one block of it holds garbage
+  std::string destroy_in{};  ///< of files with this in their path
 };
 
 /// Fails chosen operations: those of `kind` on a path that contains `path_part`, after `skip` such

@@ -81,7 +81,7 @@ void node::start(unsigned cores) {
 void node::crash(const crash_options& how) {
   ASSERT(running_);
   running_ = false;
-  port_.crash();
+  port_.crash(how.kind);
   world_.network().crash(*this);
   for (auto& c : cores_) {
     c->backend.crash();

@@ -245,8 +245,12 @@ void sim_disk::crash(const crash_options& how) {
   used_blocks_ = 0;
   names_.for_each_file([&](const ref<inode>& file) {
     file->image.crash(random_, keep);
+    for (const auto& [destroyed, position] : destroyed_) {
+      if (destroyed == file) (void)file->image.corrupt(position, block_bytes, damage::garbage, random_);
+    }
     used_blocks_ += file->image.blocks();
   });
+  destroyed_.clear();
 }
 
 }  // namespace millrace::sim

@@ -25,6 +25,8 @@ class sim_disk {
   /// Adds a rule; clear_rules() heals.
   void add_rule(disk_rule rule) { rules_.push_back({std::move(rule), 0}); }
   void clear_rules() { rules_.clear(); }
+  /// Operations that the last rule met since it was added, also where it struck none of them.
+  uint64_t met_by_last_rule() const { return rules_.back().seen; }
 
   // What tests ask and do from outside of the program.
   bool exists(std::string_view path) const;
@@ -73,6 +75,10 @@ class sim_disk {
   const disk_rule* strike(reactor::op_kind kind, std::string_view path);
   base::prng& random() noexcept { return random_; }
 
+  /// The block at `position` holds garbage after the crash that comes now.
+  void destroy_at_crash(const ref<inode>& file, uint64_t position) {
+    destroyed_.emplace_back(file, position);
+  }
   /// The node is gone: handles and locks with it. Power: volatile pieces are kept or lost.
   void crash(const crash_options& how);
 
@@ -89,6 +95,7 @@ class sim_disk {
   uint64_t stamp_ = 0;
   uint64_t used_blocks_ = 0;
   std::vector<counted_rule> rules_;
+  std::vector<std::pair<ref<inode>, uint64_t>> destroyed_;
 };
 
 }  // namespace millrace::sim

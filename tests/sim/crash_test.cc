@@ -170,3 +170,32 @@ TEST_CASE("crash: operations in flight may have taken effect or not") {
   }
   CHECK(seen.size() == 2);
 }
+
+TEST_CASE("crash: a block that was being written may be destroyed where that is asked for, and no other") {
+  unsigned destroyed = 0;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    world w(seed);
+    sim::node& n = w.add_node();
+    n.disk().faults.destroy = 1;
+    n.disk().faults.destroy_in = seed % 2 == 0 ? "/log" : "/another";
+    std::vector<uint64_t> acknowledged;
+    aligned memory(4096);
+    {
+      auto task = w.start(n, 0, append_for_ever(n.core(), &acknowledged, memory.bytes()));
+      w.run_for(base::microseconds(1500 + static_cast<int64_t>(seed) * 13));
+      w.crash(n);
+    }
+    w.restart(n, 1);
+    if (!n.disk().exists("/log")) continue;
+    const std::vector<uint8_t> found = *n.disk().contents("/log");
+    REQUIRE(found.size() >= acknowledged.size() * 4096);
+    for (size_t at = 0; at + 8 <= found.size(); at += 8) {
+      const auto number = base::load_little<uint64_t>(found.data() + at);
+      if (number == at / 4096) continue;
+      CHECK(at / 4096 == acknowledged.size());
+      if (number != 0 && seed % 2 != 0) FAIL("garbage where none was asked for");
+      if (number != 0) ++destroyed;
+    }
+  }
+  CHECK(destroyed > 0);
+}

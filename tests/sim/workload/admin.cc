@@ -75,7 +75,7 @@ task<void> admin::run() {
         ++model_.names;
       }
       good = co_await create(std::move(name));
-    } else if (options_.remakes && random_.chance(0.2)) {
+    } else if (options_.remakes && random_.chance(options_.remake)) {
       topic_ref t = model_.any_topic(random_);
       good = co_await remove(std::move(t));
     }

@@ -11,15 +11,35 @@ namespace {
 /// What the broker does not stamp lies behind base offset, length and leader epoch.
 uint64_t body_of(base::bytes batch) { return base::xxh3(batch.subspan(record::header::magic_at)); }
 
+/// One record, and as many bytes in all as every other batch of the run has.
+made_batch make_even_batch(base::prng& random, const record::batch_options& options, size_t bytes,
+                           base::unix_ms now) {
+  made_batch made;
+  made.times.push_back(now + random.between(-2000, 2000));
+  std::vector<uint8_t> value(bytes - record::header::size - 16);
+  random.fill(value);
+  while (made.bytes.size() != bytes) {
+    if (!made.bytes.empty()) value.resize(value.size() + bytes - made.bytes.size());
+    made.bytes.clear();
+    record::batch_builder builder(made.bytes, options);
+    builder.add({.timestamp = made.times.back(), .value = base::bytes(value)});
+    const auto finished = builder.finish();
+    ASSERT(finished.ok());
+  }
+  made.body = body_of(made.bytes);
+  return made;
+}
+
 }  // namespace
 
 made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now,
                       const batch_numbers& numbers) {
-  made_batch made;
   record::batch_options options;
   options.producer_id = numbers.producer;
   options.producer_epoch = numbers.epoch;
   options.base_sequence = numbers.sequence;
+  if (o.even > 0) return make_even_batch(random, options, o.even, now);
+  made_batch made;
   if (o.codecs && random.chance(0.4))
     options.codec = static_cast<record::codec>(random.below(record::codec_last + 1));
   record::batch_builder builder(made.bytes, options);

@@ -47,7 +47,8 @@ void run::strike() {
   sim::node& node = server_.node();
   switch (kind) {
     case 0:
-      return crash_server(sim::crash_kind::power);
+      return options_.faults.aimed_cuts && random_.chance(0.7) ? cut_at_operation()
+                                                               : crash_server(sim::crash_kind::power);
     case 1:
       if (options_.planted && model_.acked_batches > 0) model_.safety("planted", "a kill, called a failure");
       return crash_server(sim::crash_kind::process);

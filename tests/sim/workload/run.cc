@@ -260,6 +260,28 @@ void run::crash_server(sim::crash_kind kind) {
   restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
 }
 
+/// A power cut at an instant in which much is half done: while, or shortly after, an operation of a kind is carried out.
+void run::cut_at_operation() {
+  using reactor::op_kind;
+  const std::pair<op_kind, const char*> sensitive[] = {
+      {op_kind::rename, "/data/pool/"},  {op_kind::rename, "/data/"},    {op_kind::write, "/data/topic"},
+      {op_kind::write, "checkpoint"},    {op_kind::write, "/data/commit/"}, {op_kind::truncate, "/data/topic"},
+  };
+  const bool recycles = options_.even > 0 && random_.chance(0.5);
+  const auto& [kind, path] = sensitive[recycles ? 0 : random_.below(std::size(sensitive))];
+  sim::sim_disk& disk = server_.node().disk();
+  disk.add_rule({.kind = kind, .path_part = path, .count = 0});
+  advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; },
+          milliseconds(recycles ? 2000 : 300));
+  disk.clear_rules();
+  // Within 4 us to 4 ms; a file that was taken from the pool gets its batches a little later.
+  const int64_t behind = recycles ? milliseconds(50).ns : int64_t{1} << random_.between(12, 22);
+  advance([&] { return jobs_done(); }, base::nanoseconds(random_.between(0, behind)));
+  const server_state state = server_.state();
+  const bool lives = state == server_state::starting || state == server_state::serving || state == server_state::stopping;
+  if (lives && !model_.found.any()) crash_server(sim::crash_kind::power);
+}
+
 void run::bring_up() {
   const bool up =
       advance([&] { return server_.state() == server_state::serving && !down_; }, progress::bound);

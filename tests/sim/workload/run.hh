@@ -64,6 +64,7 @@ class run {
   void look_after_server();
   void start_server();
   void crash_server(sim::crash_kind kind);
+  void cut_at_operation();
   void bring_up();
 
   // Faults.

@@ -37,6 +37,43 @@ void draw_world(base::prng random, sim::world_options& w) {
   if (random.chance(0.3)) w.network.delay.most = base::milliseconds(5);
   w.schedule.mail_delay_most = base::microseconds(random.chance(0.3) ? 500 : 30);
   if (random.chance(0.3)) w.disk.write.most = base::milliseconds(2);
+  // No block of a segment that holds acknowledged bytes is ever written again.
+  w.disk.destroy = random.chance(0.7) ? 0.8 : 0;
+  w.disk.destroy_in = "/data/topic";
+}
+
+void draw_cuts(base::prng& random, fault_options& f) {
+  f.power_cuts = f.aimed_cuts = random.chance(0.8);
+  if (f.gap_most == base::duration{}) f.gap_most = base::milliseconds(300);
+}
+
+/// Many small batches and a commit log that is soon full: logs end anywhere in a block when they are
+/// destaged, and go on from there.
+void draw_laps(base::prng& random, run_options& o) {
+  o.server.commits.file_bytes = (uint64_t{256} << 10) << random.below(3);
+  o.value_most = size_t{1} << random.between(8, 10);
+  o.big = 0;
+  o.producers = static_cast<unsigned>(random.between(2, 4));
+  o.requests = static_cast<unsigned>(random.between(200, 500));
+  o.in_flight = static_cast<unsigned>(random.between(2, 6));
+  draw_cuts(random, o.faults);
+}
+
+/// Segments change hands often, and all batches are of one size in whole blocks: what an old file
+/// holds fits exactly where another log ends.
+void draw_recycling(base::prng& random, run_options& o) {
+  o.even = size_t{1} << random.between(15, 17);
+  o.segment_bytes = 1u << 20;
+  o.topics = static_cast<unsigned>(random.between(2, 3));
+  o.partitions_most = static_cast<int32_t>(random.between(1, 2));
+  o.producers = static_cast<unsigned>(random.between(2, 3));
+  o.requests = static_cast<unsigned>(random.between(80, 160));
+  o.in_flight = static_cast<unsigned>(random.between(1, 3));
+  o.think_most = one_of(random, {1, 10, 50});
+  o.remakes = true;
+  o.remake = 0.4;
+  o.server.pool = {.bytes_max = 32u << 20, .file_bytes_least = 64u << 10};
+  draw_cuts(random, o.faults);
 }
 
 const char* name_of(api::kafka::send_mode mode) {
@@ -106,6 +143,11 @@ run_options draw_options(uint64_t seed) {
   }
   o.faults = draw_faults(root.split("faults"));
   draw_world(root.split("world"), o.world);
+  base::prng kinds = root.split("kinds");
+  o.faults.aimed_cuts = o.faults.power_cuts && kinds.chance(0.6);
+  const uint64_t kind = kinds.below(6);
+  if (kind == 0) draw_laps(kinds, o);
+  if (kind == 1) draw_recycling(kinds, o);
   return o;
 }
 
@@ -115,6 +157,7 @@ std::string describe(const run_options& o) {
     if (on) faults += (faults.empty() ? "" : ",") + std::string(name);
   };
   add(o.faults.power_cuts, "power_cuts");
+  add(o.faults.aimed_cuts, "aimed_cuts");
   add(o.faults.kills, "kills");
   add(o.faults.stops, "stops");
   add(o.faults.resets, "resets");
@@ -125,14 +168,14 @@ std::string describe(const run_options& o) {
   add(o.faults.wall_jumps, "wall_jumps");
   add(o.faults.io_errors, "io_errors");
   return fmt::format(
-      "cores<={} memory={}M commit={}M inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
+      "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} topics={} "
-      "partitions<={} segment={}M value<={} big={} remakes={} retries={} idempotent={} faults={} gap<={}ms",
-      o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 20,
+      "partitions<={} segment={}M value<={} big={} even={}K remakes={} retries={} idempotent={} faults={} gap<={}ms",
+      o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight,
       name_of(o.server.door.send), o.server.splice_reads ? "splice" : "direct", o.producers,
       o.requests, o.in_flight, o.consumers, o.crowd, o.topics, o.partitions_most, o.segment_bytes >> 20,
-      o.value_most, o.big > 0 ? o.big_most : 0, o.remakes, o.retries, o.idempotent,
+      o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.retries, o.idempotent,
       faults.empty() ? "none" : faults, o.faults.gap_most.ms());
 }
 

@@ -15,6 +15,7 @@ namespace millrace::swarm {
 
 struct fault_options {
   bool power_cuts = false;
+  bool aimed_cuts = false;  ///< of these, most come while a drawn kind of disk operation is carried out
   bool kills = false;
   bool stops = false;
   bool resets = false;
@@ -47,12 +48,14 @@ struct run_options {
   size_t value_most = 0;   ///< bytes of a record
   double big = 0;          ///< chance of a batch of up to big_most bytes
   size_t big_most = 0;
+  size_t even = 0;  ///< bytes of every batch, in whole blocks: what an old file holds may fit; 0: any
   base::duration think_most{};
   bool codecs = false;
   bool unacknowledged = false;  ///< acks=0 too
   bool retries = false;
   bool idempotent = false;  ///< some producers number their batches
   bool remakes = false;  ///< topics are deleted and made again
+  double remake = 0.2;   ///< chance of that each time somebody looks
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest
   /// For the test of shrinking: a kill is called a failure once something was acknowledged.
