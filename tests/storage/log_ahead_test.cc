@@ -11,10 +11,10 @@ world_setup cold_setup(uint64_t ahead) {
 }
 
 /// One log with closed segments of 8 MiB, not in memory.
-void make_cold(log_world& f, size_t value_bytes, unsigned batches) {
+void make_cold(log_world& f, size_t value_bytes, unsigned batches, int records = 1) {
   f.boot();
   for (unsigned i = 0; i < batches; ++i) {
-    while (!f.append(*f.logs[0], 1, value_bytes)) f.w.run_for(base::milliseconds(1));
+    while (!f.append(*f.logs[0], records, value_bytes)) f.w.run_for(base::milliseconds(1));
   }
   REQUIRE(f.settle());
   f.stop();
@@ -48,6 +48,16 @@ TEST_CASE("read ahead: a reader that goes on finds the next stretches read, what
       CHECK(c.ahead_bytes <= 16u << 20);
     }
   }
+}
+
+TEST_CASE("cold reads: who reads on batch by batch has each read once, also where an index knows only the one before") {
+  log_world f(4, cold_setup(1));  // nothing is read ahead
+  make_cold(f, 99000, 20, 10);
+  const uint64_t before = f.n.port().ended();
+  const unsigned answers = read_through(f, *f.logs[0], 1 << 20);
+  CHECK(answers == 20);
+  // Opens and indexes of three segments beside.
+  CHECK(f.n.port().ended() - before < 55);
 }
 
 TEST_CASE("read ahead: who jumps about causes none") {
