@@ -25,7 +25,7 @@ std::vector<uint8_t> consumer::ask(topic_ref t, bool waits, asked_fetch& asked) 
     asked.parts.push_back({.partition = static_cast<int32_t>(i),
                            .from = waits ? p.watermark.floor() : place_in(p),
                            .floor = p.watermark.floor(),
-                           .bytes_max = static_cast<int32_t>(1 + random_.below(1u << random_.between(8, 21)))});
+                           .bytes_max = static_cast<int32_t>(1 + random_.below(1u << random_.between(8, waits ? 12 : 21)))});
     parts.push_back({.partition = asked.parts.back().partition,
                      .fetch_offset = asked.parts.back().from,
                      .partition_max_bytes = asked.parts.back().bytes_max});
@@ -34,7 +34,7 @@ std::vector<uint8_t> consumer::ask(topic_ref t, bool waits, asked_fetch& asked) 
   const wire::kafka::fetch_request body{
       .max_wait_ms = static_cast<int32_t>(!waits && random_.chance(0.5) ? 0 : random_.below(1500)),
       .min_bytes = static_cast<int32_t>(random_.below(1u << random_.between(0, 15))),
-      .max_bytes = static_cast<int32_t>(1 + random_.below(1u << random_.between(10, 23))),
+      .max_bytes = static_cast<int32_t>(1 + random_.below(1u << random_.between(10, waits ? 14 : 23))),
       .topics = {&topic, 1}};
   asked.since = on_.now();
   return link_.frame_of(body, asked.version);
