@@ -25,7 +25,7 @@ inline std::vector<uint8_t> numbered_batch(const numbers& n, base::offset at = b
   options.base_sequence = n.first;
   record::batch_builder builder(bytes, options);
   const std::vector<uint8_t> value(value_bytes, 'v');
-  for (int32_t i = 0; i < n.count; ++i) builder.add({.timestamp = 1000 + n.first, .value = base::bytes(value)});
+  for (int32_t i = 0; i < n.count; ++i) builder.add({.timestamp = int64_t{1000} + n.first, .value = base::bytes(value)});
   REQUIRE(builder.finish());
   return bytes;
 }
