@@ -204,15 +204,12 @@ task<base::result<std::string>> read_file(core& on, std::string path, size_t byt
   co_return contents;
 }
 
-namespace {
-
-task<base::result<void>> write_whole(core& on, std::string path, std::string contents) {
+task<base::result<void>> write_file(core& on, std::string path, base::bytes contents) {
   base::result<file> opened = co_await file::open(on, std::move(path), open_write | open_create);
   if (!opened) co_return opened.failure();
   base::result<void> done = co_await opened->truncate(0);
   if (done && !contents.empty()) {
-    const base::bytes source = base::as_bytes(contents);
-    base::result<void> written = co_await opened->write(0, source, false);
+    base::result<void> written = co_await opened->write(0, contents, false);
     done = written;
   }
   if (done) {
@@ -224,14 +221,12 @@ task<base::result<void>> write_whole(core& on, std::string path, std::string con
   co_return done;
 }
 
-}  // namespace
-
 task<base::result<void>> replace_file(core& on, std::string path, std::string contents) {
   std::string beside = path + ".new";
   std::string directory = directory_of(path);
   std::string target = beside;
-  const base::result<void> written =
-      co_await write_whole(on, std::move(target), std::move(contents));
+  const base::bytes source = base::as_bytes(contents);
+  const base::result<void> written = co_await write_file(on, std::move(target), source);
   if (!written) co_return written;
   const base::result<void> renamed = co_await rename(on, std::move(beside), std::move(path));
   if (!renamed) co_return renamed;

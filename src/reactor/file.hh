@@ -53,9 +53,11 @@ task<base::result<void>> make_directory(core& on, std::string path);
 task<base::result<void>> remove_directory(core& on, std::string path);
 task<base::result<void>> sync_directory(core& on, std::string path);
 
-/// A small file whole: read into a string (not_found, too_large), or replaced atomically (written beside it,
-/// synced, renamed over it, directory synced), so that a crash leaves the old or the new.
+/// A small file whole: read into a string (not_found, too_large); written anew and synced, where a crash may leave less
+/// (`contents` live until it returns); or replaced atomically (written beside it, synced, renamed over it, directory
+/// synced), so that a crash leaves the old or the new.
 task<base::result<std::string>> read_file(core& on, std::string path, size_t bytes_max);
+task<base::result<void>> write_file(core& on, std::string path, base::bytes contents);
 task<base::result<void>> replace_file(core& on, std::string path, std::string contents);
 
 }  // namespace millrace::reactor

@@ -126,31 +126,6 @@ reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, bas
   co_return loaded;
 }
 
-/// Only a closed segment's bytes stay where they are.
-bool reader::may_splice(const read_plan& plan, const segment& s) const noexcept {
-  return plan.file_range_will_do && manager_.options().splice_reads && s.state == segment_state::closed;
-}
-
-/// Whether who reads on from `next` is going to be answered from the file: nothing is read ahead for that.
-bool reader::range_follows(log_id id, const read_plan& plan, base::offset next) {
-  const log* l = manager_.find(id);
-  const segment* s = l == nullptr ? nullptr : l->find_segment(plan.segment);
-  return s != nullptr && may_splice(plan, *s) && s->verified.find(next, plan.bytes_max);
-}
-
-reactor::task<base::result<void>> reader::ready_splice(log_id id, base::offset segment_base) {
-  log* l = manager_.find(id);
-  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
-  if (s == nullptr || manager_.stopping()) co_return base::fail(base::errc::closed);
-  ++l->users_;
-  ++s->readers;
-  const auto opened = co_await s->open_for_splice();
-  manager_.bound_open_files();
-  --s->readers;
-  --l->users_;
-  co_return opened;
-}
-
 reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {
   uint64_t least = 0;  // bytes that the first batch is known to need
   uint64_t at_most = stretch_bytes;
@@ -171,16 +146,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
         splice_tried = true;
         continue;
       }
-      if (known) {
-        s->last_read = core_.now();
-        read_result out;
-        out.bytes = known->end - known->begin;
-        slice in_file;
-        in_file.size = static_cast<uint32_t>(out.bytes);
-        in_file.file = file_range(*l, *s, known->begin);
-        out.slices.push_back(std::move(in_file));
-        co_return out;
-      }
+      if (known) co_return range_of(*l, *s, *known);
     }
     const uint64_t begin =
         ahead_->begin_of(id, plan.segment, plan.wanted).value_or(s->offsets.position_before(plan.wanted));

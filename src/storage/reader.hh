@@ -9,6 +9,7 @@
 #include "record/batch_view.hh"
 #include "storage/log.hh"
 #include "storage/types.hh"
+#include "storage/verified_ranges.hh"
 
 /// Reads of a core's logs that may have to wait for files. A task here names logs by id and looks them up again after
 /// every wait; what it returns holds its own memory.
@@ -44,6 +45,8 @@ class reader {
   reactor::task<base::result<timestamp_and_offset>> find_timestamp(log_id id, base::unix_ms target);
   /// First record with the largest timestamp (ListOffsets -3).
   reactor::task<base::result<timestamp_and_offset>> find_max_timestamp(log_id id);
+  /// What read() gave, in memory, as one range: its own where it is one, else copied to `joined`.
+  static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
   const read_ahead& ahead() const noexcept { return *ahead_; }
   /// Memory is short: gives back what nobody waits for.
   void drop_ahead();
@@ -62,6 +65,7 @@ class reader {
                                                     uint64_t least);
   bool may_splice(const read_plan& plan, const segment& s) const noexcept;
   bool range_follows(log_id id, const read_plan& plan, base::offset next);
+  read_result range_of(log& l, segment& s, const verified_ranges::range& good);
   reactor::task<base::result<void>> ready_splice(log_id id, base::offset segment_base);
   reactor::task<base::result<read_result>> read_file(log_id id, read_plan plan);
   base::result<read_result> cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,
@@ -72,7 +76,6 @@ class reader {
   bool collect(log_id id, const read_plan& plan, read_result& out);
   reactor::task<base::result<segment*>> indexed_segment(log_id id, base::offset* base, base::unix_ms least);
   reactor::task<base::result<timestamp_and_offset>> scan(log_id id, base::offset from, base::unix_ms target);
-  static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
   reactor::task<base::result<timestamp_and_offset>> find_in_batch(record::batch_view batch, base::unix_ms target,
                                                                   uint64_t unpacked_bytes_max);
   void close_some();

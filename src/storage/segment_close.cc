@@ -1,3 +1,5 @@
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/segment.hh"
@@ -8,41 +10,6 @@ namespace millrace::storage {
 
 using base::result;
 using reactor::task;
-
-namespace {
-
-std::string beside(const std::string& path) { return path + ".new"; }
-
-/// Writes a small file beside its name and syncs it; a rename then makes it what the name means. In place it could be found
-/// cut or empty after a crash, and an index that is too short looks like any other. All of it is written anew: where an
-/// earlier sync failed, another one of the same bytes and the same size would say nothing of what that one lost.
-task<result<void>> write_beside(reactor::core& on, std::string path, std::vector<uint8_t> contents) {
-  std::string name = beside(path);
-  result<reactor::file> opened =
-      co_await reactor::file::open(on, std::move(name), reactor::open_write | reactor::open_create);
-  if (!opened) co_return opened.failure();
-  result<void> done = co_await opened->truncate(0);
-  if (done && !contents.empty()) {
-    const base::bytes source(contents);
-    result<void> written = co_await opened->write(0, source, false);
-    done = written;
-  }
-  if (done) {
-    result<void> synced = co_await opened->sync();
-    done = synced;
-  }
-  const result<void> closed = co_await opened->close();
-  if (done && !closed) done = closed;
-  co_return done;
-}
-
-task<result<void>> put_in_place(reactor::core& on, std::string path) {
-  std::string source = beside(path);
-  const result<void> renamed = co_await reactor::rename(on, std::move(source), std::move(path));
-  co_return renamed;
-}
-
-}  // namespace
 
 task<result<void>> segment::close_cleanly() {
   const result<void> finished = co_await finish_file();
@@ -76,21 +43,23 @@ task<result<void>> segment::cut() {
   co_return synced;
 }
 
+/// Written beside their names and synced, then renamed. In place they could be found cut or empty after a crash, and an index
+/// that is too short looks like any other; and where an earlier sync failed, another one of the same bytes would say nothing
+/// of what that one lost.
 task<result<void>> segment::write_indexes() {
-  std::string path = index_path();
-  std::vector<uint8_t> contents = offsets.encode();
-  const result<void> by_offset = co_await write_beside(core_, std::move(path), std::move(contents));
-  if (!by_offset) co_return by_offset;
-  path = time_index_path();
-  contents = times.encode();
-  const result<void> by_time = co_await write_beside(core_, std::move(path), std::move(contents));
-  if (!by_time) co_return by_time;
-  path = index_path();
-  const result<void> offsets_placed = co_await put_in_place(core_, std::move(path));
-  if (!offsets_placed) co_return offsets_placed;
-  path = time_index_path();
-  const result<void> times_placed = co_await put_in_place(core_, std::move(path));
-  if (!times_placed) co_return times_placed;
+  const std::pair<std::string, std::vector<uint8_t>> files[] = {{index_path(), offsets.encode()},
+                                                                {time_index_path(), times.encode()}};
+  for (const auto& [path, contents] : files) {
+    std::string beside = path + ".new";
+    const result<void> written = co_await reactor::write_file(core_, std::move(beside), contents);
+    if (!written) co_return written;
+  }
+  for (const auto& [path, contents] : files) {
+    std::string beside = path + ".new";
+    std::string name = path;
+    const result<void> renamed = co_await reactor::rename(core_, std::move(beside), std::move(name));
+    if (!renamed) co_return renamed;
+  }
   std::string directory = directory_;
   const result<void> named = co_await reactor::sync_directory(core_, std::move(directory));
   co_return named;

@@ -25,7 +25,7 @@ struct fixture {
     const auto batch = record::batch_view::frame(bytes);
     const auto seen = table.check(*batch, now);
     if (!seen) return base::name_of(seen.error().code);
-    if (seen->duplicate) return "duplicate of " + std::to_string(seen->original.first.value());
+    if (*seen) return "duplicate of " + std::to_string((*seen)->first.value());
     const base::offset first = next;
     next = next + n.count;
     table.note(*batch, first, next, now);

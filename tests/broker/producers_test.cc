@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 
+#include "appending.hh"
 #include "broker/catalog/producer_ids.hh"
 #include "broker_node.hh"
 #include "numbered_batch.hh"
@@ -18,19 +19,6 @@ namespace {
 
 using base::errc;
 using namespace test;
-
-struct appending final : append_work {
-  appending(const storage::log_id& id, std::vector<uint8_t> bytes, int16_t wanted_acks = -1) : batch(std::move(bytes)) {
-    part.id = id;
-    part.batch = batch;
-    parts = {&part, 1};
-    acks = wanted_acks;
-  }
-  void on_settled() override { done = true; }
-  std::vector<uint8_t> batch;
-  append_part part;
-  bool done = false;
-};
 
 struct fixture {
   explicit fixture(uint64_t seed, sim::world_options how = {}, unsigned cores = 1) : b(seed, cores, how) {
@@ -182,6 +170,37 @@ TEST_CASE("producers: after a clean stop nothing is read again, and a log withou
   f.end(0);
   CHECK(f.has_snapshot());
   CHECK(f.live().log().producers_from() == f.live().log().end());
+}
+
+TEST_CASE("producers: a stop while a snapshot is written leaves nothing to be read again") {
+  fixture f(31);
+  f.b.n.disk().add_rule({.kind = reactor::op_kind::sync, .path_part = "producers", .error = 0, .delay = base::milliseconds(500)});
+  for (int32_t i = 0; i < 22; ++i) CHECK(f.append({.first = i}, 4000) == i);
+  CHECK(f.live().producers().being_kept);
+  f.end(0);
+  CHECK(f.live().log().producers_from() == base::offset(22));
+  for (int32_t i = 17; i < 22; ++i) CHECK(f.append({.first = i}, 4000) == i);
+}
+
+TEST_CASE("producers: what a log lost is in no snapshot, also where the log has grown past it since") {
+  fixture f(32);
+  for (int32_t i = 0; i < 5; ++i) CHECK(f.append({.first = i}) == i);
+  f.b.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "commit/", .error = 0, .delay = base::seconds(5)});
+  std::deque<appending> lost;
+  for (int32_t i = 5; i < 30; ++i) {
+    lost.emplace_back(f.where().id, numbered_batch({.first = i}, base::offset{0}, 4000));
+    f.send(lost.back());
+  }
+  f.b.w.run_for(base::seconds(1));
+  for (const appending& a : lost) CHECK_FALSE(a.done);
+  f.b.n.disk().clear_rules();
+  f.b.crash({.kind = sim::crash_kind::power, .keep = 0});
+  f.b.rebuild(1);
+  REQUIRE(f.b.start());
+  for (int32_t i = 0; i < 40; ++i) CHECK(f.append({.id = 7, .first = i}) == 5 + i);
+  f.end(1);
+  CHECK(f.append({.first = 29}) == refusal(errc::out_of_order_sequence));
+  CHECK(f.append({.first = 5}) == 45);
 }
 
 TEST_CASE("producers: a snapshot that is damaged is made up for by reading the whole log") {

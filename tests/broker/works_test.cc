@@ -2,6 +2,7 @@
 
 #include <deque>
 
+#include "appending.hh"
 #include "broker_node.hh"
 #include "record/batch_builder.hh"
 
@@ -37,18 +38,6 @@ struct reading final : read_work {
   bool done = false;
 };
 
-struct appending final : append_work {
-  appending(const storage::log_id& id, size_t value_bytes) : batch(batch_of(value_bytes)) {
-    part.id = id;
-    part.batch = batch;
-    parts = {&part, 1};
-  }
-  void on_settled() override { done = true; }
-  std::vector<uint8_t> batch;
-  append_part part;
-  bool done = false;
-};
-
 /// A broker with the topic "t".
 struct works_world {
   explicit works_world(uint64_t seed, unsigned cores, int32_t partitions) : b(seed, cores) {
@@ -69,7 +58,7 @@ struct works_world {
     REQUIRE(b.w.run_until([&] { return r.done; }, base::seconds(5)));
   }
   void append(const storage::log_id& id, unsigned core, size_t value_bytes) {
-    appending a(id, value_bytes);
+    appending a(id, batch_of(value_bytes));
     b.brokers[0]->send(a, base::core_id(core));
     REQUIRE(b.w.run_until([&] { return a.done; }, base::seconds(5)));
     REQUIRE_FALSE(a.part.failed);
@@ -115,7 +104,7 @@ TEST_CASE("works: parked reads do not hold up what goes the same way") {
 TEST_CASE("works: a read whose wait is ended before it arrives does not wait") {
   works_world f(3, 2, 2);
   std::deque<appending> appends;
-  for (int i = 0; i < 300; ++i) appends.emplace_back(f.on_core(1), 10);
+  for (int i = 0; i < 300; ++i) appends.emplace_back(f.on_core(1), batch_of(10));
   for (appending& a : appends) f.b.brokers[0]->send(a, base::core_id(1));
   reading r({f.on_core(1)});
   f.b.brokers[0]->send(r, base::core_id(1));
@@ -176,7 +165,7 @@ TEST_CASE("works: an append that waits for memory goes on when there is some, wh
     for (size_t size = 16 << 20; size >= 4096; size /= 2) {
       while (reactor::chunk one = f.b.n.core().memory().allocate(size)) lent.push_back(std::move(one));
     }
-    appending a(id, 200000);
+    appending a(id, batch_of(200000));
     f.b.brokers[0]->send(a, base::core_id(0));
     f.b.w.run_for(base::milliseconds(seed * 7));
     CHECK_FALSE(a.done);

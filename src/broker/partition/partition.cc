@@ -44,8 +44,8 @@ bool partition::try_append(append_part& part) {
       fail(part, seen.error());
       return true;
     }
-    if (seen->duplicate) {
-      answer_duplicate(part, seen->original);
+    if (*seen) {
+      answer_duplicate(part, **seen);
       return true;
     }
   }
@@ -68,9 +68,9 @@ bool partition::try_append(append_part& part) {
 }
 
 /// What the producer's numbers say. Where that refuses or ends it here, nobody else looks at the CRC that covers them.
-base::result<producer_table::verdict> partition::judge(const append_part& part, const record::batch_view& batch) {
+base::result<std::optional<producer_batch>> partition::judge(const append_part& part, const record::batch_view& batch) {
   const auto seen = producers_.table.check(batch, core_.on().wall_clock());
-  if (seen && seen->append) return seen;
+  if (seen && !*seen) return seen;
   if (part.crc == storage::crc_check::compute) {
     TRY_CHECK(record::verify_crc(batch));
   }

@@ -65,7 +65,7 @@ class partition final : public storage::log_listener {
   void settle(append_part& part);
   void fail(append_part& part, base::error why);
   bool try_append(append_part& part);
-  base::result<producer_table::verdict> judge(const append_part& part, const record::batch_view& batch);
+  base::result<std::optional<producer_batch>> judge(const append_part& part, const record::batch_view& batch);
   void answer_duplicate(append_part& part, const producer_batch& original);
   void wake_parked();
 

@@ -1,10 +1,10 @@
 #include "broker/partition/producer_keeper.hh"
 
 #include <algorithm>
-#include <cstring>
 
 #include "broker/partition/broker_core.hh"
 #include "broker/partition/producer_snapshot.hh"
+#include "record/batch_view.hh"
 #include "storage/layout.hh"
 
 namespace millrace::broker {
@@ -12,7 +12,7 @@ namespace millrace::broker {
 namespace {
 
 constexpr uint32_t read_bytes = 1 << 20;
-constexpr base::duration durable_look = base::milliseconds(1);
+constexpr base::duration look_again = base::milliseconds(1);
 constexpr base::duration stop_time_max = base::seconds(3);
 constexpr unsigned stop_workers = 16;
 constexpr base::duration look_interval = base::milliseconds(int64_t{600} * 1000);
@@ -28,30 +28,14 @@ std::string snapshot_path(broker_core& of, const storage::log& l) {
 }
 
 /// Notes every batch of a read that has a producer id. The offset behind the last batch; `from` where there is none.
-base::offset note_batches(producer_table& table, const std::vector<storage::slice>& slices, base::offset from,
-                          base::unix_ms now) {
-  uint8_t head[record::header::size];
-  size_t have = 0;
-  uint64_t rest = 0;  // of the batch whose header was seen
-  for (const storage::slice& s : slices) {
-    for (size_t at = 0; at < s.size;) {
-      if (rest > 0) {
-        const uint64_t passed = std::min<uint64_t>(rest, s.size - at);
-        rest -= passed;
-        at += passed;
-        continue;
-      }
-      const size_t piece = std::min(sizeof head - have, s.size - at);
-      std::memcpy(head + have, s.data + at, piece);
-      have += piece;
-      at += piece;
-      if (have < sizeof head) continue;
-      have = 0;
-      const record::header_view batch(head);
-      rest = batch.size() - sizeof head;
-      from = batch.next_offset();
-      if (batch.has_producer_id()) table.note(batch, batch.base_offset(), from, now);
-    }
+base::offset note_batches(producer_table& table, const storage::read_result& got, base::offset from, base::unix_ms now) {
+  std::vector<uint8_t> joined;
+  record::batch_iterator batches(storage::reader::in_one_piece(got, joined));
+  while (!batches.done()) {
+    const auto batch = batches.next();
+    if (!batch) break;
+    from = batch->next_offset();
+    if (batch->has_producer_id()) table.note(*batch, batch->base_offset(), from, now);
   }
   return from;
 }
@@ -172,7 +156,7 @@ reactor::task<bool> producer_keeper::replay(storage::log_id id, base::offset fro
     p = of_.find(id);
     if (p == nullptr || stopping_) co_return false;
     const base::offset next =
-        got ? note_batches(p->producers().table, got->slices, at, of_.on().wall_clock()) : behind_damage(p->log(), at);
+        got ? note_batches(p->producers().table, *got, at, of_.on().wall_clock()) : behind_damage(p->log(), at);
     if (next == at) {
       of_.on().log().error("broker", "log cannot be read: batches of its idempotent producers are refused meanwhile",
                            base::field("log", p->log().directory()), base::field("offset", at));
@@ -188,24 +172,38 @@ reactor::task<bool> producer_keeper::replay(storage::log_id id, base::offset fro
 
 reactor::task<void> producer_keeper::keep(storage::log_id id) {
   partition* p = of_.find(id);
-  if (p == nullptr || p->log().producers_from() == p->log().end()) co_return;
+  // At a stop two tasks may come to the same one; what the first leaves is the second's.
+  while (p != nullptr && p->producers().being_kept && !ending()) {
+    co_await reactor::sleep(of_.on(), look_again);
+    p = of_.find(id);
+  }
+  if (p == nullptr || ending() || p->log().producers_from() == p->log().end()) co_return;
   const base::offset covers = p->log().end();
-  std::string path = snapshot_path(of_, p->log());
-  std::string payload = encode_producers(p->producers().table, covers);
-  p->producers().bytes_unkept = 0;
-  // A snapshot never knows what the log may still lose.
-  const bool durable = co_await is_durable(id, covers);
-  if (!durable) co_return;
-  const auto written =
-      co_await storage::replace_state(of_.on(), std::move(path), producer_snapshot_format, std::move(payload));
+  p->producers().being_kept = true;
+  const auto written = co_await write_snapshot(id, covers);
   p = of_.find(id);
   if (p == nullptr) co_return;
+  p->producers().being_kept = false;
   if (written) {
     p->log().producers_kept(covers);
-  } else {
+  } else if (written.error().code != base::errc::closed) {
     of_.on().log().warn("broker", "producer snapshot cannot be written", base::field("log", p->log().directory()),
                         base::field("error", written.error()));
   }
+}
+
+/// Of all that is appended now, once it is durable: a snapshot never knows what the log may still lose. Errors: closed where it
+/// will not be, those of replace_state.
+reactor::task<base::result<void>> producer_keeper::write_snapshot(storage::log_id id, base::offset covers) {
+  partition* p = of_.find(id);
+  std::string path = snapshot_path(of_, p->log());
+  std::string payload = encode_producers(p->producers().table, covers);
+  p->producers().bytes_unkept = 0;
+  const bool durable = co_await is_durable(id, covers);
+  if (!durable) co_return base::fail(base::errc::closed);
+  const auto written =
+      co_await storage::replace_state(of_.on(), std::move(path), producer_snapshot_format, std::move(payload));
+  co_return written;
 }
 
 /// False where it will not be, or a stop cannot wait for it.
@@ -214,7 +212,7 @@ reactor::task<bool> producer_keeper::is_durable(storage::log_id id, base::offset
     partition* p = of_.find(id);
     if (p == nullptr || p->log().offline() || ending()) co_return false;
     if (p->log().durable() >= upto) co_return true;
-    co_await reactor::sleep(of_.on(), durable_look);
+    co_await reactor::sleep(of_.on(), look_again);
   }
 }
 

@@ -30,6 +30,7 @@ struct kept_producers {
   const base::offset recovered_end;  ///< what may hold batches that `table` does not know lies below
   bool loaded;                       ///< before, no batch with a producer id is appended
   bool queued = false;
+  bool being_kept = false;    ///< a task writes its snapshot: one at a time, since all write to one name
   uint64_t bytes_unkept = 0;  ///< appended since the snapshot, or about
 };
 
@@ -66,6 +67,7 @@ class producer_keeper {
   reactor::task<base::offset> restore(storage::log_id id);
   reactor::task<bool> replay(storage::log_id id, base::offset from);
   reactor::task<void> keep(storage::log_id id);
+  reactor::task<base::result<void>> write_snapshot(storage::log_id id, base::offset covers);
   reactor::task<bool> is_durable(storage::log_id id, base::offset upto);
   reactor::task<void> keep_rest();
   bool ending() const noexcept;

@@ -46,29 +46,30 @@ const producer_state* producer_table::find(int64_t id) const {
   return found == producers_.end() ? nullptr : &found->second;
 }
 
-base::result<producer_table::verdict> producer_table::check(const record::header_view& batch, base::unix_ms now) {
+base::result<std::optional<producer_batch>> producer_table::check(const record::header_view& batch, base::unix_ms now) {
+  constexpr std::optional<producer_batch> append;
   const producer_state* p = find(batch.producer_id());
   if (p == nullptr) {
     if (!ages_.make_room(now)) return base::fail(base::errc::policy_violation);
-    return verdict{};
+    return append;
   }
   if (batch.producer_epoch() < p->epoch) return base::fail(base::errc::invalid_producer_epoch);
   if (batch.producer_epoch() > p->epoch) {
     if (batch.base_sequence() != 0) return base::fail(base::errc::out_of_order_sequence);
-    return verdict{};
+    return append;
   }
   for (const producer_batch& b : p->window()) {
     if (b.first_sequence == batch.base_sequence() && b.last_sequence == batch.last_sequence()) {
-      return verdict{.append = false, .duplicate = true, .original = b};
+      return std::optional(b);
     }
   }
   if (p->count > 0 && batch.base_sequence() != sequence_after(p->window().back().last_sequence)) {
     return base::fail(base::errc::out_of_order_sequence);
   }
-  return verdict{};
+  return append;
 }
 
-tracked_producer& producer_table::touch(int64_t id, base::unix_ms now) {
+tracked_producer& producer_table::find_or_add(int64_t id) {
   const auto [at, is_new] = producers_.try_emplace(id);
   tracked_producer& p = at->second;
   if (is_new) {
@@ -76,29 +77,26 @@ tracked_producer& producer_table::touch(int64_t id, base::unix_ms now) {
     p.of = this;
     ++ages_.count_;
   }
-  p.unlink();
-  p.last_write = now;
-  ages_.ages_.push_back(p);
   return p;
 }
 
 void producer_table::note(const record::header_view& batch, base::offset first, base::offset next, base::unix_ms now) {
-  const producer_state* known = find(batch.producer_id());
-  if (known != nullptr && known->count > 0 && first < known->window().back().next) return;
-  tracked_producer& p = touch(batch.producer_id(), now);
+  tracked_producer& p = find_or_add(batch.producer_id());
+  if (p.count > 0 && first < p.window().back().next) return;
   if (p.epoch != batch.producer_epoch()) p.count = 0;
   p.epoch = batch.producer_epoch();
+  p.last_write = now;
   remember(p, {batch.base_sequence(), batch.last_sequence(), first, next, batch.max_timestamp()});
+  p.unlink();
+  ages_.ages_.push_back(p);
 }
 
 void producer_table::restore(const producer_state& kept, base::unix_ms now) {
   if (now - kept.last_write >= ages_.expiration_.ms()) return;
-  tracked_producer& p = touch(kept.id, kept.last_write);
+  tracked_producer& p = find_or_add(kept.id);
+  static_cast<producer_state&>(p) = kept;
   p.unlink();
   ages_.ages_.push_front(p);
-  p.epoch = kept.epoch;
-  p.count = kept.count;
-  p.batches = kept.batches;
 }
 
 void producer_table::clear() noexcept {

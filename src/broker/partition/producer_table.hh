@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 
@@ -81,16 +82,11 @@ class producer_table {
   producer_table(const producer_table&) = delete;
   producer_table& operator=(const producer_table&) = delete;
 
-  /// What is to be done with a batch that carries a producer id.
-  struct verdict {
-    bool append = true;
-    bool duplicate = false;
-    producer_batch original{};  ///< of a duplicate: the batch that it repeats
-  };
-  /// Kafka's rules (ProducerAppendInfo): a batch among the last five is a duplicate; the next sequence is appended, and any
-  /// from a producer that is not known; a new epoch begins at 0. Errors: out_of_order_sequence, invalid_producer_epoch,
-  /// policy_violation (there are as many producers as may be).
-  base::result<verdict> check(const record::header_view& batch, base::unix_ms now);
+  /// Kafka's rules (ProducerAppendInfo) for a batch that carries a producer id. Nothing: it is to be appended, as the next
+  /// sequence is, and any from a producer that is not known; a new epoch begins at 0. The batch that it repeats, where that is
+  /// among the last five. Errors: out_of_order_sequence, invalid_producer_epoch, policy_violation (there are as many
+  /// producers as may be).
+  base::result<std::optional<producer_batch>> check(const record::header_view& batch, base::unix_ms now);
   /// A batch was appended, or is read again from the log: then nothing is checked, and what is known already is passed over.
   void note(const record::header_view& batch, base::offset first, base::offset next, base::unix_ms now);
   /// Takes over one that a snapshot kept; the newest first, since it counts as older than all there are. Where that is more than
@@ -111,7 +107,7 @@ class producer_table {
     uint64_t seed;
     size_t operator()(int64_t id) const noexcept { return base::mix64(static_cast<uint64_t>(id) ^ seed); }
   };
-  tracked_producer& touch(int64_t id, base::unix_ms now);
+  tracked_producer& find_or_add(int64_t id);
 
   producer_ages& ages_;
   std::unordered_map<int64_t, tracked_producer, hash> producers_;
