@@ -83,15 +83,9 @@ void partition::answer_duplicate(append_part& part, const producer_batch& origin
   part.appended_at = original.timestamp;
   if (part.of->acks == 0 || original.next <= log_.acknowledged()) {
     settle(part);
-    return;
+  } else {
+    pending_.push_back(part);  // the first copy is still on its way to the disk
   }
-  // The first copy is still on its way to the disk. Those that wait are in order of offsets.
-  for (append_part& other : pending_) {
-    if (other.next <= part.next) continue;
-    pending_.insert_before(other, part);
-    return;
-  }
-  pending_.push_back(part);
 }
 
 bool partition::retry() {
