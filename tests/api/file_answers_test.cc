@@ -2,7 +2,7 @@
 
 #include "record/batch_view.hh"
 #include "record/verify.hh"
-#include "socket_client.hh"
+#include "socket_requests.hh"
 #include "wire/kafka/messages/fetch.hh"
 #include "wire/kafka/messages/metadata.hh"
 
@@ -37,24 +37,6 @@ struct spliced {
   unsigned door_core = 0;
 };
 
-std::vector<uint8_t> fetch(socket_client& c, int64_t offset, int32_t bytes_max) {
-  fetch_request_partition asked;
-  asked.partition = 0;
-  asked.fetch_offset = offset;
-  asked.partition_max_bytes = bytes_max;
-  fetch_request_topic topic;
-  topic.topic = "t";
-  topic.partitions = {&asked, 1};
-  fetch_request request;
-  request.replica_id = -1;
-  request.max_bytes = bytes_max;
-  request.min_bytes = 0;
-  request.max_wait_ms = 0;
-  request.session_epoch = -1;
-  request.topics = {&topic, 1};
-  return c.frame_of(request, 11);
-}
-
 /// The records of one answer, whose batches are whole and pass their checks; `*next` is what to ask for next.
 std::vector<uint8_t> records_of(socket_client& c, int64_t* next) {
   const auto got = c.answer<fetch_response>(11);
@@ -82,6 +64,22 @@ std::vector<uint8_t> pass(socket_client& c, int32_t bytes_max) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
+}
+
+/// From here on answers may come from files.
+void read_once(spliced& s) {
+  socket_client c(s.k);
+  (void)pass(c, 70'000);
+}
+
+void ask_and_take_nothing(spliced& s, socket_client& rude) {
+  std::vector<uint8_t> requests;
+  for (int i = 0; i < 60; ++i) {
+    const std::vector<uint8_t> one = fetch(rude, 0, 90'000);
+    requests.insert(requests.end(), one.begin(), one.end());
+  }
+  rude.send(std::move(requests));
+  s.k.b.w.run_for(base::seconds(1));
 }
 
 }  // namespace
@@ -135,18 +133,9 @@ TEST_CASE("file answers: many at once leave in the order of requests") {
 
 TEST_CASE("file answers: who does not take them holds no memory, and a removed topic's files not for ever") {
   spliced s(true);
-  {
-    socket_client c(s.k);
-    (void)pass(c, 70'000);
-  }
+  read_once(s);
   socket_client rude(s.k);
-  std::vector<uint8_t> requests;
-  for (int i = 0; i < 60; ++i) {
-    const std::vector<uint8_t> one = fetch(rude, 0, 90'000);
-    requests.insert(requests.end(), one.begin(), one.end());
-  }
-  rude.send(std::move(requests));
-  s.k.b.w.run_for(base::seconds(1));
+  ask_and_take_nothing(s, rude);
   CHECK(s.from_files() > 0);
   CHECK(s.door().held().now().blocks == 0);
   CHECK(s.door().counters().closed == 1);
@@ -163,18 +152,9 @@ TEST_CASE("file answers: who does not take them holds no memory, and a removed t
 
 TEST_CASE("file answers: a door closes though a client takes nothing, and the broker stops behind it") {
   spliced s(true);
-  {
-    socket_client c(s.k);
-    (void)pass(c, 70'000);
-  }
+  read_once(s);
   socket_client rude(s.k);
-  std::vector<uint8_t> requests;
-  for (int i = 0; i < 60; ++i) {
-    const std::vector<uint8_t> one = fetch(rude, 0, 90'000);
-    requests.insert(requests.end(), one.begin(), one.end());
-  }
-  rude.send(std::move(requests));
-  s.k.b.w.run_for(base::seconds(1));
+  ask_and_take_nothing(s, rude);
   s.k.close(s.door_core);
   CHECK(s.door().counters().closed == 2);
 }

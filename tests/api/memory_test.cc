@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "socket_client.hh"
+#include "socket_requests.hh"
 #include "wire/kafka/messages/fetch.hh"
 #include "wire/kafka/messages/metadata.hh"
 #include "wire/kafka/messages/produce.hh"
@@ -23,24 +23,6 @@ std::vector<uint8_t> metadata(socket_client& c) {
 bool served(socket_client& c, base::duration limit) {
   c.send(metadata(c));
   return c.answer<metadata_response>(9, limit).has_value();
-}
-
-std::vector<uint8_t> fetch(socket_client& c, int64_t offset, int32_t bytes_max, int32_t bytes_min = 1, int32_t wait_ms = 0) {
-  fetch_request_partition asked;
-  asked.partition = 0;
-  asked.fetch_offset = offset;
-  asked.partition_max_bytes = bytes_max;
-  fetch_request_topic topic;
-  topic.topic = "t";
-  topic.partitions = {&asked, 1};
-  fetch_request request;
-  request.replica_id = -1;
-  request.max_bytes = bytes_max;
-  request.min_bytes = bytes_min;
-  request.max_wait_ms = wait_ms;
-  request.session_epoch = -1;
-  request.topics = {&topic, 1};
-  return c.frame_of(request, 11);
 }
 
 std::vector<uint8_t> produce(socket_client& c, size_t bytes) {

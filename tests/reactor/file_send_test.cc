@@ -40,11 +40,24 @@ struct whole_file {
   int descriptor = -1;
 };
 
-TEST_CASE("uring: send_file sends ranges of a file whole, from any byte, to a reader that comes late") {
+/// A ring and such a file.
+struct fixture {
+  explicit fixture(size_t size) : file(directory.of("file"), size) {}
+  void aim(send_file_op& op, int socket, uint64_t position, uint64_t length) const {
+    op.handle = socket;
+    op.file = file.descriptor;
+    op.position = position;
+    op.length = length;
+  }
   const test::temporary_directory directory;
-  const whole_file file(directory.of("file"), size_t{9} << 20);
-  auto world = test::one_core();
+  const whole_file file;
+  decltype(test::one_core()) world = test::one_core();
   core& on = world->on();
+};
+
+TEST_CASE("uring: send_file sends ranges of a file whole, from any byte, to a reader that comes late") {
+  fixture f(size_t{9} << 20);
+  core& on = f.on;
   tcp_pair ends;
   struct row {
     uint64_t position;
@@ -57,10 +70,7 @@ TEST_CASE("uring: send_file sends ranges of a file whole, from any byte, to a re
     CAPTURE(r.position);
     CAPTURE(r.length);
     sending.runs = 0;
-    sending.handle = ends.near;
-    sending.file = file.descriptor;
-    sending.position = r.position;
-    sending.length = r.length;
+    f.aim(sending, ends.near, r.position, r.length);
     on.submit(sending);
     for (int i = 0; i < 10; ++i) on.turn(base::milliseconds(1));
     std::vector<char> got(r.length);
@@ -71,25 +81,21 @@ TEST_CASE("uring: send_file sends ranges of a file whole, from any byte, to a re
       return have == got.size() && sending.runs == 1;
     });
     CHECK(sending.result == static_cast<int64_t>(r.length));
-    CHECK(std::equal(got.begin(), got.end(), file.bytes.begin() + static_cast<ptrdiff_t>(r.position)));
+    CHECK(std::equal(got.begin(), got.end(), f.file.bytes.begin() + static_cast<ptrdiff_t>(r.position)));
   }
-  CHECK(world->effects().in_kernel() == 0);
+  CHECK(f.world->effects().in_kernel() == 0);
   close(ends.near);
   close(ends.far);
 }
 
 TEST_CASE("uring: send_file ends with an error where the file is too short, the socket gone or shut down") {
-  const test::temporary_directory directory;
-  const whole_file file(directory.of("file"), size_t{16} << 20);
-  auto world = test::one_core();
-  core& on = world->on();
+  fixture f(size_t{16} << 20);
+  core& on = f.on;
   tcp_pair ends;
   counted_send_file sending;
-  sending.handle = ends.near;
-  sending.file = file.descriptor;
-  sending.length = file.bytes.size();
+  f.aim(sending, ends.near, 0, f.file.bytes.size());
   SUBCASE("too short") {
-    sending.position = file.bytes.size() - 1000;
+    sending.position = f.file.bytes.size() - 1000;
     sending.length = 2000;
     on.submit(sending);
     turns_until(on, [&] { return sending.runs == 1; });
@@ -116,15 +122,12 @@ TEST_CASE("uring: send_file ends with an error where the file is too short, the 
     // What was in the pipe goes to nobody else.
     tcp_pair others;
     counted_send_file next;
-    next.handle = others.near;
-    next.file = file.descriptor;
-    next.position = 12345;
-    next.length = 100;
+    f.aim(next, others.near, 12345, 100);
     on.submit(next);
     turns_until(on, [&] { return next.runs == 1; });
     char got[101];
     CHECK(recv(others.far, got, sizeof got, MSG_DONTWAIT) == 100);
-    CHECK(std::memcmp(got, file.bytes.data() + 12345, 100) == 0);
+    CHECK(std::memcmp(got, f.file.bytes.data() + 12345, 100) == 0);
     close(others.near);
     close(others.far);
   }
@@ -137,34 +140,27 @@ TEST_CASE("uring: send_file ends with an error where the file is too short, the 
     turns_until(on, [&] { return sending.runs == 1; });
     CHECK(sending.result < 0);
   }
-  CHECK(world->effects().in_kernel() == 0);
+  CHECK(f.world->effects().in_kernel() == 0);
   close(ends.near);
   close(ends.far);
 }
 
 TEST_CASE("uring: send_file to a peer that does not read holds up no other") {
-  const test::temporary_directory directory;
-  const whole_file file(directory.of("file"), size_t{16} << 20);
-  auto world = test::one_core();
-  core& on = world->on();
+  fixture f(size_t{16} << 20);
+  core& on = f.on;
   tcp_pair slow;
   // Room for less than a piece: what is spliced into it would wait for the rest of the room.
   const int little = 32 << 10;
   REQUIRE(setsockopt(slow.near, SOL_SOCKET, SO_SNDBUF, &little, sizeof little) == 0);
   REQUIRE(setsockopt(slow.far, SOL_SOCKET, SO_RCVBUF, &little, sizeof little) == 0);
   counted_send_file stuck;
-  stuck.handle = slow.near;
-  stuck.file = file.descriptor;
-  stuck.length = file.bytes.size();
+  f.aim(stuck, slow.near, 0, f.file.bytes.size());
   on.submit(stuck);
   for (int i = 0; i < 20; ++i) on.turn(base::milliseconds(1));
   CHECK(stuck.runs == 0);
   tcp_pair others;
   counted_send_file next;
-  next.handle = others.near;
-  next.file = file.descriptor;
-  next.position = 777;
-  next.length = 10'000;
+  f.aim(next, others.near, 777, 10'000);
   std::vector<char> got(next.length);
   for (int i = 0; i < 5; ++i) {
     next.runs = 0;
@@ -174,7 +170,7 @@ TEST_CASE("uring: send_file to a peer that does not read holds up no other") {
     turns_until(on, [&] { return next.runs == 1; });
     CHECK(next.result == static_cast<int64_t>(got.size()));
     CHECK(recv(others.far, got.data(), got.size(), MSG_WAITALL) == static_cast<ssize_t>(got.size()));
-    CHECK(std::equal(got.begin(), got.end(), file.bytes.begin() + 777));
+    CHECK(std::equal(got.begin(), got.end(), f.file.bytes.begin() + 777));
     // Some room, less than a piece.
     size_t have = 0;
     turns_until(on, [&] {
@@ -194,15 +190,11 @@ TEST_CASE("uring: send_file to a peer that does not read holds up no other") {
 }
 
 TEST_CASE("uring: send_file where no pipe can be made fails, and works when one can") {
-  const test::temporary_directory directory;
-  const whole_file file(directory.of("file"), 5000);
-  auto world = test::one_core();
-  core& on = world->on();
+  fixture f(5000);
+  core& on = f.on;
   tcp_pair ends;
   counted_send_file sending;
-  sending.handle = ends.near;
-  sending.file = file.descriptor;
-  sending.length = 5000;
+  f.aim(sending, ends.near, 0, 5000);
   rlimit before{};
   REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
   const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};

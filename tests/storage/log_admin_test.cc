@@ -216,10 +216,7 @@ TEST_CASE("log admin: everything deleted, the log goes on where it was") {
 TEST_CASE("log admin: files below log start that a crash left behind leave at the next start") {
   log_world f(4700, {.segment_bytes = 30 << 10, .commit_bytes = 4096 + (256 << 10), .logs = 1, .pool_bytes = 0});
   f.boot();
-  f.run_some(100);
-  REQUIRE(f.settle());
-  f.stop();
-  f.restart();
+  f.run_and_restart(100);
   model_log& m = *f.logs[0];
   f.n.disk().add_rule({.kind = reactor::op_kind::remove});
   REQUIRE(f.advance(m, m.end));

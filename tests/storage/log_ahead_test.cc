@@ -16,9 +16,7 @@ void make_cold(log_world& f, size_t value_bytes, unsigned batches, int records =
   for (unsigned i = 0; i < batches; ++i) {
     while (!f.append(*f.logs[0], records, value_bytes)) f.w.run_for(base::milliseconds(1));
   }
-  REQUIRE(f.settle());
-  f.stop();
-  f.restart();
+  f.run_and_restart(0);
 }
 
 /// Reads all of it in order; how many answers it took.

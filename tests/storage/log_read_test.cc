@@ -151,10 +151,7 @@ TEST_CASE("log read: what was checked of a closed segment is answered as a range
     for (const bool splice : {true, false}) {
       log_world f(seed, {.segment_bytes = 200 << 10, .logs = 1, .memory = 16 << 20, .splice_reads = splice});
       f.boot();
-      f.run_some(150);
-      REQUIRE(f.settle());
-      f.stop();
-      f.restart();
+      f.run_and_restart(150);
       model_log& m = *f.logs[0];
       CHECK(ranges_in_pass(f, m, 70'000) == 0);
       const int again = ranges_in_pass(f, m, 70'000);
@@ -186,10 +183,7 @@ size_t log_files(log_world& f, const model_log& m) {
 TEST_CASE("log read: a range of a file keeps its segment until it is let go") {
   log_world f(3600, {.segment_bytes = 100 << 10, .logs = 1, .memory = 16 << 20, .splice_reads = true});
   f.boot();
-  f.run_some(100);
-  REQUIRE(f.settle());
-  f.stop();
-  f.restart();
+  f.run_and_restart(100);
   model_log& m = *f.logs[0];
   (void)ranges_in_pass(f, m, 70'000);
   std::optional<base::result<read_result>> held(f.read(m, 0, 70'000));
@@ -209,10 +203,7 @@ TEST_CASE("log read: a range of a file keeps its segment until it is let go") {
 TEST_CASE("log read: a damaged batch is never part of a range of a file") {
   log_world f(3601, {.segment_bytes = 100 << 10, .logs = 1, .memory = 16 << 20, .splice_reads = true});
   f.boot();
-  f.run_some(100);
-  REQUIRE(f.settle());
-  f.stop();
-  f.restart();
+  f.run_and_restart(100);
   model_log& m = *f.logs[0];
   const log& l = *f.find(m);
   REQUIRE(f.n.disk().corrupt(world_dir + "/" + l.directory() + "/" + layout::log_file(base::offset(0)), 20'000, 64,
@@ -301,10 +292,7 @@ TEST_CASE("log read: a read that is under way when the manager stops ends before
   log_world f(3460, {.logs = 1});
   f.boot();
   model_log& m = *f.logs[0];
-  f.run_some(30);
-  REQUIRE(f.settle());
-  f.stop();
-  f.restart();
+  f.run_and_restart(30);
   f.n.disk().add_rule({.kind = reactor::op_kind::read, .path_part = "/topic-", .error = 0, .delay = base::milliseconds(50)});
   const auto plan = f.find(m)->plan_read(base::offset(0), 100, true);
   REQUIRE(plan);

@@ -129,6 +129,13 @@ class log_world {
   unsigned run_some(unsigned appends);
   /// Waits until everything appended to logs that are not offline is acknowledged.
   bool settle(base::duration limit = base::seconds(60));
+  /// So many appends, a clean stop and a start: everything is in closed segments, and nothing in memory.
+  void run_and_restart(unsigned appends) {
+    run_some(appends);
+    REQUIRE(settle());
+    stop();
+    restart();
+  }
 
   // ---- checks (log_world_checks.cc)
 

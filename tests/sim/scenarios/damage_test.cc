@@ -23,6 +23,12 @@ uint64_t place_of(story& f, const std::string& path, base::bytes wanted) {
   return static_cast<uint64_t>(found - all.begin());
 }
 
+/// Damages what lies of a batch in a file, well behind its header.
+void harm(story& f, const std::string& path, const made_batch& batch, sim::damage how) {
+  const uint64_t at = place_of(f, path, base::bytes(batch.bytes).subspan(1000, 64));
+  REQUIRE(f.disk().corrupt(path, at, how == sim::damage::flip_bit ? 1 : 64, how));
+}
+
 /// Thirty acknowledged batches of two partitions; the bytes of number 15 of the first.
 made_batch thirty(story& f) {
   REQUIRE(f.create("t", 2) == none);
@@ -59,10 +65,7 @@ TEST_CASE("damaged middle: of a segment at rest, one batch is refused and the re
     f.start();
     const made_batch harmed = thirty(f);
     f.stop();
-    const std::string path = segment_path("t", 0, 0);
-    const base::bytes bytes(harmed.bytes);
-    const uint64_t at = place_of(f, path, bytes.subspan(1000, 64));
-    REQUIRE(f.disk().corrupt(path, at, how == sim::damage::flip_bit ? 1 : 64, how));
+    harm(f, segment_path("t", 0, 0), harmed, how);
     f.start();
     check_fifteen_is_refused(f);
   }
@@ -75,9 +78,7 @@ TEST_CASE("damaged middle: of the commit log, one batch is refused and the ackno
     f.start();
     const made_batch harmed = thirty(f);
     f.kill();
-    const base::bytes bytes(harmed.bytes);
-    const uint64_t at = place_of(f, commit_path, bytes.subspan(1000, 64));
-    REQUIRE(f.disk().corrupt(commit_path, at, how == sim::damage::flip_bit ? 1 : 64, how));
+    harm(f, commit_path, harmed, how);
     f.start();
     check_fifteen_is_refused(f);
   }

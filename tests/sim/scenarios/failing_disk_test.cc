@@ -25,12 +25,7 @@ TEST_CASE("a flush that fails: its partition says so and the others go on; a res
         f.keep("u", 0, 12000);
       }
       f.audit();
-      f.cut();
-      f.disk().clear_rules();
-      f.start();
-      f.audit();
-      f.goes_on();
-      f.stop();
+      f.outlive_a_cut();
     }
     CHECK(refused > 0);
   }
@@ -57,12 +52,7 @@ TEST_CASE("a flush that fails: while a topic is made, it is refused or there; ma
         const stored got = f.produce("t", 0, f.batch(40000));
         CHECK((got.code == none || got.code == kafka_storage_error));
       }
-      f.cut(0);
-      f.disk().clear_rules();
-      f.start();
-      f.audit();
-      f.goes_on();
-      f.stop();
+      f.outlive_a_cut(0);
     }
   }
   CHECK(refused > 0);
@@ -94,12 +84,7 @@ TEST_CASE("a flush that fails: while it starts, it says so, and the next start r
         f.start();
       }
       for (int i = 0; i < 6; ++i) (void)f.produce("t", i % 2, f.batch(30000));
-      f.cut(0);
-      f.disk().clear_rules();
-      f.start();
-      f.audit();
-      f.goes_on();
-      f.stop();
+      f.outlive_a_cut(0);
     }
   }
   CHECK(refused > 0);

@@ -116,6 +116,15 @@ class story {
   std::set<int64_t> damaged_offsets(const std::string& topic, int32_t partition);
   /// Every partition takes another batch.
   void goes_on();
+  /// The end of a story of faults: they are over, the power goes, and after it everything is there and goes on.
+  void outlive_a_cut(double keep = -1) {
+    cut(keep);
+    disk().clear_rules();
+    start();
+    audit();
+    goes_on();
+    stop();
+  }
   /// Fails where a checker has found something.
   void look();
 
