@@ -118,6 +118,7 @@ class receive_op : public op {
   receive_op() : op(op_kind::receive) {}
   base::intrusive_list<lent_buffer> arrived;
   bool armed = false;
+  bool single = false;  ///< of the submission: its stream of answers ends with the first buffer
 };
 
 /// An accept that stays armed: handles of new connections, in order of arrival; same ending rule as receive_op.

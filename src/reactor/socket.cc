@@ -60,6 +60,12 @@ socket::received socket::receive_awaiter::await_resume() noexcept {
   return {.buffer = nullptr, .error = static_cast<int>(-receive.result)};
 }
 
+void socket::receive_singly(bool on) {
+  if (receive_.single == on) return;
+  receive_.single = on;
+  if (on && receive_.in_flight) core_.cancel(receive_);  // armed again where it is waited for
+}
+
 void socket::pause() {
   paused_ = true;
   if (receive_.in_flight) core_.cancel(receive_);

@@ -35,6 +35,9 @@ class socket {
   /// The next of what has arrived, without waiting; only where has_arrived().
   lent_buffer& next_arrived() { return receive_.arrived.pop_front(); }
   void give_back(lent_buffer& b) { core_.effects().give_back(b); }
+  /// From now on buffer by buffer: no more is taken from the peer than receive() was called for. Dearer; for who may have
+  /// no place for what comes.
+  void receive_singly(bool on);
   /// Stops reading: cancels the receive; what was already on its way stays in order for later receives.
   void pause();
 

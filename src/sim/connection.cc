@@ -275,7 +275,7 @@ bool connection::hand_over(endpoint& e, pipe& in) {
     --in.arrived;
   }
   pump(in);
-  if (e.receive != nullptr && random_.chance(network_.faults.multishot_end)) finish_receive(e, 1);
+  if (e.receive != nullptr && (e.receive->single || random_.chance(network_.faults.multishot_end))) finish_receive(e, 1);
   return e.receive != nullptr;
 }
 

@@ -49,6 +49,15 @@ std::vector<uint8_t> begun_frame(size_t announced, size_t sent) {
   return bytes;
 }
 
+/// Peers send as fast as they can, and much of it at once: as on a machine's own network.
+sim::world_options fast_network() {
+  sim::world_options how;
+  how.network.window_bytes_least = how.network.window_bytes_most = 4 << 20;
+  how.network.receive_buffers_least = how.network.receive_buffers_most = 256;
+  how.network.receive_buffer_bytes_least = how.network.receive_buffer_bytes_most = 65536;
+  return how;
+}
+
 }  // namespace
 
 TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; others are served meanwhile") {
@@ -179,6 +188,47 @@ TEST_CASE("memory: a frame that only crawls is given up where another waits for 
   }
   CHECK(taken(second, base::seconds(30)));
   CHECK(k.at(0).counters().refused > refused);
+}
+
+TEST_CASE("memory: large frames that wait for room let small requests through, and come in one after the other") {
+  kafka_node k(8, 1, {}, {}, {}, fast_network());
+  k.open_doors();
+  k.create("t", 1, {{"max.message.bytes", "4000000"}});
+  clients large;
+  for (int i = 0; i < 20; ++i) {
+    large.push_back(std::make_unique<socket_client>(k));
+    // Begun by all before any of them is whole.
+    large.back()->send(begun_frame(3'500'000, 20'000));
+  }
+  k.b.w.run_for(base::seconds(1));
+  for (auto& c : large) c->send(std::vector<uint8_t>(3'480'000));
+  socket_client honest(k);
+  size_t most = 0;
+  for (int i = 0; i < 100; ++i) {
+    CHECK(served(honest, base::seconds(1)));
+    most = std::max(most, k.at(0).held().now().own);
+    k.b.w.run_for(base::milliseconds(10));
+  }
+  CHECK(!k.at(0).held().over());
+  MESSAGE("at most ", most >> 10, " KiB held beside the frames");
+  // Zeros are no request: each of them ends its connection, and none waits for ever.
+  for (auto& c : large) CHECK(c->closes(base::seconds(20)));
+}
+
+TEST_CASE("memory: so many large frames without room that nobody is read: those that sent most go, and others are served") {
+  kafka_node k(9, 1, {}, {}, {}, fast_network());
+  k.open_doors();
+  clients large;
+  for (int i = 0; i < 300; ++i) {
+    large.push_back(std::make_unique<socket_client>(k));
+    large.back()->send(begun_frame(3'500'000, 200'000));
+  }
+  socket_client honest(k);
+  CHECK(!served(honest, base::seconds(1)));
+  CHECK(k.at(0).held().exhausted());
+  CHECK(honest.answer<metadata_response>(9, base::seconds(4)).has_value());
+  CHECK(k.at(0).counters().refused > 0);
+  CHECK(k.at(0).counters().refused < 150);
 }
 
 TEST_CASE("idle: a quiet connection, and one in the middle of a frame, end when their time is over") {

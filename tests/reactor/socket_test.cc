@@ -222,6 +222,41 @@ TEST_CASE("socket: pause ends a waiting receive, keeps what comes meanwhile, and
   CHECK(world->effects().in_kernel() == 0);
 }
 
+task<void> one_by_one(core& on, one_door& door, scope& tasks) {
+  const pair both = co_await connect_pair(on, door);
+  socket sender(on, both.accepted);
+  socket reader(on, both.connected);
+  std::string text(4 << 20, 's');
+  for (size_t i = 0; i < text.size(); i += 997) text[i] = static_cast<char>('a' + i % 26);
+  int answer = 1;
+  tasks.spawn(send_all(sender, text, answer));
+  std::string got = co_await read_exactly(reader, 1);
+  for (unsigned round = 0; got.size() < text.size(); ++round) {
+    const bool singly = round % 2 == 0;
+    reader.receive_singly(singly);
+    co_await sleep(on, base::milliseconds(1));
+    while (reader.has_arrived()) got += co_await read_exactly(reader, 1);  // what came before
+    if (got.size() == text.size()) break;
+    got += co_await read_exactly(reader, 1);
+    co_await sleep(on, base::milliseconds(1));
+    if (singly) CHECK_FALSE(reader.has_arrived());
+  }
+  CHECK(got == text);
+  co_await tasks.close();
+  CHECK(answer == 0);
+  co_await reader.close();
+  co_await sender.close();
+  co_await door.door.close();
+}
+
+TEST_CASE("socket: who receives singly gets a buffer for each receive, however much is there") {
+  auto world = test::one_core();
+  one_door door(world->on());
+  scope tasks(world->on());
+  world->run(one_by_one(world->on(), door, tasks));
+  CHECK(world->effects().in_kernel() == 0);
+}
+
 task<void> reset(core& on, one_door& door, scope& tasks) {
   const pair both = co_await connect_pair(on, door);
   socket own(on, both.accepted);

@@ -37,6 +37,7 @@ reactor::task<void> connection::read_all() {
     } else {
       const bool waited = !socket_.has_arrived();
       watch_frame();
+      socket_.receive_singly(partial_.active() && partial_.is_large() && door_.frames().scarce());
       const auto got = co_await socket_.receive();
       if (got.buffer == nullptr) {
         if (got.error == ECANCELED && !ending_) continue;

@@ -214,30 +214,41 @@ void door::abandon() noexcept {
 
 void door::change_held(const held_bytes& before, const held_bytes& now) {
   const bool was_over = held_.over();
+  const bool was_exhausted = held_.exhausted();
   held_.change(before, now);
-  if (held_.over() == was_over || core_.abandoned()) return;
-  if (was_over) {
-    core_.timers().disarm(relief_);
-    for (connection& c : connections_) c.look_again();
-  } else {
-    core_.timers().arm(relief_, core_.now());
-  }
+  if (core_.abandoned()) return;
+  if (!was_exhausted && held_.exhausted()) exhausted_since_ = core_.now();
+  if (!was_over && held_.over()) core_.timers().arm(relief_, core_.now());
+  if (was_over && !held_.over()) core_.timers().disarm(relief_);
+  const bool more_may_read = (was_over && !held_.over()) || (was_exhausted && !held_.exhausted());
+  if (!more_may_read) return;
+  for (connection& c : connections_) c.look_again();
 }
 
-/// The bound is passed: the connection that took nothing for longest goes, if that is long, and then the next one.
+/// A bound is passed: one connection at a time goes, until it is kept again.
 void door::relieve() {
   if (!held_.over() || closing_) return;
-  connection* slowest = nullptr;
-  for (connection& c : connections_) {
-    c.hurry_parked();
-    if (!c.aborted() && c.pins() && (slowest == nullptr || c.last_progress() < slowest->last_progress())) slowest = &c;
-  }
+  for (connection& c : connections_) c.hurry_parked();
   base::instant next = core_.now() + relief_again;
-  if (slowest != nullptr && core_.now() - slowest->last_progress() >= patience) {
-    slowest->abort("takes no answers, and their memory is wanted");
+  if (connection* const gone = wanted_away()) {
+    gone->abort("its memory is wanted");
     next = core_.now() + relief_next;
   }
   core_.timers().arm(relief_, next);
+}
+
+/// The one that took no answer for longest, if that is long. Where nobody has been read for as long, the one whose frame
+/// has no room and that sent most of it: those that have room wait for it to be read.
+connection* door::wanted_away() {
+  connection* slowest = nullptr;
+  connection* fullest = nullptr;
+  for (connection& c : connections_) {
+    if (c.aborted()) continue;
+    if (c.pins() && (slowest == nullptr || c.last_progress() < slowest->last_progress())) slowest = &c;
+    if (c.unplaced() > (fullest == nullptr ? 0 : fullest->unplaced())) fullest = &c;
+  }
+  if (slowest != nullptr && core_.now() - slowest->last_progress() >= patience) return slowest;
+  return held_.exhausted() && core_.now() - exhausted_since_ >= patience ? fullest : nullptr;
 }
 
 }  // namespace millrace::api::kafka

@@ -130,6 +130,7 @@ class door {
   void turn_away(int handle);
   reactor::task<void> serve(connection* c);
   void relieve();
+  connection* wanted_away();
   /// Looks again whether who takes no answers must go.
   class relief_timer final : public reactor::timer {
    public:
@@ -162,6 +163,7 @@ class door {
   frame_room frames_;
   held_memory held_;
   relief_timer relief_;
+  base::instant exhausted_since_{};
   const uint64_t batch_bytes_max_;
   record::decompressor unpacker_;
   record::compressor packer_;

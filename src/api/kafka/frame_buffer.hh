@@ -23,6 +23,8 @@ class frame_buffer : public base::list_hook<frame_tag> {
 
   /// Begins a frame of `bytes` (without its length field).
   void begin(size_t bytes) noexcept;
+  /// Of those that share the room of large ones; only where active().
+  bool is_large() const noexcept;
   bool active() const noexcept { return wanted_ > 0; }
   bool complete() const noexcept { return wanted_ > 0 && have_ == wanted_; }
   size_t have() const noexcept { return have_; }
@@ -39,7 +41,6 @@ class frame_buffer : public base::list_hook<frame_tag> {
  private:
   bool grow(size_t bytes);
   size_t block_for(size_t bytes) const noexcept;
-  bool is_large() const noexcept;
   bool charge(size_t bytes) noexcept;
   void discharge() noexcept;
   reactor::memory* pool_;

@@ -29,6 +29,8 @@ class frame_room {
   const reactor::budget& small() const noexcept { return small_; }
   const reactor::budget& large() const noexcept { return large_; }
   const reactor::budget& reserve() const noexcept { return reserve_; }
+  /// Half of what large frames may have is taken: what more is received of them may have no place.
+  bool scarce() const noexcept { return large_.used() > large_.limit() / 2; }
   /// A frame had to wait; how often that was.
   void note_refusal() noexcept { ++refusals_; }
   uint64_t refusals() const noexcept { return refusals_; }

@@ -23,23 +23,27 @@ class held_memory {
     now_.own += now.own - before.own;
     now_.blocks += now.blocks - before.blocks;
     // With some distance, so that it does not come and go with each answer.
-    tight_ = now_.own > (tight_ ? own_max_ / 4 * 3 : own_max_);
-    blocks_tight_ = now_.blocks > (blocks_tight_ ? blocks_max_ / 4 * 3 : blocks_max_);
+    tight_ = passed(now_.own, own_max_, tight_);
+    exhausted_ = passed(now_.own, 2 * own_max_, exhausted_);
+    blocks_tight_ = passed(now_.blocks, blocks_max_, blocks_tight_);
   }
   const held_bytes& now() const noexcept { return now_; }
   /// Connections that hold something are not read.
   bool tight() const noexcept { return tight_; }
   /// Nor are those that hold nothing yet.
-  bool exhausted() const noexcept { return now_.own > 2 * own_max_; }
+  bool exhausted() const noexcept { return exhausted_; }
   /// No further fetches for connections whose fetches hold blocks.
   bool blocks_tight() const noexcept { return blocks_tight_; }
   bool over() const noexcept { return tight_ || blocks_tight_; }
 
  private:
+  static bool passed(size_t bytes, size_t bound, bool before) noexcept { return bytes > (before ? bound / 4 * 3 : bound); }
+
   const size_t own_max_;
   const size_t blocks_max_;
   held_bytes now_;
   bool tight_ = false;
+  bool exhausted_ = false;
   bool blocks_tight_ = false;
 };
 

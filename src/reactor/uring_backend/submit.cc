@@ -347,7 +347,11 @@ void uring_backend::prepare_send(op& o) {
 
 void uring_backend::prepare_receive(receive_op& o) {
   io_uring_sqe& sqe = entry();
-  io_uring_prep_recv_multishot(&sqe, o.handle, nullptr, 0, 0);
+  if (o.single) {
+    io_uring_prep_recv(&sqe, o.handle, nullptr, options_.receive_buffer_bytes, 0);
+  } else {
+    io_uring_prep_recv_multishot(&sqe, o.handle, nullptr, 0, 0);
+  }
   sqe.flags |= IOSQE_BUFFER_SELECT;
   sqe.buf_group = uring::receive_buffers::group;
   sqe.user_data = reinterpret_cast<uintptr_t>(static_cast<op*>(&o));
