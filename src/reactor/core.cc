@@ -8,8 +8,9 @@ namespace {
 
 /// Items run between two looks at the clock: a look costs as much as a few items.
 constexpr size_t items_per_look = 8;
-/// Bytes touched in one idle turn: one huge page, about 0.1 ms.
+/// Bytes touched at a time when the core has been idle for so long: one huge page, about 0.1 ms.
 constexpr size_t touch_step = size_t{2} << 20;
+constexpr base::duration idle_before_touch = base::milliseconds(1);
 
 }  // namespace
 
@@ -44,34 +45,35 @@ void core::turn(base::duration max_wait) {
   ++counters_.turns;
   timers_.advance(now_, ready_);
   ready_.splice_back(next_turn_);
-  const bool idle = ready_.empty() && turn_ends_.empty();
   base::duration ran{};
   slowest_ = {};
   slowest_words_ = {};
-  if (!idle) {
+  if (!ready_.empty() || !turn_ends_.empty()) {
     base::instant looked = run_ready();
     if (run_turn_ends()) looked = backend_.clock();
     ran = looked - now_;
   }
-  end_turn(idle, max_wait);
+  end_turn(max_wait);
   note_turn_length(ran, backend_.poll_worked());
 }
 
 /// Polls, and waits there where nothing is ready.
-void core::end_turn(bool idle, base::duration max_wait) {
+void core::end_turn(base::duration max_wait) {
   if (has_ready() || stopping_) {
     backend_.poll(ready_, now_);
-    return;
-  }
-  if (idle && options_.touch_when_idle) {
-    backend_.poll(ready_, now_);
-    if (ready_.empty()) options_.touch_when_idle = memory_.touch(touch_step);
     return;
   }
   const base::instant deadline = timers_.next_deadline();
   const base::instant bound =
       max_wait.ns > INT64_MAX - now_.ns ? base::instant::never() : now_ + max_wait;
-  backend_.poll(ready_, deadline < bound ? deadline : bound);
+  const base::instant until = deadline < bound ? deadline : bound;
+  const base::instant idle = now_ + idle_before_touch;
+  if (!options_.touch_when_idle || until <= idle) {
+    backend_.poll(ready_, until);
+    return;
+  }
+  backend_.poll(ready_, idle);
+  if (ready_.empty()) options_.touch_when_idle = memory_.touch(touch_step);
 }
 
 void core::run() {

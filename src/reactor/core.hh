@@ -114,7 +114,7 @@ class core {
   base::instant run_ready();
   ready_item& chosen();
   bool run_turn_ends();
-  void end_turn(bool idle, base::duration max_wait);
+  void end_turn(base::duration max_wait);
   void note_turn_length(base::duration ran, base::duration polled);
 };
 

@@ -111,6 +111,16 @@ class Broker:
     def log_tail(self, lines=15):
         return "\n".join(self.log_text().splitlines()[-lines:])
 
+    def wait_until_touched(self):
+        """Until its idle turns have touched its memory, so that what grows later is what clients cost."""
+        before = -1
+        for _ in range(120):
+            now = self.rss()
+            if now - before < 1 << 20:
+                return
+            before = now
+            time.sleep(0.5)
+
     def rss(self):
         """Resident bytes."""
         with open(f"/proc/{self.process.pid}/statm") as statm:

@@ -57,6 +57,7 @@ def main():
     if wanted(RUDE):
         with brokers.from_arguments(arguments, "limits") as broker:
             broker.start()
+            broker.wait_until_touched()
             create(broker.address, "bystander")
             create(broker.address, "bulk", {"max.message.bytes": "2097152"})
             fill(broker.address, "bulk", 64)

@@ -43,15 +43,15 @@ class told_backend final : public backend {
 };
 
 struct told_core {
-  told_core()
+  explicit told_core(bool touch_when_idle = false, size_t bytes = size_t{2} << 20)
       : log(
             base::core_id(0), base::log_level::info, this,
             [](void* self, std::string_view line) {
               static_cast<told_core*>(self)->lines.emplace_back(line);
             },
             [](void*) -> base::unix_ms { return 0; }),
-        pool(std::move(memory::reserve(size_t{2} << 20)).value()),
-        on({.stall_threshold = base::milliseconds(10)}, effects, *pool, log) {}
+        pool(std::move(memory::reserve(bytes)).value()),
+        on({.stall_threshold = base::milliseconds(10), .touch_when_idle = touch_when_idle}, effects, *pool, log) {}
 
   std::vector<std::string> lines;
   told_backend effects;
@@ -89,6 +89,22 @@ TEST_CASE("core: a stall names the task that it began with, and adds up items an
   CHECK(t.lines[0].find("length=12000us") != std::string::npos);
   CHECK(t.lines[0].find("slowest_items=6000us") != std::string::npos);
   CHECK(t.lines[0].find("first=\"the slow one\"") != std::string::npos);
+}
+
+TEST_CASE("core: one that sleeps touches its memory bit by bit, one that soon has to do something does not") {
+  told_core t(true, size_t{8} << 20);
+  struct tick final : timer {
+    void run(core&) override {}
+  } soon;
+  t.on.timers().arm(soon, t.on.now() + base::microseconds(300));
+  t.on.turn(base::seconds(10));
+  CHECK(t.pool->touched() == 0);
+  t.on.timers().disarm(soon);
+  t.effects.wait_in_poll = base::milliseconds(1);
+  t.on.turn(base::seconds(10));
+  CHECK(t.pool->touched() == size_t{2} << 20);
+  for (int i = 0; i < 5; ++i) t.on.turn(base::seconds(10));
+  CHECK(t.pool->touched() == t.pool->capacity());
 }
 
 TEST_CASE("core: operations are called by their kind") {
