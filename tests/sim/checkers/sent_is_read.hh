@@ -19,16 +19,19 @@ struct sent_batch {
   std::string partition;
   unsigned attempts = 0;
   bool once = false;           ///< numbered: all attempts are one
+  unsigned process = 0;        ///< the broker's start before the last attempt
   std::vector<int64_t> times;  ///< of its records
 };
 
 class sent_is_read {
  public:
-  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times, bool once = false) {
+  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times, unsigned process,
+            bool once) {
     sent_batch& one = all_[body];
     one.partition = partition;
     one.times = times;
     one.once = once;
+    one.process = process;
     ++one.attempts;
   }
   void read(findings& out, const std::string& partition, const read_batches& found) const {

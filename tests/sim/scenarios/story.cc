@@ -56,6 +56,7 @@ story::~story() {
 // ---- the broker
 
 bool story::try_start(unsigned cores) {
+  ++seen.process;
   server.start(cores);
   const bool ended = run_until([&] { return server.state() != server_state::starting; }, patience);
   REQUIRE(ended);

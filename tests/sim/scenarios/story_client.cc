@@ -110,7 +110,7 @@ int16_t story::remove(const std::string& topic) {
 /// The model hears of what is sent, and of an acknowledgement when it comes.
 task<stored> story::produce_task(client* link, topic_ref t, int32_t partition, made_batch b) {
   partition_model& p = t->partitions[static_cast<size_t>(partition)];
-  seen.sent.sent(p.name, b.body, b.times);
+  seen.sent.sent(p.name, b.body, b.times, seen.process, false);
   wire::kafka::produce_request_partition_data part{.index = partition, .records = base::bytes(b.bytes)};
   wire::kafka::produce_request_topic_data topic{.name = t->name, .topic_id = {}, .partition_data = {&part, 1}};
   const wire::kafka::produce_request body{
@@ -147,7 +147,7 @@ fetched story::fetch(const std::string& topic, int32_t partition, int64_t offset
   partition_model& m = topic_of(topic)->partitions[static_cast<size_t>(partition)];
   if (p.records) REQUIRE(take_apart(*p.records, out.batches));
   seen.read(m, offset, p.high_watermark, out.batches);
-  m.watermark.shown(seen.found, m.name, m.watermark.floor(), p.high_watermark);
+  seen.shown(m, m.watermark.floor(), p.high_watermark, link_->process());
   look();
   return out;
 }

@@ -40,7 +40,7 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
       co_await reactor::sleep(on_, base::milliseconds(100));
       continue;
     }
-    m.watermark.shown(model_.found, m.name, floor, p.high_watermark);
+    model_.shown(m, floor, p.high_watermark, link_.process());
     watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
     high = p.high_watermark;
     read_batches batches;

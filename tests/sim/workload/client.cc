@@ -19,6 +19,7 @@ task<bool> client::connect() {
   const auto handle = co_await reactor::connect(core_, std::move(address), kafka_port);
   if (!handle) co_return false;
   socket_ = std::make_unique<reactor::socket>(core_, *handle);
+  process_ = model_.process;
   order_.lost();
   buffer_.clear();
   co_return true;

@@ -40,6 +40,8 @@ class client {
 
   bool connected() const noexcept { return socket_ != nullptr; }
   reactor::core& on() noexcept { return core_; }
+  /// The broker's start whose answers come on this connection.
+  unsigned process() const noexcept { return process_; }
   /// Connects where it is not; false: not now.
   reactor::task<bool> connect();
   reactor::task<void> drop();
@@ -108,6 +110,7 @@ class client {
   std::unique_ptr<reactor::socket> socket_;
   order_on_connection order_;
   int32_t correlation_ = 0;
+  unsigned process_ = 0;
   std::vector<uint8_t> buffer_;
   watchdog watchdog_;
 };

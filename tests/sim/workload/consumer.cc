@@ -34,7 +34,7 @@ std::vector<uint8_t> consumer::ask(topic_ref t, bool waits, asked_fetch& asked) 
   const wire::kafka::fetch_request body{
       .max_wait_ms = static_cast<int32_t>(!waits && random_.chance(0.5) ? 0 : random_.below(1500)),
       .min_bytes = static_cast<int32_t>(random_.below(1u << random_.between(0, 15))),
-      .max_bytes = static_cast<int32_t>(1 + random_.below(1u << random_.between(10, waits ? 14 : 23))),
+      .max_bytes = static_cast<int32_t>(1 + random_.below(1u << random_.between(10, waits ? 11 : 23))),
       .topics = {&topic, 1}};
   asked.since = on_.now();
   return link_.frame_of(body, asked.version);
@@ -64,7 +64,7 @@ bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_
         refused("fetch", m.name, p.error_code, asked.since);
         continue;
       }
-      m.watermark.shown(model_.found, m.name, part->floor, p.high_watermark);
+      model_.shown(m, part->floor, p.high_watermark, link_.process());
       if (asked.version >= 5) watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
       read_batches batches;
       if (p.records && !take_apart(*p.records, batches))
@@ -117,7 +117,7 @@ task<bool> consumer::list(topic_ref t) {
       if (p.error_code != 0) {
         refused("list offsets", m.name, p.error_code, since);
       } else if (latest) {
-        m.watermark.shown(model_.found, m.name, floor, p.offset);
+        model_.shown(m, floor, p.offset, link_.process());
       } else {
         watermark_monotonic::log_start(model_.found, m.name, p.offset);
       }

@@ -12,6 +12,7 @@
 #include "checkers/progress.hh"
 #include "checkers/reads_stable.hh"
 #include "checkers/sent_is_read.hh"
+#include "checkers/settled_at_start.hh"
 #include "checkers/watermark_monotonic.hh"
 
 /// What the clients know together: the topics that they made, and of each partition what a checker
@@ -25,6 +26,7 @@ struct partition_model {
   acked_is_kept acked;
   reads_stable stable;
   watermark_monotonic watermark;
+  settled_at_start settled;
 };
 
 /// One incarnation of a topic. Who sends a request keeps it; the answer counts only while it is
@@ -43,6 +45,7 @@ struct model {
   std::set<int64_t> producer_ids; ///< given
   std::vector<topic_ref> topics;  ///< live ones
   unsigned names = 0;             ///< drawn so far
+  unsigned process = 0;           ///< starts of the broker
   unsigned producers_left = 0;
   // What happened, for the last line.
   uint64_t acked_batches = 0;
@@ -69,6 +72,12 @@ struct model {
     topics.push_back(std::move(t));
   }
 
+  /// A high watermark in an answer of the broker's start number `process`, to a request that was sent when the floor was
+  /// `floor`.
+  void shown(partition_model& p, int64_t floor, int64_t high, unsigned process) {
+    p.watermark.shown(found, p.name, floor, high);
+    p.settled.shown(process, high);
+  }
   /// Batches that a fetch of `wanted` gave, with the high watermark of its answer.
   void read(partition_model& p, int64_t wanted, int64_t high_watermark,
             const read_batches& batches) {
@@ -76,6 +85,7 @@ struct model {
     sent.read(found, p.name, batches);
     p.acked.read(found, p.name, batches);
     p.stable.read(found, p.name, batches);
+    p.settled.read(found, p.name, sent, batches);
     read_batches_count += batches.size();
   }
   void safety(const char* checker, std::string what) {

@@ -249,6 +249,7 @@ void run::start_server() {
   if (!down_) model_.watch.begin_trouble();
   down_ = true;
   if (troubles_.empty()) excused_ = false;
+  ++model_.process;
   server_.start(cores);
 }
 

@@ -67,13 +67,37 @@ void draw_recycling(base::prng& random, run_options& o) {
   o.topics = static_cast<unsigned>(random.between(2, 3));
   o.partitions_most = static_cast<int32_t>(random.between(1, 2));
   o.producers = static_cast<unsigned>(random.between(2, 3));
-  o.requests = static_cast<unsigned>(random.between(80, 160));
+  o.requests = static_cast<unsigned>(random.between(150, 400));
   o.in_flight = static_cast<unsigned>(random.between(1, 3));
   o.think_most = one_of(random, {1, 10, 50});
   o.remakes = true;
-  o.remake = 0.4;
+  o.remake = 0.7;
+  o.server.commits.inline_bytes_max = 4096u << random.below(4);  // mostly straight into the old file
   o.server.pool = {.bytes_max = 32u << 20, .file_bytes_least = 64u << 10};
+  // The close of the segment before makes the new one's name durable too: it takes its time.
+  if (random.chance(0.7)) o.world.disk.flush.slow_chance = 0.4;
   draw_cuts(random, o.faults);
+}
+
+/// The power goes again and again after little was done: what the last life left in the commit log lies just behind the
+/// end of the next one's.
+void draw_short_lives(base::prng random, run_options& o) {
+  o.server.commits.file_bytes = 1u << 20;
+  o.server.commits.groups_in_flight = static_cast<unsigned>(random.between(2, 4));
+  o.value_most = 512;
+  o.big = 0;
+  o.topics = static_cast<unsigned>(random.between(2, 4));
+  o.partitions_most = 4;
+  o.producers = static_cast<unsigned>(random.between(2, 4));
+  o.requests = static_cast<unsigned>(random.between(300, 800));
+  o.in_flight = static_cast<unsigned>(random.between(1, 3));
+  o.think_most = one_of(random, {1, 3, 10});
+  o.codecs = false;
+  o.crowd = 1;
+  o.faults = {};
+  o.faults.power_cuts = true;
+  o.faults.aimed_cuts = random.chance(0.3);
+  o.faults.gap_most = one_of(random, {5, 20, 60});
 }
 
 const char* name_of(api::kafka::send_mode mode) {
@@ -148,6 +172,7 @@ run_options draw_options(uint64_t seed) {
   const uint64_t kind = kinds.below(6);
   if (kind == 0) draw_laps(kinds, o);
   if (kind == 1) draw_recycling(kinds, o);
+  if (kind == 2) draw_short_lives(kinds, o);
   // A crowd's requests are sent before any answer is read. A broker that holds too much for one connection stops reading, and
   // then both would wait.
   if (o.crowd > 1) {
