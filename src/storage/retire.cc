@@ -18,9 +18,7 @@ using reactor::task;
 
 namespace {
 
-std::string_view name_of_file(const std::string& path) {
-  return std::string_view(path).substr(path.rfind('/') + 1);
-}
+std::string_view name_of_file(const std::string& path) { return std::string_view(path).substr(path.rfind('/') + 1); }
 
 std::optional<uint32_t> core_of(const std::string& path) {
   const std::string_view name = name_of_file(path);
@@ -34,11 +32,25 @@ task<result<void>> remove_if_there(reactor::core& on, std::string path) {
   co_return removed;
 }
 
+/// The commit logs go before the checkpoints, and what stands for them last, each kind when the one before is surely gone:
+/// at each point a recovery finds its way.
+enum class kind : uint8_t { commit_log, checkpoint, recovered };
+
+kind kind_of(const std::string& path) {
+  const std::string_view name = name_of_file(path);
+  if (layout::parse_commit_file(name)) return kind::commit_log;
+  return layout::parse_checkpoint_file(name) ? kind::checkpoint : kind::recovered;
+}
+
+task<result<void>> sync_names(reactor::core& on, std::string data_dir) {
+  std::string directory = layout::commit_directory(data_dir);
+  const result<void> synced = co_await reactor::sync_directory(on, std::move(directory));
+  co_return synced;
+}
+
 /// Whether this is how a core's checkpoint files look when none was ever completed: missing, or the very first one torn.
 /// Recovery has refused such files already where the core's commit log holds a record.
-bool is_without_checkpoint(errc code) {
-  return code == errc::not_found || code == errc::corrupt || code == errc::foreign;
-}
+bool is_without_checkpoint(errc code) { return code == errc::not_found || code == errc::corrupt || code == errc::foreign; }
 
 /// The start number of each core's newest checkpoint; cores without one have no files that matter.
 task<result<std::map<uint32_t, base::leader_epoch>>> read_starts(reactor::core& on, std::string data_dir,
@@ -72,23 +84,23 @@ task<result<void>> retire(reactor::core& on, std::string data_dir, std::vector<s
   base::leader_epoch newest{0};
   for (const auto& [core, start] : *starts) newest = std::max(newest, start);
 
+  kind at = kind::commit_log;
   for (const std::string& file : files) {
     const auto core = core_of(file);
     const auto start = core ? starts->find(*core) : starts->end();
     const bool lives = core && start != starts->end() && start->second == newest;
     if (lives) continue;
-    std::string path = file;
-    if (!core) {
-      // Last, and only when everything before it is surely gone.
-      std::string directory = layout::commit_directory(data_dir);
-      const result<void> synced = co_await reactor::sync_directory(on, std::move(directory));
+    if (kind_of(file) != at) {
+      at = kind_of(file);
+      argument = data_dir;
+      const result<void> synced = co_await sync_names(on, std::move(argument));
       if (!synced) co_return synced;
     }
+    std::string path = file;
     const result<void> removed = co_await remove_if_there(on, std::move(path));
     if (!removed) co_return removed;
   }
-  std::string directory = layout::commit_directory(data_dir);
-  const result<void> synced = co_await reactor::sync_directory(on, std::move(directory));
+  const result<void> synced = co_await sync_names(on, std::move(data_dir));
   co_return synced;
 }
 

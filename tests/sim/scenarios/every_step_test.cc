@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <functional>
 
 #include "story.hh"
@@ -47,9 +48,7 @@ bool crash_after(uint64_t steps, const chapter& c) {
     // Once more, while it recovers.
     f.server.start(1);
     const uint64_t again = f.operations();
-    (void)f.run_until([&] {
-      return f.server.state() != server_state::starting || f.operations() >= again + steps % 29;
-    });
+    (void)f.run_until([&] { return f.server.state() != server_state::starting || f.operations() >= again + steps % 29; });
     crash();
   }
   f.start(1 + static_cast<unsigned>(steps % 2));
@@ -72,16 +71,49 @@ uint64_t crash_at_every_step(const chapter& c) {
 
 storage::storage_counters now(const story& f) { return f.server.storage_now(0); }
 
+/// The power goes after so many operations of a start on fewer cores, and of each name that was changed since it was last
+/// synced some are kept. False where it served before.
+bool cut_in_smaller_start(uint64_t steps, uint64_t seed) {
+  CAPTURE(steps);
+  CAPTURE(seed);
+  story f(seed);
+  for (int32_t p = 0; p < 2; ++p) f.server.pin("t", p, static_cast<unsigned>(p));
+  f.start(2);
+  REQUIRE(f.create("t", 2) == none);
+  for (int32_t p = 0; p < 2; ++p) f.keep("t", p, 3000);
+  f.cut();
+  f.server.start(1);
+  const uint64_t first = f.operations();
+  const auto serves = [&] { return f.server.state() != server_state::starting; };
+  REQUIRE(f.run_until([&] { return serves() || f.operations() >= first + steps; }));
+  // What a start leaves to be removed goes while it serves.
+  if (serves()) (void)f.world.run_until([&] { return f.operations() >= first + steps; }, base::seconds(1));
+  if (f.operations() < first + steps) return false;
+  f.cut(0.5);
+  f.start(2);
+  f.audit();
+  f.goes_on();
+  return true;
+}
+
 }  // namespace
 
+TEST_CASE("every step: of a start on fewer cores") {
+  uint64_t most = 0;
+  for (uint64_t seed = 100; seed < 108; ++seed) {
+    uint64_t steps = 1;
+    while (cut_in_smaller_start(steps, seed)) ++steps;
+    most = std::max(most, steps);
+  }
+  CHECK(most > 20);
+}
+
 TEST_CASE("every step: of a roll, from the batch that does not fit to the segment that is closed") {
-  const chapter roll{.begins = [](const story& f) { return now(f).rolls > 0; },
-                     .ends =
-                         [](const story& f) {
-                           return const_cast<story&>(f).disk().exists("/data/t-0/00000000000000000000.timeindex");
-                         },
-                     .work = work_of(250, 1500, 12 << 10),
-                     .partitions = 1};
+  const chapter roll{
+      .begins = [](const story& f) { return now(f).rolls > 0; },
+      .ends = [](const story& f) { return const_cast<story&>(f).disk().exists("/data/t-0/00000000000000000000.timeindex"); },
+      .work = work_of(250, 1500, 12 << 10),
+      .partitions = 1};
   CHECK(crash_at_every_step(roll) >= 8);
 }
 
