@@ -8,8 +8,7 @@
 namespace millrace::bench {
 
 buffer_ring::buffer_ring(io_uring* owner) : memory_(huge_memory(count * size)) {
-  void* entries = mmap(nullptr, count * sizeof(io_uring_buf), PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* entries = mmap(nullptr, count * sizeof(io_uring_buf), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (entries == MAP_FAILED) die("no memory for a buffer ring");
   ring_ = static_cast<io_uring_buf_ring*>(entries);
   io_uring_buf_reg registration{};

@@ -23,9 +23,7 @@ template <class... Args>
 /// itself).
 template <class Int>
 Int must(Int answer, const char* what) {
-  if (answer < 0)
-    die("{}: {}", what,
-        std::strerror(errno != 0 && answer == -1 ? errno : -static_cast<int>(answer)));
+  if (answer < 0) die("{}: {}", what, std::strerror(errno != 0 && answer == -1 ? errno : -static_cast<int>(answer)));
   return answer;
 }
 

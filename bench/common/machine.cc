@@ -26,8 +26,7 @@ std::string slurp(const std::string& path) {
 /// The number behind `key` in a file of "key: number" lines; 0 without it.
 uint64_t number_after(const std::string& text, const char* key) {
   const size_t at = text.find(key);
-  return at == std::string::npos ? 0
-                                 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
+  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
 }
 
 /// Field `index` (from 0) of words divided by spaces; 0 without it.
@@ -76,8 +75,7 @@ void pin(int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  if (sched_setaffinity(0, sizeof set, &set) != 0)
-    die("cannot run on CPU {}: {}", cpu, std::strerror(errno));
+  if (sched_setaffinity(0, sizeof set, &set) != 0) die("cannot run on CPU {}: {}", cpu, std::strerror(errno));
 }
 
 void raise_file_limit() {
@@ -91,27 +89,22 @@ uint8_t* huge_memory(size_t size) {
   constexpr size_t page = 2u << 20;
   size = (size + page - 1) / page * page;
   // One page more than asked, so that a 2 MiB boundary lies inside.
-  void* raw =
-      mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* raw = mmap(nullptr, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) die("no memory for {} bytes", size);
-  auto* start =
-      reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(raw) + page - 1) / page * page);
+  auto* start = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(raw) + page - 1) / page * page);
   madvise(start, size, MADV_HUGEPAGE);
   std::memset(start, 0, size);
   return start;
 }
 
-void fill_random(uint8_t* target, size_t size, uint64_t seed) {
-  base::prng(seed).fill({target, size});
-}
+void fill_random(uint8_t* target, size_t size, uint64_t seed) { base::prng(seed).fill({target, size}); }
 
 usage usage_now(int server_pid) {
   usage sum;
   sum.at = now();
   sum.own_seconds = static_cast<double>(clock_ns(CLOCK_PROCESS_CPUTIME_ID)) / 1e9;
   // proc(5): "cpu  user nice system idle iowait irq softirq steal"; two spaces make steal field 9.
-  sum.steal_seconds = static_cast<double>(field(slurp("/proc/stat").c_str(), 9)) /
-                      static_cast<double>(sysconf(_SC_CLK_TCK));
+  sum.steal_seconds = static_cast<double>(field(slurp("/proc/stat").c_str(), 9)) / static_cast<double>(sysconf(_SC_CLK_TCK));
   if (server_pid != 0) add_server(server_pid, sum);
   return sum;
 }

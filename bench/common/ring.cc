@@ -12,8 +12,7 @@ namespace millrace::bench {
 
 ring::ring(base::duration spin) : spin_(spin) {
   io_uring_params params{};
-  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE;
+  params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE;
   params.cq_entries = 65536;
   must(io_uring_queue_init_params(4096, &ring_, &params), "io_uring");
   must(io_uring_register_ring_fd(&ring_), "io_uring_register_ring_fd");
@@ -28,9 +27,7 @@ io_uring_sqe* ring::sqe() {
   return entry;
 }
 
-bool ring::kernel_has_work() const {
-  return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0;
-}
+bool ring::kernel_has_work() const { return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0; }
 
 void ring::wait(base::instant until) {
   must(io_uring_submit_and_get_events(&ring_), "io_uring_submit");
@@ -55,8 +52,7 @@ void ring::wait(base::instant until) {
     timeout.tv_sec = (until - time).ns / 1000000000;
     timeout.tv_nsec = (until - time).ns % 1000000000;
     io_uring_cqe* cqe = nullptr;
-    const int woken = io_uring_wait_cqe_timeout(
-        &ring_, &cqe, until == base::instant::never() ? nullptr : &timeout);
+    const int woken = io_uring_wait_cqe_timeout(&ring_, &cqe, until == base::instant::never() ? nullptr : &timeout);
     if (woken < 0 && woken != -ETIME && woken != -EINTR) must(woken, "io_uring_wait_cqe");
     return;
   }

@@ -91,8 +91,7 @@ outcome driver::run() {
     time = now();
     ring_.drain([&](const io_uring_cqe& cqe) {
       const size_t index = cqe.user_data >> 1;
-      if (static_cast<event>(cqe.user_data & 1) == event::received)
-        return on_received(index, cqe.res, time);
+      if (static_cast<event>(cqe.user_data & 1) == event::received) return on_received(index, cqe.res, time);
       if (cqe.res < 0) die("send: {}", std::strerror(-cqe.res));
       connections_[index].sending = false;
     });
@@ -103,8 +102,7 @@ outcome driver::run() {
 
 void driver::pump(size_t index, base::instant time) {
   connection& c = connections_[index];
-  const uint64_t count =
-      std::min<uint64_t>(settings_.run.in_flight - (c.sent - c.answered), source_requests_);
+  const uint64_t count = std::min<uint64_t>(settings_.run.in_flight - (c.sent - c.answered), source_requests_);
   if (c.sending || count == 0) return;
   for (uint64_t i = 0; i < count; ++i) c.since[c.sent++ % settings_.run.in_flight] = time.ns;
   c.sending = true;
@@ -137,9 +135,8 @@ void drive(uint16_t port, const bare_settings& s) {
   const char* disks[] = {"none", "write", "durable"};
   const outcome out = driver(port, s).run();
   report(fmt::format("bare {} of {} B, {} connections x {}, {} partitions, disk {}{}",
-                     s.run.kind == run_kind::fetch ? "fetch" : "produce", s.frame,
-                     s.run.connections, s.run.in_flight, s.run.partitions,
-                     disks[static_cast<size_t>(s.disk)], s.fresh ? ", fresh files" : ""),
+                     s.run.kind == run_kind::fetch ? "fetch" : "produce", s.frame, s.run.connections, s.run.in_flight,
+                     s.run.partitions, disks[static_cast<size_t>(s.disk)], s.fresh ? ", fresh files" : ""),
          s.run, out);
 }
 

@@ -127,8 +127,7 @@ void server::on_received(size_t index, int answer) {
 void server::start_read(size_t index) {
   connection& c = connections_[index];
   io_uring_sqe* sqe = ring_.sqe();
-  io_uring_prep_read(sqe, file_, c.buffers + c.turn * settings_.frame,
-                     static_cast<unsigned>(settings_.frame),
+  io_uring_prep_read(sqe, file_, c.buffers + c.turn * settings_.frame, static_cast<unsigned>(settings_.frame),
                      next_frame_++ % file_frames_ * settings_.frame);
   sqe->user_data = tag(event::read, index);
   c.reading = true;
@@ -152,8 +151,7 @@ void server::advance(size_t index) {
   connection& c = connections_[index];
   if (c.closed) return;
   if (file_ < 0) {
-    if (c.asked > 0 && !c.sending)
-      start_send(index, hot_ + next_frame_++ % hot_frames_ * settings_.frame);
+    if (c.asked > 0 && !c.sending) start_send(index, hot_ + next_frame_++ % hot_frames_ * settings_.frame);
     return;
   }
   // A scan is sequential, so the next frame is read before it is asked for.

@@ -33,8 +33,7 @@ std::string prepare_file(const bare_settings& s, int32_t number, size_t size) {
   } else {
     constexpr size_t step = 4 << 20;
     const uint8_t* zeros = huge_memory(step);
-    for (size_t at = 0; at < size; at += step)
-      must(pwrite(fd, zeros, step, static_cast<off_t>(at)), "pwrite");
+    for (size_t at = 0; at < size; at += step) must(pwrite(fd, zeros, step, static_cast<off_t>(at)), "pwrite");
   }
   must(fsync(fd), "fsync");
   close(fd);
@@ -61,8 +60,7 @@ bare_settings parse(int argc, char** argv) {
   CLI::App app{"bare_path: what one core of this machine can do at all"};
   app.require_subcommand(1);
   auto* produce = app.add_subcommand("produce", "receive, check and copy, write, answer");
-  auto* fetch = app.add_subcommand(
-      "fetch", "send frames from memory (--disk none) or from a file (--disk write)");
+  auto* fetch = app.add_subcommand("fetch", "send frames from memory (--disk none) or from a file (--disk write)");
   const std::map<std::string, disk_kind> disks{
       {"none", disk_kind::none}, {"write", disk_kind::write}, {"durable", disk_kind::durable}};
   for (auto* mode : {produce, fetch}) {
@@ -73,10 +71,8 @@ bare_settings parse(int argc, char** argv) {
                      "append buffers and files; 1 for many connections stands for "
                      "one commit log")
         ->capture_default_str();
-    mode->add_option("--disk", s.disk, "none, write or durable")
-        ->transform(CLI::CheckedTransformer(disks));
-    mode->add_option("--directory", s.directory, "holds the files, made once and kept")
-        ->capture_default_str();
+    mode->add_option("--disk", s.disk, "none, write or durable")->transform(CLI::CheckedTransformer(disks));
+    mode->add_option("--directory", s.directory, "holds the files, made once and kept")->capture_default_str();
     mode->add_option("--file-mb", file_mb, "at least, of each file")->capture_default_str();
     mode->add_flag("--fresh", s.fresh, "write into new files that were only fallocated");
     mode->add_option("--seconds", seconds)->capture_default_str();

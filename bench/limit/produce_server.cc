@@ -32,8 +32,7 @@ uint64_t tag(event what, size_t index, uint64_t extra = 0) {
 
 struct write_in_flight {
   uint64_t size;
-  uint64_t
-      covers;  ///< everything before this position is written when this and all before it are done
+  uint64_t covers;  ///< everything before this position is written when this and all before it are done
   bool tail;
   bool done = false;
 };
@@ -107,8 +106,7 @@ server::server(int listener, const bare_settings& s)
       connections_(s.run.connections),
       partitions_(static_cast<size_t>(s.run.partitions)),
       open_(connections_.size()) {
-  for (size_t i = 0; i < partitions_.size(); ++i)
-    open_partition(partitions_[i], static_cast<int32_t>(i));
+  for (size_t i = 0; i < partitions_.size(); ++i) open_partition(partitions_[i], static_cast<int32_t>(i));
   for (size_t i = 0; i < connections_.size(); ++i) {
     connections_[i].fd = accept_one(listener);
     connections_[i].part = i % partitions_.size();
@@ -121,8 +119,7 @@ void server::open_partition(partition& p, int32_t number) {
   while (p.capacity < 4 * settings_.frame * settings_.run.in_flight * sharing) p.capacity *= 2;
   p.memory = huge_memory(p.capacity);
   if (settings_.disk == disk_kind::none) return;
-  const std::string path =
-      prepare_file(settings_, number, std::max(settings_.file_bytes, p.capacity));
+  const std::string path = prepare_file(settings_, number, std::max(settings_.file_bytes, p.capacity));
   p.fd = must(open(path.c_str(), O_RDWR | O_DIRECT), path.c_str());
   p.file_size = static_cast<uint64_t>(lseek(p.fd, 0, SEEK_END)) / p.capacity * p.capacity;
 }
@@ -187,8 +184,7 @@ void server::consume(size_t index, const uint8_t* data, size_t size) {
       continue;
     }
     const size_t take = std::min<size_t>(size, c.header.size - c.body_filled);
-    c.crc =
-        base::crc32c_copy(c.crc, p.memory + (c.body_at + c.body_filled) % p.capacity, data, take);
+    c.crc = base::crc32c_copy(c.crc, p.memory + (c.body_at + c.body_filled) % p.capacity, data, take);
     c.body_filled += take;
     data += take;
     size -= take;
@@ -246,8 +242,7 @@ void server::put(size_t index, uint64_t from, uint64_t to, uint64_t covers, bool
   partition& p = partitions_[index];
   const auto number = static_cast<uint32_t>(p.first_write + p.writes.size());
   io_uring_sqe* sqe = ring_.sqe();
-  io_uring_prep_write(sqe, p.fd, p.memory + from % p.capacity, static_cast<unsigned>(to - from),
-                      from % p.file_size);
+  io_uring_prep_write(sqe, p.fd, p.memory + from % p.capacity, static_cast<unsigned>(to - from), from % p.file_size);
   if (settings_.disk == disk_kind::durable) sqe->rw_flags = RWF_DSYNC;
   sqe->user_data = tag(event::written, index, number);
   p.writes.push_back({to - from, covers, tail});
@@ -257,8 +252,7 @@ void server::put(size_t index, uint64_t from, uint64_t to, uint64_t covers, bool
 void server::on_written(size_t index, uint32_t write, int answer) {
   partition& p = partitions_[index];
   write_in_flight& w = p.writes[write - static_cast<uint32_t>(p.first_write)];
-  if (answer < 0 || static_cast<uint64_t>(answer) != w.size)
-    die("a write of {} bytes answered {}", w.size, answer);
+  if (answer < 0 || static_cast<uint64_t>(answer) != w.size) die("a write of {} bytes answered {}", w.size, answer);
   w.done = true;
   if (w.tail) p.tail_busy = false;
   for (; !p.writes.empty() && p.writes.front().done; ++p.first_write) {
@@ -280,8 +274,7 @@ void server::answer(size_t index) {
   c.answers_due -= count;
   c.sending = true;
   io_uring_sqe* sqe = ring_.sqe();
-  io_uring_prep_send(sqe, c.fd, acks_.data(), count * sizeof(frame_header),
-                     MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_send(sqe, c.fd, acks_.data(), count * sizeof(frame_header), MSG_NOSIGNAL | MSG_WAITALL);
   sqe->user_data = tag(event::sent, index);
 }
 

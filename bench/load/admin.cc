@@ -62,11 +62,7 @@ class session {
 
 void create_topic(session& broker, const settings& s) {
   writer w = session::begin(api_create_topics, 4);
-  w.put(int32_t{1})
-      .text(s.topic)
-      .put(s.partitions)
-      .put(static_cast<int16_t>(s.replication_factor))
-      .put(int32_t{0});
+  w.put(int32_t{1}).text(s.topic).put(s.partitions).put(static_cast<int16_t>(s.replication_factor)).put(int32_t{0});
   w.put(static_cast<int32_t>(s.topic_configs.size()));
   for (const auto& [key, value] : s.topic_configs) w.text(key).text(value);
   w.put(int32_t{60000}).put(int8_t{0});
@@ -100,8 +96,7 @@ topic_leaders ask_leaders(session& broker, const settings& s) {
   r.get<int8_t>();
   const auto count = r.get<int32_t>();
   if (topic_error != 0 || count == 0) return {};
-  if (count != s.partitions)
-    die("topic {} has {} partitions, not {}", s.topic, count, s.partitions);
+  if (count != s.partitions) die("topic {} has {} partitions, not {}", s.topic, count, s.partitions);
   topic_leaders leaders(static_cast<size_t>(count));
   for (int32_t i = 0; i < count; ++i) {
     const auto error = r.get<int16_t>();
@@ -119,8 +114,8 @@ topic_leaders ask_leaders(session& broker, const settings& s) {
 
 /// One end of the log of each of these partitions: timestamp -2 asks for the first offset, -1 for
 /// the next. Returns false where the broker does not lead one of them.
-bool ask_offsets(session& broker, const settings& s, const std::vector<int32_t>& partitions,
-                 int64_t timestamp, std::vector<log_ends>& ends, int64_t log_ends::*end) {
+bool ask_offsets(session& broker, const settings& s, const std::vector<int32_t>& partitions, int64_t timestamp,
+                 std::vector<log_ends>& ends, int64_t log_ends::*end) {
   writer w = session::begin(api_list_offsets, 1);
   w.put(int32_t{-1}).put(int32_t{1}).text(s.topic).put(static_cast<int32_t>(partitions.size()));
   for (const int32_t partition : partitions) w.put(partition).put(timestamp);
@@ -132,10 +127,8 @@ bool ask_offsets(session& broker, const settings& s, const std::vector<int32_t>&
     const auto error = r.get<int16_t>();
     r.get<int64_t>();
     const auto offset = r.get<int64_t>();
-    if (error == unknown_topic_or_partition || error == leader_not_available || error == not_leader)
-      return false;
-    if (error != 0 || partition >= ends.size())
-      die("ListOffsets: error {} for partition {}", error, partition);
+    if (error == unknown_topic_or_partition || error == leader_not_available || error == not_leader) return false;
+    if (error != 0 || partition >= ends.size()) die("ListOffsets: error {} for partition {}", error, partition);
     ends[partition].*end = offset;
   }
   return true;
@@ -158,8 +151,7 @@ int connect_to(const address& where) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const int status =
-      getaddrinfo(where.host.c_str(), std::to_string(where.port).c_str(), &hints, &found);
+  const int status = getaddrinfo(where.host.c_str(), std::to_string(where.port).c_str(), &hints, &found);
   if (status != 0) die("{}: {}", where.host, gai_strerror(status));
   const int fd = must(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
   if (connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
@@ -205,8 +197,7 @@ std::vector<log_ends> list_ends(const settings& s, const topic_leaders& leaders)
     session broker(one.leader);
     while (!ask_offsets(broker, s, one.partitions, -2, ends, &log_ends::begin) ||
            !ask_offsets(broker, s, one.partitions, -1, ends, &log_ends::limit)) {
-      if (now() > deadline)
-        die("the leaders of topic {} do not know of it after a minute", s.topic);
+      if (now() > deadline) die("the leaders of topic {} do not know of it after a minute", s.topic);
       usleep(20000);
     }
   }

@@ -66,8 +66,7 @@ void fetch_parser::on_header() {
   switch (part_) {
     case part::prefix: {
       const size_t size = base::load_big<uint32_t>(h);
-      response_ = {.correlation = base::load_big<uint32_t>(h + 4),
-                   .error = base::load_big<int16_t>(h + 12)};
+      response_ = {.correlation = base::load_big<uint32_t>(h + 4), .error = base::load_big<int16_t>(h + 12)};
       if (response_.error != 0) die("Fetch: error {}", response_.error);
       if (base::load_big<int32_t>(h + 18) != 1) die("Fetch: an answer without its topic");
       if (size + 4 < prefix_size_ + 8) die("Fetch: an answer of only {} bytes", size);
@@ -111,10 +110,8 @@ void fetch_parser::on_batch_header() {
   response_left_ -= size;
   response_.batch_bytes += size;
   response_.messages += base::load_big<uint32_t>(h + batch_count_at);
-  response_.next_offset =
-      base::load_big<int64_t>(h) + base::load_big<int32_t>(h + batch_last_delta_at) + 1;
-  crc_ =
-      check_crc_ ? base::crc32c(0, {h + batch_crc_begin, batch_header_size - batch_crc_begin}) : 0;
+  response_.next_offset = base::load_big<int64_t>(h) + base::load_big<int32_t>(h + batch_last_delta_at) + 1;
+  crc_ = check_crc_ ? base::crc32c(0, {h + batch_crc_begin, batch_header_size - batch_crc_begin}) : 0;
   if (size == batch_header_size) return on_batch_end();
   pass(part::batch_body, size - batch_header_size);
 }

@@ -16,9 +16,7 @@ constexpr size_t inbox_bytes = 64 << 10;
 
 enum class event : uint64_t { sent = 0, received = 1 };
 
-uint64_t tag(event what, size_t connection) {
-  return connection << 1 | static_cast<uint64_t>(what);
-}
+uint64_t tag(event what, size_t connection) { return connection << 1 | static_cast<uint64_t>(what); }
 
 /// The part of a log that holds about its last `megabytes`, at `message_bytes` a message.
 log_ends tail_of(log_ends whole, uint64_t megabytes, uint32_t message_bytes) {
@@ -40,15 +38,12 @@ fetcher::~fetcher() {
 void fetcher::connect_all(const topic_leaders& leaders, const std::vector<log_ends>& ends) {
   uint8_t* inboxes = huge_memory(inbox_bytes * settings_.connections);
   for (size_t i = 0; i < settings_.connections; ++i) {
-    auto c =
-        std::make_unique<connection>(fetch_parser(settings_.topic.size(), settings_.check_crc));
+    auto c = std::make_unique<connection>(fetch_parser(settings_.topic.size(), settings_.check_crc));
     const size_t p = i % leaders.size();
     c->index = i;
     c->fd = connect_to(leaders[p]);
     c->partition = static_cast<int32_t>(p);
-    c->range = settings_.from_start
-                   ? ends[p]
-                   : tail_of(ends[p], settings_.window_mb, settings_.message_bytes);
+    c->range = settings_.from_start ? ends[p] : tail_of(ends[p], settings_.window_mb, settings_.message_bytes);
     if (c->range.begin >= c->range.limit) die("partition {} is empty: use --preload-mb", p);
     c->offset = c->range.begin;
     c->request = request_.bytes;
@@ -72,8 +67,7 @@ outcome fetcher::run() {
         on_received(c, cqe.res, time);
         return;
       }
-      if (static_cast<size_t>(cqe.res) != c.request.size())
-        die("send: {}", std::strerror(-cqe.res));
+      if (static_cast<size_t>(cqe.res) != c.request.size()) die("send: {}", std::strerror(-cqe.res));
       c.sending = false;
       // The answer may overtake the completion of the send that asked for it.
       if (!c.waiting) send_request(c);
@@ -104,17 +98,14 @@ void fetcher::arm_receive(connection& c) {
 void fetcher::on_received(connection& c, int answer, base::instant time) {
   if (answer < 0) die("recv: {}", std::strerror(-answer));
   if (answer == 0) die("the broker closed a connection");
-  c.parser.consume({c.inbox, static_cast<size_t>(answer)},
-                   [&](const fetched& response) { on_response(c, response, time); });
+  c.parser.consume({c.inbox, static_cast<size_t>(answer)}, [&](const fetched& response) { on_response(c, response, time); });
   arm_receive(c);
 }
 
 void fetcher::on_response(connection& c, const fetched& response, base::instant time) {
   if (!c.waiting) die("an answer without a request");
-  if (response.correlation != c.correlation)
-    die("an answer to request {}, not {}", response.correlation, c.correlation);
-  if (response.partition != c.partition)
-    die("an answer for partition {}, not {}", response.partition, c.partition);
+  if (response.correlation != c.correlation) die("an answer to request {}, not {}", response.correlation, c.correlation);
+  if (response.partition != c.partition) die("an answer for partition {}, not {}", response.partition, c.partition);
   c.waiting = false;
   if (response.error != 0) {
     ++out_.errors[response.error];

@@ -43,6 +43,4 @@ int run(const settings& s) {
 }  // namespace
 }  // namespace millrace::bench
 
-int main(int argc, char** argv) {
-  return millrace::bench::run(millrace::bench::parse_settings(argc, argv));
-}
+int main(int argc, char** argv) { return millrace::bench::run(millrace::bench::parse_settings(argc, argv)); }

@@ -26,8 +26,7 @@ double us(uint64_t ns) { return static_cast<double>(ns) / 1e3; }
 
 struct figures {
   double rate, gb_rate, message_rate;
-  double own, server, server_user, server_system, server_per_gb, server_us_per_request, switch_rate,
-      steal;
+  double own, server, server_user, server_system, server_per_gb, server_us_per_request, switch_rate, steal;
 
   figures(const outcome& out)
       : rate(static_cast<double>(out.requests) / out.seconds),
@@ -37,17 +36,13 @@ struct figures {
         server(in_window(out, &usage::server_seconds)),
         server_user(in_window(out, &usage::server_user_seconds)),
         server_system(in_window(out, &usage::server_system_seconds)),
-        server_per_gb(out.batch_bytes == 0 ? 0
-                                           : server * 1e9 / static_cast<double>(out.batch_bytes)),
-        server_us_per_request(out.requests == 0 ? 0
-                                                : server * 1e6 / static_cast<double>(out.requests)),
-        switch_rate(static_cast<double>(out.after.server_switches - out.before.server_switches) /
-                    out.seconds),
+        server_per_gb(out.batch_bytes == 0 ? 0 : server * 1e9 / static_cast<double>(out.batch_bytes)),
+        server_us_per_request(out.requests == 0 ? 0 : server * 1e6 / static_cast<double>(out.requests)),
+        switch_rate(static_cast<double>(out.after.server_switches - out.before.server_switches) / out.seconds),
         steal(in_window(out, &usage::steal_seconds)) {}
 };
 
-std::string json_line(const std::string& title, const settings& s, const outcome& out,
-                      const figures& f) {
+std::string json_line(const std::string& title, const settings& s, const outcome& out, const figures& f) {
   std::string errors;
   for (const auto& [code, count] : out.errors) {
     errors += fmt::format("{}\"{}\": {}", errors.empty() ? "" : ", ", code, count);
@@ -55,8 +50,7 @@ std::string json_line(const std::string& title, const settings& s, const outcome
   const histogram& h = out.latency;
   std::string line = "{";
   const auto add = [&line](const char* key, const auto& value) {
-    fmt::format_to(std::back_inserter(line), "{}\"{}\": {}", line.size() > 1 ? ", " : "", key,
-                   value);
+    fmt::format_to(std::back_inserter(line), "{}\"{}\": {}", line.size() > 1 ? ", " : "", key, value);
   };
   add("label", quoted(s.label));
   add("run", quoted(title));
@@ -103,11 +97,7 @@ std::string json_line(const std::string& title, const settings& s, const outcome
 }  // namespace
 
 stopwatch::stopwatch(const settings& s, uint64_t bytes_limit, outcome& out)
-    : out_(out),
-      server_pid_(s.server_pid),
-      bytes_limit_(bytes_limit),
-      open_(now() + s.warmup),
-      end_(open_ + s.seconds) {
+    : out_(out), server_pid_(s.server_pid), bytes_limit_(bytes_limit), open_(now() + s.warmup), end_(open_ + s.seconds) {
   if (bytes_limit_ > 0) end_ = base::instant::never();
 }
 
@@ -136,22 +126,20 @@ void report(const std::string& title, const settings& s, const outcome& out) {
   fmt::print(
       "{}: {:.1f} k requests/s, {:.3f} GB/s, {:.1f} k messages/s; us p50 {:.0f} p99 {:.0f} p99.9 "
       "{:.0f} max {:.0f}",
-      title, f.rate / 1e3, f.gb_rate, f.message_rate / 1e3, us(h.quantile_ns(0.5)),
-      us(h.quantile_ns(0.99)), us(h.quantile_ns(0.999)), us(h.max_ns()));
+      title, f.rate / 1e3, f.gb_rate, f.message_rate / 1e3, us(h.quantile_ns(0.5)), us(h.quantile_ns(0.99)),
+      us(h.quantile_ns(0.999)), us(h.max_ns()));
   fmt::print("; load {:.0f} % of a core", 100 * f.own / out.seconds);
   if (s.server_pid != 0) {
     fmt::print(
         ", server {:.0f} % (user {:.0f} sys {:.0f}), {:.2f} us/request, {:.3f} s/GB, {:.0f} "
         "sleeps/s, {} MiB",
-        100 * f.server / out.seconds, 100 * f.server_user / out.seconds,
-        100 * f.server_system / out.seconds, f.server_us_per_request, f.server_per_gb,
-        f.switch_rate, out.after.server_resident_kib / 1024);
+        100 * f.server / out.seconds, 100 * f.server_user / out.seconds, 100 * f.server_system / out.seconds,
+        f.server_us_per_request, f.server_per_gb, f.switch_rate, out.after.server_resident_kib / 1024);
   }
   fmt::print(", steal {:.0f} %\n", 100 * f.steal / out.seconds);
   if (out.unsent > 0) fmt::print("  {} requests were due and not sent at the end\n", out.unsent);
   if (out.empty_fetches > 0) fmt::print("  {} fetches brought nothing\n", out.empty_fetches);
-  for (const auto& [code, count] : out.errors)
-    fmt::print("  error {} in {} answers\n", code, count);
+  for (const auto& [code, count] : out.errors) fmt::print("  error {} in {} answers\n", code, count);
   if (s.json_path.empty()) return;
   std::ofstream file(s.json_path, std::ios::app);
   file << json_line(title, s, out, f);

@@ -18,9 +18,8 @@ struct outcome {
   uint64_t batch_bytes = 0;  ///< record batches as sent or received; no request headers
   uint64_t messages = 0;
   uint64_t empty_fetches = 0;
-  uint64_t unsent = 0;  ///< open loop: requests that were due and found no room
-  std::map<int16_t, uint64_t>
-      errors;  ///< Kafka error code -> answers. Kafka itself gives some just after a topic was made
+  uint64_t unsent = 0;                 ///< open loop: requests that were due and found no room
+  std::map<int16_t, uint64_t> errors;  ///< Kafka error code -> answers. Kafka itself gives some just after a topic was made
   histogram latency;
   usage before;  ///< shortly before the window: reading it takes milliseconds with many threads
   usage after;

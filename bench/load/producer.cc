@@ -17,9 +17,7 @@ constexpr size_t inbox_bytes = 16 << 10;
 
 enum class event : uint64_t { sent = 0, received = 1 };
 
-uint64_t tag(event what, size_t connection) {
-  return connection << 1 | static_cast<uint64_t>(what);
-}
+uint64_t tag(event what, size_t connection) { return connection << 1 | static_cast<uint64_t>(what); }
 
 }  // namespace
 
@@ -164,8 +162,7 @@ void producer::on_sent(connection& c, int answer) {
 
 void producer::arm_receive(connection& c) {
   io_uring_sqe* sqe = ring_.sqe();
-  io_uring_prep_recv(sqe, c.fd, c.inbox.data() + c.inbox_filled, c.inbox.size() - c.inbox_filled,
-                     0);
+  io_uring_prep_recv(sqe, c.fd, c.inbox.data() + c.inbox_filled, c.inbox.size() - c.inbox_filled, 0);
   sqe->user_data = tag(event::received, c.index);
 }
 
@@ -175,8 +172,7 @@ void producer::on_received(connection& c, int answer, base::instant time) {
   c.inbox_filled += static_cast<size_t>(answer);
   const uint8_t* at = c.inbox.data();
   size_t left = c.inbox_filled;
-  for (; left >= response_.size; left -= response_.size, at += response_.size)
-    on_response(c, at, time);
+  for (; left >= response_.size; left -= response_.size, at += response_.size) on_response(c, at, time);
   std::memmove(c.inbox.data(), at, left);
   c.inbox_filled = left;
   arm_receive(c);
@@ -190,13 +186,11 @@ void producer::on_response(connection& c, const uint8_t* response, base::instant
   const auto partition = base::load_big<int32_t>(response + response_.partition_at);
   const auto error = base::load_big<int16_t>(response + response_.error_at);
   if (c.answered == c.sent) die("an answer without a request");
-  if (size != response_.size - 4)
-    die("a Produce response of {} bytes, not {}", size, response_.size - 4);
+  if (size != response_.size - 4) die("a Produce response of {} bytes, not {}", size, response_.size - 4);
   if (correlation != static_cast<uint32_t>(c.answered)) {
     die("the answer to request {} came where that to {} belongs", correlation, c.answered);
   }
-  if (partition != c.partition[slot])
-    die("an answer for partition {}, not {}", partition, c.partition[slot]);
+  if (partition != c.partition[slot]) die("an answer for partition {}, not {}", partition, c.partition[slot]);
   ++c.answered;
   if (error != 0) {
     ++out_.errors[error];

@@ -42,8 +42,7 @@ class producer {
     bool pump_wanted = false;
     std::vector<int64_t> since;      ///< by slot: when its request was, or should have been, sent
     std::vector<int32_t> partition;  ///< by slot
-    std::vector<uint8_t>
-        slots;  ///< by slot: its request, without the batch where batches are gathered
+    std::vector<uint8_t> slots;      ///< by slot: its request, without the batch where batches are gathered
     std::vector<iovec> parts;
     msghdr message{};
     std::vector<uint8_t> inbox;

@@ -40,8 +40,7 @@ void reader::skip_int32_array() {
   for (auto count = get<int32_t>(); count > 0; --count) get<int32_t>();
 }
 
-std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes,
-                                base::unix_ms timestamp) {
+std::vector<uint8_t> make_batch(uint32_t messages, uint32_t message_bytes, base::unix_ms timestamp) {
   std::vector<uint8_t> value(message_bytes);
   const auto last = static_cast<int32_t>(messages - 1);
   writer w;

@@ -84,9 +84,7 @@ produce_prefix make_produce_prefix(std::string_view topic, int16_t acks, size_t 
 /// looks at.
 struct produce_response_shape {
   explicit produce_response_shape(size_t topic_size)
-      : partition_at(4 + 4 + 4 + 2 + topic_size + 4),
-        error_at(partition_at + 4),
-        size(error_at + 2 + 8 + 8 + 8 + 4) {}
+      : partition_at(4 + 4 + 4 + 2 + topic_size + 4), error_at(partition_at + 4), size(error_at + 2 + 8 + 8 + 8 + 4) {}
   size_t partition_at;
   size_t error_at;
   size_t size;

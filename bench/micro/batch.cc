@@ -36,8 +36,7 @@ using namespace millrace;
 
 /// Words of a small dictionary: text that compresses about as logs do.
 std::vector<uint8_t> wordy_value(size_t size, uint64_t seed) {
-  static constexpr std::string_view words[] = {"partition ", "offset ",  "INFO ",
-                                               "request ",   "timeout ", "leader "};
+  static constexpr std::string_view words[] = {"partition ", "offset ", "INFO ", "request ", "timeout ", "leader "};
   base::prng random(seed);
   std::vector<uint8_t> out;
   while (out.size() < size) {
@@ -51,11 +50,9 @@ std::vector<uint8_t> wordy_value(size_t size, uint64_t seed) {
   return out;
 }
 
-void build(std::vector<uint8_t>& target, const std::vector<std::vector<uint8_t>>& values,
-           record::codec codec) {
+void build(std::vector<uint8_t>& target, const std::vector<std::vector<uint8_t>>& values, record::codec codec) {
   record::batch_builder builder(target, {.codec = codec});
-  for (const auto& value : values)
-    builder.add({.timestamp = 1700000000000, .value = base::bytes(value)});
+  for (const auto& value : values) builder.add({.timestamp = 1700000000000, .value = base::bytes(value)});
   if (!builder.finish()) std::abort();
 }
 
@@ -105,8 +102,7 @@ void walk(benchmark::State& state) {
     record::record_iterator records(s.view().records(), s.view().record_count());
     record::record_view one;
     size_t bytes = 0;
-    for (auto more = records.next(one); more && *more; more = records.next(one))
-      bytes += one.value->size();
+    for (auto more = records.next(one); more && *more; more = records.next(one)) bytes += one.value->size();
     benchmark::DoNotOptimize(bytes);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -146,19 +142,14 @@ void pack_codec(benchmark::State& state, record::codec codec) {
   std::vector<uint8_t> target;
   for (auto _ : state) {
     target.clear();
-    if (!pack.begin(codec, {}, target) || !pack.write(plain.view().records()) || !pack.finish())
-      std::abort();
+    if (!pack.begin(codec, {}, target) || !pack.write(plain.view().records()) || !pack.finish()) std::abort();
     benchmark::DoNotOptimize(target.data());
   }
   count(state, s);
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"records", "bytes"})
-      ->Args({1, 100})
-      ->Args({10, 1000})
-      ->Args({100, 1000})
-      ->Args({1000, 1000});
+  b->ArgNames({"records", "bytes"})->Args({1, 100})->Args({10, 1000})->Args({100, 1000})->Args({1000, 1000});
 }
 
 BENCHMARK(frame_and_shape)->Apply(shapes);

@@ -81,14 +81,8 @@ void all_sizes(benchmark::internal::Benchmark* b) {
 BENCHMARK(checksum)->Apply(all_sizes);
 BENCHMARK(checksum_and_copy)->Apply(all_sizes);
 BENCHMARK_CAPTURE(by_kernel, portable, base::crc32c_kernel::portable)->Arg(1 << 10)->Arg(1 << 20);
-BENCHMARK_CAPTURE(by_kernel, sse42, base::crc32c_kernel::sse42)
-    ->Arg(100)
-    ->Arg(1 << 10)
-    ->Arg(1 << 20);
-BENCHMARK_CAPTURE(by_kernel, vpclmul, base::crc32c_kernel::vpclmul)
-    ->Arg(100)
-    ->Arg(1 << 10)
-    ->Arg(1 << 20);
+BENCHMARK_CAPTURE(by_kernel, sse42, base::crc32c_kernel::sse42)->Arg(100)->Arg(1 << 10)->Arg(1 << 20);
+BENCHMARK_CAPTURE(by_kernel, vpclmul, base::crc32c_kernel::vpclmul)->Arg(100)->Arg(1 << 10)->Arg(1 << 20);
 BENCHMARK(combine)->Arg(100)->Arg(1 << 20);
 
 }  // namespace

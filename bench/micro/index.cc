@@ -25,8 +25,7 @@ constexpr int64_t offsets_per_entry = 40;
 storage::offset_index filled(int64_t entries) {
   storage::offset_index made(base::offset(0));
   for (int64_t i = 0; i < entries; ++i) {
-    made.add(base::offset(i * offsets_per_entry + offsets_per_entry - 1),
-             static_cast<uint32_t>(i * 4096));
+    made.add(base::offset(i * offsets_per_entry + offsets_per_entry - 1), static_cast<uint32_t>(i * 4096));
   }
   return made;
 }
@@ -55,9 +54,7 @@ void encode(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-void sizes(benchmark::internal::Benchmark* b) {
-  b->ArgName("entries")->Arg(1024)->Arg(16384)->Arg(262144);
-}
+void sizes(benchmark::internal::Benchmark* b) { b->ArgName("entries")->Arg(1024)->Arg(16384)->Arg(262144); }
 
 BENCHMARK(lookup)->Apply(sizes);
 BENCHMARK(add)->Apply(sizes);

@@ -10,7 +10,6 @@ namespace millrace::base {
 
 }  // namespace millrace::base
 
-#define ASSERT(condition)               \
-  (__builtin_expect(!!(condition), 1) \
-       ? static_cast<void>(0)         \
-       : ::millrace::base::assertion_failed(#condition, __FILE__, __LINE__))
+#define ASSERT(condition)                                    \
+  (__builtin_expect(!!(condition), 1) ? static_cast<void>(0) \
+                                      : ::millrace::base::assertion_failed(#condition, __FILE__, __LINE__))

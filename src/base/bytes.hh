@@ -14,12 +14,8 @@ namespace millrace::base {
 using bytes = std::span<const uint8_t>;
 using mutable_bytes = std::span<uint8_t>;
 
-inline bytes as_bytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-inline std::string_view as_text(bytes b) {
-  return {reinterpret_cast<const char*>(b.data()), b.size()};
-}
+inline bytes as_bytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
+inline std::string_view as_text(bytes b) { return {reinterpret_cast<const char*>(b.data()), b.size()}; }
 
 constexpr uint8_t byte_swap(uint8_t v) { return v; }
 constexpr uint16_t byte_swap(uint16_t v) { return __builtin_bswap16(v); }

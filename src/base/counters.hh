@@ -43,9 +43,7 @@ class histogram {
   uint64_t sum() const { return sum_; }
   uint64_t least() const { return count_ == 0 ? 0 : least_; }
   uint64_t most() const { return most_; }
-  double mean() const {
-    return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_);
-  }
+  double mean() const { return count_ == 0 ? 0 : static_cast<double>(sum_) / static_cast<double>(count_); }
 
   /// The value that `percent` (0 to 100) of the recorded ones do not exceed, rounded up to its
   /// bucket's end but never past most(); 0 where nothing was recorded.

@@ -67,8 +67,7 @@ crc32c_kernel best_kernel() noexcept {
 /// everywhere.
 const crc32c_kernel kernel_in_use = best_kernel();
 
-uint32_t sum_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8_t* source,
-                size_t size) noexcept {
+uint32_t sum_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8_t* source, size_t size) noexcept {
   switch (kernel) {
     case crc32c_kernel::vpclmul:
       return detail::crc32c_vpclmul(crc, target, source, size);
@@ -82,9 +81,7 @@ uint32_t sum_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8
 
 }  // namespace
 
-uint32_t crc32c(uint32_t crc, bytes data) noexcept {
-  return sum_by(kernel_in_use, crc, nullptr, data.data(), data.size());
-}
+uint32_t crc32c(uint32_t crc, bytes data) noexcept { return sum_by(kernel_in_use, crc, nullptr, data.data(), data.size()); }
 
 uint32_t crc32c_copy(uint32_t crc, uint8_t* target, const uint8_t* source, size_t size) noexcept {
   return sum_by(kernel_in_use, crc, target, source, size);
@@ -108,8 +105,7 @@ uint32_t crc32c_replace(uint32_t crc, const uint8_t* before, const uint8_t* afte
 
 crc32c_kernel crc32c_kernel_in_use() noexcept { return kernel_in_use; }
 
-uint32_t crc32c_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8_t* source,
-                   size_t size) noexcept {
+uint32_t crc32c_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8_t* source, size_t size) noexcept {
   ASSERT(kernel <= best_kernel());
   return sum_by(kernel, crc, target, source, size);
 }

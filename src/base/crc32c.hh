@@ -37,7 +37,6 @@ crc32c_kernel crc32c_kernel_in_use() noexcept;
 
 /// crc32c_copy by a named kernel, for tests and benchmarks; a null `target` copies nothing.
 /// Asserts that the processor has it.
-uint32_t crc32c_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8_t* source,
-                   size_t size) noexcept;
+uint32_t crc32c_by(crc32c_kernel kernel, uint32_t crc, uint8_t* target, const uint8_t* source, size_t size) noexcept;
 
 }  // namespace millrace::base

@@ -5,8 +5,7 @@
 #include <cstring>
 
 #define MILLRACE_SSE42 __attribute__((target("sse4.2")))
-#define MILLRACE_WIDE \
-  __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,vpclmulqdq,sse4.2,pclmul")))
+#define MILLRACE_WIDE __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,vpclmulqdq,sse4.2,pclmul")))
 
 namespace millrace::base::detail {
 namespace {
@@ -36,8 +35,7 @@ MILLRACE_WIDE inline __m512i shift_by() {
 MILLRACE_WIDE inline __m512i fold(__m512i lanes, __m512i shift, __m512i next) {
   constexpr int xor_of_three = 0x96;
   return _mm512_ternarylogic_epi64(_mm512_clmulepi64_epi128(lanes, shift, 0x00),
-                                   _mm512_clmulepi64_epi128(lanes, shift, 0x11), next,
-                                   xor_of_three);
+                                   _mm512_clmulepi64_epi128(lanes, shift, 0x11), next, xor_of_three);
 }
 
 template <bool Copy>
@@ -81,8 +79,7 @@ uint32_t crc32c_sse42(uint32_t crc, uint8_t* target, const uint8_t* source, size
   return ~sum_words(static_cast<uint32_t>(~crc), source, size);
 }
 
-uint32_t crc32c_vpclmul(uint32_t crc, uint8_t* target, const uint8_t* source,
-                        size_t size) noexcept {
+uint32_t crc32c_vpclmul(uint32_t crc, uint8_t* target, const uint8_t* source, size_t size) noexcept {
   if (size < crc32c_wide_bytes_min) return crc32c_sse42(crc, target, source, size);
   // Without a target the sums of the addresses are never used: let them be those of the source.
   if (target == nullptr) return sum_wide<false>(crc, const_cast<uint8_t*>(source), source, size);

@@ -21,9 +21,7 @@ namespace {
 
 }  // namespace
 
-uint64_t xxh3(bytes data, uint64_t seed) noexcept {
-  return XXH3_64bits_withSeed_dispatch(data.data(), data.size(), seed);
-}
+uint64_t xxh3(bytes data, uint64_t seed) noexcept { return XXH3_64bits_withSeed_dispatch(data.data(), data.size(), seed); }
 
 static_assert(sizeof(XXH3_state_t) == 576 && alignof(XXH3_state_t) <= 64);
 
@@ -34,8 +32,7 @@ xxh3_stream::xxh3_stream(uint64_t seed) noexcept {
 }
 void xxh3_stream::add(bytes piece) noexcept {
   if (piece.empty()) return;
-  XXH3_64bits_update_dispatch(std::launder(reinterpret_cast<XXH3_state_t*>(state_)), piece.data(),
-                              piece.size());
+  XXH3_64bits_update_dispatch(std::launder(reinterpret_cast<XXH3_state_t*>(state_)), piece.data(), piece.size());
 }
 uint64_t xxh3_stream::digest() const noexcept {
   return XXH3_64bits_digest(std::launder(reinterpret_cast<const XXH3_state_t*>(state_)));

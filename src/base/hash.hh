@@ -43,9 +43,7 @@ constexpr uint64_t mix64(uint64_t v) {
   v = (v ^ (v >> 27)) * 0x94d049bb133111ebull;
   return v ^ (v >> 31);
 }
-constexpr uint64_t hash_combine(uint64_t a, uint64_t b) {
-  return mix64(a + 0x9e3779b97f4a7c15ull + b);
-}
+constexpr uint64_t hash_combine(uint64_t a, uint64_t b) { return mix64(a + 0x9e3779b97f4a7c15ull + b); }
 
 /// Hash of texts for std::unordered_map<std::string, V, string_hash, std::equal_to<>>: found by
 /// view, without making a string. The order of such a map is no order to show to anyone.

@@ -115,10 +115,8 @@ void put_date(line_writer& out, int64_t days) {
   const int64_t shifted = days + 719468;  // since 0000-03-01
   const int64_t cycle = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
   const int64_t day_of_cycle = shifted - cycle * 146097;
-  const int64_t year_of_cycle =
-      (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36524 - day_of_cycle / 146096) / 365;
-  const int64_t day_of_year =
-      day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+  const int64_t year_of_cycle = (day_of_cycle - day_of_cycle / 1460 + day_of_cycle / 36524 - day_of_cycle / 146096) / 365;
+  const int64_t day_of_year = day_of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
   const int64_t month_from_march = (5 * day_of_year + 2) / 153;
   const int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
   const int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
@@ -170,8 +168,7 @@ std::string_view format_log_line(std::span<char> buffer, const log_event& event)
   return out.finish();
 }
 
-void logger::write(log_level level, std::string_view room, std::string_view message,
-                   std::span<const log_field> fields) {
+void logger::write(log_level level, std::string_view room, std::string_view message, std::span<const log_field> fields) {
   char line[log_line_bytes_max];
   write_(self_, format_log_line(line, {level, now_(self_), core_, room, message, fields}));
 }

@@ -30,15 +30,7 @@ std::string_view name_of(log_level level) noexcept;
 
 /// One key and its value. Borrows texts; lives as long as the call that logs it.
 struct log_field {
-  enum class kind : uint8_t {
-    signed_number,
-    unsigned_number,
-    real,
-    truth,
-    text,
-    failure,
-    nanoseconds
-  };
+  enum class kind : uint8_t { signed_number, unsigned_number, real, truth, text, failure, nanoseconds };
   std::string_view key;
   kind what;
   union {
@@ -54,9 +46,7 @@ struct log_field {
 inline log_field field(std::string_view key, std::string_view value) {
   return {.key = key, .what = log_field::kind::text, .unsigned_number = 0, .text = value};
 }
-inline log_field field(std::string_view key, const char* value) {
-  return field(key, std::string_view(value));
-}
+inline log_field field(std::string_view key, const char* value) { return field(key, std::string_view(value)); }
 template <std::same_as<bool> Bool>
 log_field field(std::string_view key, Bool value) {
   return {.key = key, .what = log_field::kind::truth, .truth = value};
@@ -134,14 +124,12 @@ class logger {
 
  private:
   template <std::same_as<log_field>... Fields>
-  void say(log_level level, std::string_view room, std::string_view message,
-           const Fields&... fields) {
+  void say(log_level level, std::string_view room, std::string_view message, const Fields&... fields) {
     if (!wants(level)) return;
     const std::array<log_field, sizeof...(Fields)> all{fields...};
     write(level, room, message, all);
   }
-  void write(log_level level, std::string_view room, std::string_view message,
-             std::span<const log_field> fields);
+  void write(log_level level, std::string_view room, std::string_view message, std::span<const log_field> fields);
 
   const core_id core_;
   log_level least_;

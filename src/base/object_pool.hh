@@ -19,8 +19,7 @@ template <class T>
 class object_pool {
  public:
   /// Lends at most `count_max` objects at a time and grows by `slab_count` of them.
-  explicit object_pool(size_t count_max, size_t slab_count = 64)
-      : count_max_(count_max), slab_count_(slab_count) {
+  explicit object_pool(size_t count_max, size_t slab_count = 64) : count_max_(count_max), slab_count_(slab_count) {
     ASSERT(slab_count > 0);
   }
   object_pool(const object_pool&) = delete;

@@ -75,13 +75,9 @@ class prng {
 
   /// The stream of that name, independent of this one and of other names. It depends on the seed
   /// alone, not on what was drawn: a draw added to one stream shifts no other.
-  constexpr prng split(std::string_view name) const {
-    return prng(hash_combine(mix64(seed_), fnv1a(name)));
-  }
+  constexpr prng split(std::string_view name) const { return prng(hash_combine(mix64(seed_), fnv1a(name))); }
   /// The same by number: one stream for each core, partition or client.
-  constexpr prng split(uint64_t number) const {
-    return prng(hash_combine(~mix64(seed_), mix64(number)));
-  }
+  constexpr prng split(uint64_t number) const { return prng(hash_combine(~mix64(seed_), mix64(number))); }
 
   constexpr uint64_t seed() const { return seed_; }
 

@@ -15,23 +15,23 @@ namespace millrace::base {
 /// What went wrong, chosen by what the caller can do about it.
 enum class errc : uint16_t {
   // The machine.
-  io = 1,          ///< the device or the kernel refused; detail = errno
-  no_space,        ///< the file system is full
-  no_memory,       ///< the budget of this core has nothing left to lend
-  busy,            ///< a bounded queue, log or table (of open files, too) is full: wait and try again
-  closed,          ///< the object is closing or closed
-  canceled,        ///< somebody asked for the end of this operation
-  timed_out,       ///< a deadline passed
-  not_found,       ///< no such file, key or object
-  exists,          ///< there is one already
-  locked,          ///< another process holds it
-  unsupported,     ///< this build, kernel or version does not offer it
+  io = 1,       ///< the device or the kernel refused; detail = errno
+  no_space,     ///< the file system is full
+  no_memory,    ///< the budget of this core has nothing left to lend
+  busy,         ///< a bounded queue, log or table (of open files, too) is full: wait and try again
+  closed,       ///< the object is closing or closed
+  canceled,     ///< somebody asked for the end of this operation
+  timed_out,    ///< a deadline passed
+  not_found,    ///< no such file, key or object
+  exists,       ///< there is one already
+  locked,       ///< another process holds it
+  unsupported,  ///< this build, kernel or version does not offer it
   // Bytes from outside.
-  truncated,       ///< the bytes end before the thing does
-  malformed,       ///< the bytes do not follow their format
-  too_large,       ///< over a configured or fixed limit
-  corrupt,         ///< a checksum does not match
-  foreign,         ///< a well-formed file of somebody else, or of another version
+  truncated,  ///< the bytes end before the thing does
+  malformed,  ///< the bytes do not follow their format
+  too_large,  ///< over a configured or fixed limit
+  corrupt,    ///< a checksum does not match
+  foreign,    ///< a well-formed file of somebody else, or of another version
   // Requests that make no sense here.
   invalid_argument,
   invalid_config,
@@ -44,7 +44,7 @@ enum class errc : uint16_t {
   invalid_required_acks,
   unsupported_compression,
   unsupported_for_message_format,
-  out_of_range,    ///< an offset that the log does not have
+  out_of_range,  ///< an offset that the log does not have
   unknown_topic_or_partition,
   unknown_topic_id,
   inconsistent_topic_id,
@@ -52,7 +52,7 @@ enum class errc : uint16_t {
   not_leader,
   fenced_leader_epoch,
   unknown_leader_epoch,
-  storage,         ///< a partition that cannot be written or read now
+  storage,  ///< a partition that cannot be written or read now
   policy_violation,
   record_list_too_large,
   invalid_stream,
@@ -80,9 +80,7 @@ struct failure {
   error what;
 };
 
-inline failure fail(errc code, int32_t detail = 0, uint16_t place = 0) {
-  return failure{error{code, place, detail}};
-}
+inline failure fail(errc code, int32_t detail = 0, uint16_t place = 0) { return failure{error{code, place, detail}}; }
 /// An errno (positive) as an error: ENOSPC and EDQUOT are no_space, ENOENT not_found, EEXIST exists,
 /// ECANCELED canceled, the rest io.
 failure fail_errno(int positive_errno) noexcept;
@@ -90,7 +88,7 @@ failure fail_errno(int positive_errno) noexcept;
 template <class T>
 class [[nodiscard]] result {
  public:
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: a value is a result
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}    // NOLINT: a value is a result
   result(base::failure why) : state_(std::in_place_index<1>, why.what) {}  // NOLINT: so is a failure
 
   explicit operator bool() const noexcept { return state_.index() == 0; }
@@ -159,11 +157,7 @@ class [[nodiscard]] result<void> {
 /// TRY(auto x, f()): x is f's value, or the enclosing function returns f's failure. Statements, not an
 /// expression: never the unbraced body of an `if`. CO_TRY is the same inside a coroutine; the CHECK forms are
 /// for result<void>.
-#define TRY(name, expression) \
-  MILLRACE_TRY_(MILLRACE_CONCAT(try_result_, __LINE__), name, expression, return)
-#define CO_TRY(name, expression) \
-  MILLRACE_TRY_(MILLRACE_CONCAT(try_result_, __LINE__), name, expression, co_return)
-#define TRY_CHECK(expression) \
-  MILLRACE_CHECK_(MILLRACE_CONCAT(try_result_, __LINE__), expression, return)
-#define CO_TRY_CHECK(expression) \
-  MILLRACE_CHECK_(MILLRACE_CONCAT(try_result_, __LINE__), expression, co_return)
+#define TRY(name, expression) MILLRACE_TRY_(MILLRACE_CONCAT(try_result_, __LINE__), name, expression, return)
+#define CO_TRY(name, expression) MILLRACE_TRY_(MILLRACE_CONCAT(try_result_, __LINE__), name, expression, co_return)
+#define TRY_CHECK(expression) MILLRACE_CHECK_(MILLRACE_CONCAT(try_result_, __LINE__), expression, return)
+#define CO_TRY_CHECK(expression) MILLRACE_CHECK_(MILLRACE_CONCAT(try_result_, __LINE__), expression, co_return)

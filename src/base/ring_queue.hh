@@ -17,8 +17,7 @@ template <class T>
 class ring_queue {
  public:
   /// Holds `capacity` elements, rounded up to a power of two.
-  explicit ring_queue(size_t capacity)
-      : mask_(std::bit_ceil(capacity) - 1), cells_(new cell[mask_ + 1]) {
+  explicit ring_queue(size_t capacity) : mask_(std::bit_ceil(capacity) - 1), cells_(new cell[mask_ + 1]) {
     ASSERT(capacity > 0);
   }
   ring_queue(const ring_queue&) = delete;
@@ -68,9 +67,7 @@ class ring_queue {
   struct cell {
     alignas(T) std::byte storage[sizeof(T)];
   };
-  T& at(size_t position) {
-    return *std::launder(reinterpret_cast<T*>(cells_[position & mask_].storage));
-  }
+  T& at(size_t position) { return *std::launder(reinterpret_cast<T*>(cells_[position & mask_].storage)); }
 
   const size_t mask_;
   std::unique_ptr<cell[]> cells_;

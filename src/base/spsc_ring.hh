@@ -21,8 +21,7 @@ class spsc_ring {
 
  public:
   /// Holds `capacity` elements, rounded up to a power of two.
-  explicit spsc_ring(size_t capacity)
-      : mask_(std::bit_ceil(capacity) - 1), cells_(new T[mask_ + 1]) {
+  explicit spsc_ring(size_t capacity) : mask_(std::bit_ceil(capacity) - 1), cells_(new T[mask_ + 1]) {
     ASSERT(capacity > 0);
   }
   spsc_ring(const spsc_ring&) = delete;
@@ -69,7 +68,7 @@ class spsc_ring {
  private:
   struct alignas(cache_line_bytes) side {
     std::atomic<size_t> position{0};  ///< counts up for ever, masked on use
-    size_t other = 0;  ///< the opposite position when last looked at; never ahead of it
+    size_t other = 0;                 ///< the opposite position when last looked at; never ahead of it
   };
   const size_t mask_;
   std::unique_ptr<T[]> cells_;

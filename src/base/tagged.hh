@@ -43,7 +43,5 @@ using core_id = tagged<uint32_t, struct core_id_tag>;
 
 template <class Value, class Tag>
 struct std::hash<millrace::base::tagged<Value, Tag>> {
-  size_t operator()(const millrace::base::tagged<Value, Tag>& t) const noexcept {
-    return std::hash<Value>()(t.value());
-  }
+  size_t operator()(const millrace::base::tagged<Value, Tag>& t) const noexcept { return std::hash<Value>()(t.value()); }
 };

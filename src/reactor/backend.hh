@@ -30,8 +30,8 @@ struct directory_entry {
 };
 
 struct listen_address {
-  std::string host;  ///< numeric IPv4 or IPv6
-  uint16_t port = 0; ///< 0: the kernel chooses
+  std::string host;    ///< numeric IPv4 or IPv6
+  uint16_t port = 0;   ///< 0: the kernel chooses
   bool shared = true;  ///< SO_REUSEPORT: each core has its own listener on the same port
 };
 struct listening {

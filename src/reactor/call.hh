@@ -80,8 +80,7 @@ template <class F>
 class plain_call final : public round_trip {
  public:
   using value_type = std::invoke_result_t<F&, core&>;
-  plain_call(core& here, base::core_id target, F f)
-      : round_trip(here, target), function_(std::move(f)) {}
+  plain_call(core& here, base::core_id target, F f) : round_trip(here, target), function_(std::move(f)) {}
   value_type await_resume() { return answer_.take(); }
 
  private:
@@ -101,9 +100,7 @@ class task_call final : public round_trip {
 
   task_call(core& here, base::core_id target, scope& there, F f)
       : round_trip(here, target), scope_(there), function_(std::move(f)) {}
-  value_type await_resume() {
-    return answer_ ? std::move(*answer_) : value_type(base::fail(base::errc::closed));
-  }
+  value_type await_resume() { return answer_ ? std::move(*answer_) : value_type(base::fail(base::errc::closed)); }
 
  private:
   void work(core& there) override {

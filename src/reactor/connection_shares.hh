@@ -18,8 +18,7 @@ namespace millrace::reactor {
 class connection_shares {
  public:
   /// `limit`: of all connections together.
-  connection_shares(unsigned cores, size_t limit)
-      : counts_(new count[cores]), cores_(cores), limit_(limit) {
+  connection_shares(unsigned cores, size_t limit) : counts_(new count[cores]), cores_(cores), limit_(limit) {
     ASSERT(cores > 0);
   }
 

@@ -64,8 +64,7 @@ void core::end_turn(base::duration max_wait) {
     return;
   }
   const base::instant deadline = timers_.next_deadline();
-  const base::instant bound =
-      max_wait.ns > INT64_MAX - now_.ns ? base::instant::never() : now_ + max_wait;
+  const base::instant bound = max_wait.ns > INT64_MAX - now_.ns ? base::instant::never() : now_ + max_wait;
   const base::instant until = deadline < bound ? deadline : bound;
   const base::instant idle = now_ + idle_before_touch;
   if (!options_.touch_when_idle || until <= idle) {
@@ -92,8 +91,7 @@ base::instant core::run_ready() {
     const base::instant at = backend_.clock();
     if (at - looked > slowest_) {
       slowest_ = at - looked;
-      for (size_t i = 0; i < slowest_words_.size(); ++i)
-        slowest_words_[i] = i < since ? words[i] : nullptr;
+      for (size_t i = 0; i < slowest_words_.size(); ++i) slowest_words_[i] = i < since ? words[i] : nullptr;
     }
     looked = at;
   };
@@ -138,10 +136,9 @@ void core::note_turn_length(base::duration ran, base::duration polled) {
   ++counters_.stalls;
   // The words of the slowest few items; which of them it was is for a profiler to say.
   const auto word = [&](size_t i) { return slowest_words_[i] == nullptr ? "" : slowest_words_[i]; };
-  log_.warn("reactor", "a turn took too long", base::field("length", length),
-            base::field("in_poll", polled), base::field("slowest_items", slowest_), base::field("first", word(0)),
-            base::field("second", word(1)), base::field("third", word(2)),
-            base::field("fourth", word(3)));
+  log_.warn("reactor", "a turn took too long", base::field("length", length), base::field("in_poll", polled),
+            base::field("slowest_items", slowest_), base::field("first", word(0)), base::field("second", word(1)),
+            base::field("third", word(2)), base::field("fourth", word(3)));
 }
 
 void core::abandon() {

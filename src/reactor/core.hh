@@ -16,8 +16,9 @@
 /// constructor and is touched only by that core's thread.
 ///
 /// A turn: read the clock; move expired timers to the ready queue; run what is ready and what that makes ready (up
-/// to the backend's turn_limit; in order of arrival, or by backend::choose where there is a limit); run the end-of-turn hooks (sockets flush their replies, the
-/// commit log starts a group); poll once, which submits everything in one system call.
+/// to the backend's turn_limit; in order of arrival, or by backend::choose where there is a limit); run the end-of-turn
+/// hooks (sockets flush their replies, the commit log starts a group); poll once, which submits everything in one system
+/// call.
 
 namespace millrace::reactor {
 
@@ -32,7 +33,7 @@ struct core_options {
 struct core_counters {
   uint64_t turns = 0;
   uint64_t items_run = 0;
-  uint64_t stalls = 0;          ///< turns over the threshold; a turn's length is its work, in poll too, not its waits
+  uint64_t stalls = 0;  ///< turns over the threshold; a turn's length is its work, in poll too, not its waits
   base::duration longest_turn{};
 };
 

@@ -56,8 +56,7 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
-file::file(file&& other) noexcept
-    : core_(other.core_), handle_(std::exchange(other.handle_, -1)), direct_(other.direct_) {}
+file::file(file&& other) noexcept : core_(other.core_), handle_(std::exchange(other.handle_, -1)), direct_(other.direct_) {}
 
 file& file::operator=(file&& other) noexcept {
   if (this == &other) return *this;
@@ -105,11 +104,9 @@ task<base::result<void>> file::write(uint64_t position, base::bytes source, bool
   co_return written;
 }
 
-task<base::result<void>> file::write(uint64_t position, std::span<const iovec> pieces,
-                                     bool durable) {
+task<base::result<void>> file::write(uint64_t position, std::span<const iovec> pieces, bool durable) {
   if (pieces.empty()) co_return base::result<void>();
-  if (pieces.size() > pieces_max)
-    co_return base::fail(base::errc::too_large, static_cast<int32_t>(pieces.size()));
+  if (pieces.size() > pieces_max) co_return base::fail(base::errc::too_large, static_cast<int32_t>(pieces.size()));
   const size_t whole = total(pieces);
   size_t done = 0;
   std::vector<iovec> rest;
@@ -175,9 +172,7 @@ task<base::result<void>> rename(core& on, std::string source, std::string target
   co_return outcome(result);
 }
 
-task<base::result<void>> remove(core& on, std::string path) {
-  return on_path(on, op_kind::remove, std::move(path));
-}
+task<base::result<void>> remove(core& on, std::string path) { return on_path(on, op_kind::remove, std::move(path)); }
 task<base::result<void>> make_directory(core& on, std::string path) {
   return on_path(on, op_kind::make_dir, std::move(path));
 }

@@ -24,8 +24,7 @@ std::atomic<log_writer*> crash_writer{nullptr};
 struct sigaction before_us[std::size(ending_signals)];
 
 void restore_handlers() {
-  for (size_t i = 0; i < std::size(ending_signals); ++i)
-    (void)sigaction(ending_signals[i], &before_us[i], nullptr);
+  for (size_t i = 0; i < std::size(ending_signals); ++i) (void)sigaction(ending_signals[i], &before_us[i], nullptr);
 }
 
 int64_t monotonic_ns() {
@@ -44,10 +43,7 @@ extern "C" void flush_and_end(int number, siginfo_t* about, void*) {
 }  // namespace
 
 log_writer::channel::channel(log_writer& owner)
-    : owner_(owner),
-      lines_(new line[lines_per_core]),
-      full_(lines_per_core),
-      empty_(lines_per_core) {
+    : owner_(owner), lines_(new line[lines_per_core]), full_(lines_per_core), empty_(lines_per_core) {
   for (uint32_t i = 0; i < lines_per_core; ++i) {
     const bool fits = empty_.try_push(i);
     ASSERT(fits);
@@ -150,8 +146,7 @@ void log_writer::flush_on_crash() {
   struct sigaction action {};
   action.sa_sigaction = flush_and_end;
   action.sa_flags = SA_SIGINFO;
-  for (size_t i = 0; i < std::size(ending_signals); ++i)
-    (void)sigaction(ending_signals[i], &action, &before_us[i]);
+  for (size_t i = 0; i < std::size(ending_signals); ++i) (void)sigaction(ending_signals[i], &action, &before_us[i]);
 }
 
 void log_writer::end_of_crash_watch() noexcept {
@@ -161,8 +156,7 @@ void log_writer::end_of_crash_watch() noexcept {
 
 bool log_writer::all_written() const noexcept {
   if (!sleeping_.load(std::memory_order_seq_cst)) return false;
-  return std::all_of(channels_.begin(), channels_.end(),
-                     [](const auto& channel) { return channel->full_.empty(); });
+  return std::all_of(channels_.begin(), channels_.end(), [](const auto& channel) { return channel->full_.empty(); });
 }
 
 void log_writer::flush_in_crash() noexcept {

@@ -35,8 +35,7 @@ machine::machine(machine_options options, core_program& program)
       program_(program),
       exchange_(static_cast<unsigned>(options_.cpus.size())),
       log_(static_cast<unsigned>(options_.cpus.size()), options_.log_descriptor) {
-  for (size_t i = 0; i < options_.cpus.size(); ++i)
-    orders_.push_back(std::make_unique<stop_order>(program_));
+  for (size_t i = 0; i < options_.cpus.size(); ++i) orders_.push_back(std::make_unique<stop_order>(program_));
   CPU_ZERO(&allowed_);
   (void)sched_getaffinity(0, sizeof allowed_, &allowed_);
 }
@@ -156,9 +155,7 @@ int machine::wait_for_signal() {
 }
 
 solo::solo()
-    : exchange_(1),
-      log_(base::core_id(0), base::log_level::info, nullptr, to_stderr,
-           log_writer::channel::wall_clock) {}
+    : exchange_(1), log_(base::core_id(0), base::log_level::info, nullptr, to_stderr, log_writer::channel::wall_clock) {}
 
 base::result<std::unique_ptr<solo>> solo::make(size_t memory_bytes, uring_options ring) {
   std::unique_ptr<solo> made(new solo);

@@ -37,10 +37,9 @@ class core_program {
 };
 
 struct machine_options {
-  std::vector<unsigned> cpus;               ///< one core on each; may name a processor twice
-  size_t memory_bytes = size_t{256} << 20;  ///< of each core
-  size_t touched_at_start = size_t{64}
-                            << 20;  ///< of it, before the core starts; the rest in idle turns
+  std::vector<unsigned> cpus;                  ///< one core on each; may name a processor twice
+  size_t memory_bytes = size_t{256} << 20;     ///< of each core
+  size_t touched_at_start = size_t{64} << 20;  ///< of it, before the core starts; the rest in idle turns
   bool touch_when_idle = true;
   uring_options ring{};  ///< id and worker_cpus are set by the machine
   base::duration stall_threshold = base::milliseconds(10);

@@ -8,8 +8,7 @@
 
 namespace millrace::reactor {
 
-mail_exchange::mail_exchange(unsigned cores)
-    : cores_(cores), words_((cores + 63) / 64), stations_(new station[cores]) {
+mail_exchange::mail_exchange(unsigned cores) : cores_(cores), words_((cores + 63) / 64), stations_(new station[cores]) {
   ASSERT(cores > 0);
   lanes_.reserve(size_t{cores} * cores);
   for (unsigned from = 0; from < cores; ++from) {
@@ -18,8 +17,7 @@ mail_exchange::mail_exchange(unsigned cores)
       lanes_.push_back(from == to ? nullptr : std::make_unique<lane>());
     }
   }
-  for (unsigned i = 0; i < cores; ++i)
-    stations_[i].posted = std::make_unique<std::atomic<uint64_t>[]>(words_);
+  for (unsigned i = 0; i < cores; ++i) stations_[i].posted = std::make_unique<std::atomic<uint64_t>[]>(words_);
 }
 
 mail_exchange::~mail_exchange() = default;
@@ -46,8 +44,7 @@ bool mail_exchange::flush(base::core_id from, base::core_id to) {
 
 bool mail_exchange::announce(base::core_id from, base::core_id to) {
   station& target = at(to);
-  target.posted[from.value() / 64].fetch_or(uint64_t{1} << (from.value() % 64),
-                                            std::memory_order_seq_cst);
+  target.posted[from.value() / 64].fetch_or(uint64_t{1} << (from.value() % 64), std::memory_order_seq_cst);
   if (!target.sleeping.load(std::memory_order_seq_cst)) return false;
   return target.sleeping.exchange(false,
                                   std::memory_order_seq_cst);  // one of several senders wakes
@@ -96,9 +93,7 @@ bool mail_exchange::fall_asleep(base::core_id self) {
   return false;
 }
 
-void mail_exchange::wake_up(base::core_id self) noexcept {
-  at(self).sleeping.store(false, std::memory_order_relaxed);
-}
+void mail_exchange::wake_up(base::core_id self) noexcept { at(self).sleeping.store(false, std::memory_order_relaxed); }
 
 void mail_exchange::connect(base::core_id self, int ring, int event) {
   station& own = at(self);

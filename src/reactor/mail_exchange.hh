@@ -55,9 +55,7 @@ class mail_exchange {
   // How a sleeper is woken. Set by its own backend before any core runs turns, and taken back when
   // it ends.
   void connect(base::core_id self, int ring, int event);
-  int ring_of(base::core_id target) const noexcept {
-    return at(target).ring.load(std::memory_order_acquire);
-  }
+  int ring_of(base::core_id target) const noexcept { return at(target).ring.load(std::memory_order_acquire); }
   /// Wakes by the event descriptor: for threads without a ring, and where the kernel cannot send to
   /// a ring.
   void ring_bell(base::core_id target) const noexcept;
@@ -72,7 +70,7 @@ class mail_exchange {
     std::atomic<int> ring{-1};
     std::atomic<int> event{-1};
     std::unique_ptr<std::atomic<uint64_t>[]> posted;  // a bit per sender
-    std::mutex lock;  // guards letters: administration, never the data path
+    std::mutex lock;                                  // guards letters: administration, never the data path
     std::vector<mail*> letters;
   };
 
@@ -81,9 +79,7 @@ class mail_exchange {
     base::spsc_ring<mail*> ring{base::mail_ring_slots};
     ready_list held;  // the sender's: what found the ring full, in order
   };
-  lane& lane_of(base::core_id from, base::core_id to) {
-    return *lanes_[size_t{from.value()} * cores_ + to.value()];
-  }
+  lane& lane_of(base::core_id from, base::core_id to) { return *lanes_[size_t{from.value()} * cores_ + to.value()]; }
   station& at(base::core_id core) noexcept { return stations_[core.value()]; }
   const station& at(base::core_id core) const noexcept { return stations_[core.value()]; }
 

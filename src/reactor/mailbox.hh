@@ -20,8 +20,7 @@ namespace millrace::reactor {
 
 class mailbox {
  public:
-  explicit mailbox(core& on)
-      : targets_(new std::unique_ptr<credit>[on.core_count()]), count_(on.core_count()) {
+  explicit mailbox(core& on) : targets_(new std::unique_ptr<credit>[on.core_count()]), count_(on.core_count()) {
     for (unsigned i = 0; i < count_; ++i) targets_[i] = std::make_unique<credit>(on);
   }
   mailbox(const mailbox&) = delete;

@@ -57,18 +57,15 @@ void back(uint8_t* at, size_t bytes) {
 base::result<std::unique_ptr<memory>> memory::reserve(size_t bytes) {
   const size_t capacity = round_up(bytes, huge_page);
   constexpr size_t largest = size_t{1} << order_max;  // pages
-  if (capacity == 0 || capacity / page_bytes >= no_page - largest)
-    return base::fail(base::errc::invalid_argument);
+  if (capacity == 0 || capacity / page_bytes >= no_page - largest) return base::fail(base::errc::invalid_argument);
   const size_t mapped = capacity + huge_page;
-  void* const mapping = mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const mapping = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) return base::fail(base::errc::no_memory, errno);
 
   std::unique_ptr<memory> made(new memory);
   made->mapping_ = static_cast<uint8_t*>(mapping);
   made->mapping_bytes_ = mapped;
-  made->base_ =
-      reinterpret_cast<uint8_t*>(round_up(reinterpret_cast<uintptr_t>(mapping), huge_page));
+  made->base_ = reinterpret_cast<uint8_t*>(round_up(reinterpret_cast<uintptr_t>(mapping), huge_page));
   made->capacity_ = capacity;
   (void)madvise(made->base_, capacity, MADV_HUGEPAGE);
   // Zeros from calloc are not touched before they are needed.
@@ -119,8 +116,7 @@ chunk memory::allocate(size_t bytes) noexcept {
   const size_t size = page_bytes << order;
   touch_to(position(page) + size);
   permit(base_ + position(page), size);
-  pages_[page] = {
-      .uses = 1, .previous = no_page, .order = static_cast<uint8_t>(order), .free = false};
+  pages_[page] = {.uses = 1, .previous = no_page, .order = static_cast<uint8_t>(order), .free = false};
   used_ += size;
   return chunk(this, page, static_cast<uint8_t>(order));
 }
@@ -162,8 +158,7 @@ void memory::touch_to(size_t end) noexcept {
 
 void memory::link(uint32_t page, unsigned order) noexcept {
   const uint32_t next = free_[order];
-  pages_[page] = {
-      .uses = next, .previous = no_page, .order = static_cast<uint8_t>(order), .free = true};
+  pages_[page] = {.uses = next, .previous = no_page, .order = static_cast<uint8_t>(order), .free = true};
   if (next != no_page) pages_[next].previous = page;
   free_[order] = page;
   free_orders_ |= uint32_t{1} << order;
@@ -181,8 +176,7 @@ void memory::unlink(uint32_t page) noexcept {
   pages_[page].free = false;
 }
 
-chunk::chunk(const chunk& other) noexcept
-    : owner_(other.owner_), page_(other.page_), order_(other.order_) {
+chunk::chunk(const chunk& other) noexcept : owner_(other.owner_), page_(other.page_), order_(other.order_) {
   if (owner_ != nullptr) ++owner_->pages_[page_].uses;
 }
 
@@ -200,9 +194,7 @@ chunk::~chunk() {
   if (owner_ != nullptr && --owner_->pages_[page_].uses == 0) owner_->release(page_);
 }
 
-uint8_t* chunk::data() const noexcept {
-  return owner_ != nullptr ? owner_->base_ + owner_->position(page_) : nullptr;
-}
+uint8_t* chunk::data() const noexcept { return owner_ != nullptr ? owner_->base_ + owner_->position(page_) : nullptr; }
 
 void chunk::leave() noexcept {
   if (uses() > 1) owner_->pin(page_);

@@ -62,9 +62,9 @@ class memory {
   chunk allocate(size_t bytes) noexcept;
 
   size_t capacity() const noexcept { return capacity_; }
-  size_t used() const noexcept { return used_; }       ///< bytes in lent blocks
-  size_t touched() const noexcept { return touched_; } ///< bytes that the kernel has backed
-  size_t pinned() const noexcept { return pinned_; }   ///< bytes in blocks whose owner left them to who still holds them
+  size_t used() const noexcept { return used_; }        ///< bytes in lent blocks
+  size_t touched() const noexcept { return touched_; }  ///< bytes that the kernel has backed
+  size_t pinned() const noexcept { return pinned_; }    ///< bytes in blocks whose owner left them to who still holds them
   /// Touches up to `bytes` more, front to back: for start-up and idle turns. False when all is touched.
   bool touch(size_t bytes) noexcept;
   /// Calls off the destructor's check and forgets all blocks: the world's crash.
@@ -99,9 +99,7 @@ class memory {
   uint32_t free_orders_ = 0;      // a bit per order whose list is not empty
 
   /// Bytes from base_.
-  size_t position(uint32_t page) const noexcept {
-    return size_t{page - first_page_} * page_bytes;
-  }
+  size_t position(uint32_t page) const noexcept { return size_t{page - first_page_} * page_bytes; }
   void release(uint32_t page) noexcept;
   void pin(uint32_t page) noexcept;
   void touch_to(size_t end) noexcept;

@@ -30,24 +30,24 @@ using ready_list = base::intrusive_list<ready_item>;
 
 /// The words of the seam. Each names what a kernel (or the simulated world) does for us.
 enum class op_kind : uint8_t {
-  open,      ///< path, flags (open_flags) -> file handle
-  close,     ///< handle (file or socket)
-  read,      ///< handle, iov, position -> bytes (short only at the end of the file)
-  write,     ///< handle, iov, position, durable -> bytes
-  sync,      ///< handle: data and the metadata needed to read it (fdatasync)
-  sync_dir,  ///< path of a directory: names in it become durable
-  allocate,  ///< handle, position, length: space with the size set, unwritten
-  truncate,  ///< handle, length
-  rename,    ///< path -> path2 in the same file system
-  remove,    ///< path of a file
-  make_dir,  ///< path; EEXIST is an error
-  remove_dir,///< path of an empty directory
-  accept,    ///< handle of a listener; answers many times
-  connect,   ///< address, port -> socket handle
-  receive,   ///< socket handle; answers many times with lent buffers
-  send,      ///< socket handle, iov -> bytes; all of them, or an error that ends the connection
-  shutdown,  ///< socket handle: no more bytes either way; pending receives end
-  send_file, ///< socket handle, file handle, position, length -> length, or an error that ends the connection
+  open,        ///< path, flags (open_flags) -> file handle
+  close,       ///< handle (file or socket)
+  read,        ///< handle, iov, position -> bytes (short only at the end of the file)
+  write,       ///< handle, iov, position, durable -> bytes
+  sync,        ///< handle: data and the metadata needed to read it (fdatasync)
+  sync_dir,    ///< path of a directory: names in it become durable
+  allocate,    ///< handle, position, length: space with the size set, unwritten
+  truncate,    ///< handle, length
+  rename,      ///< path -> path2 in the same file system
+  remove,      ///< path of a file
+  make_dir,    ///< path; EEXIST is an error
+  remove_dir,  ///< path of an empty directory
+  accept,      ///< handle of a listener; answers many times
+  connect,     ///< address, port -> socket handle
+  receive,     ///< socket handle; answers many times with lent buffers
+  send,        ///< socket handle, iov -> bytes; all of them, or an error that ends the connection
+  shutdown,    ///< socket handle: no more bytes either way; pending receives end
+  send_file,   ///< socket handle, file handle, position, length -> length, or an error that ends the connection
 };
 
 /// The word for the stall log.
@@ -86,19 +86,19 @@ class op : public ready_item {
   /// result, while in_flight stays true: the next send may start, and the array `iov` is its owner's again. Then
   /// in_flight is false: the memory is its owner's again. It runs once for both where they come together.
   bool zero_copy = false;
-  bool sent = false;       ///< set by the backend with the first answer
-  bool copied = false;     ///< known with the last answer: the bytes were copied after all, so it cost more than it saved
-  uint16_t port = 0;       ///< connect
+  bool sent = false;    ///< set by the backend with the first answer
+  bool copied = false;  ///< known with the last answer: the bytes were copied after all, so it cost more than it saved
+  uint16_t port = 0;    ///< connect
   uint32_t flags = 0;
   int handle = -1;
-  int64_t result = 0;      ///< bytes, a handle, 0, or -errno
-  const char* path = nullptr;   ///< NUL-terminated; lives until completion. connect: the IP address
+  int64_t result = 0;          ///< bytes, a handle, 0, or -errno
+  const char* path = nullptr;  ///< NUL-terminated; lives until completion. connect: the IP address
   const char* path2 = nullptr;
-  const iovec* iov = nullptr;   ///< read, write, send: the array and what it points at live until completion
-                                ///< (but see zero_copy)
+  const iovec* iov = nullptr;  ///< read, write, send: the array and what it points at live until completion
+                               ///< (but see zero_copy)
   uint32_t iov_count = 0;
-  uint64_t position = 0;   ///< bytes from the start of the file
-  uint64_t length = 0;     ///< allocate, truncate
+  uint64_t position = 0;  ///< bytes from the start of the file
+  uint64_t length = 0;    ///< allocate, truncate
 };
 
 /// A receive buffer lent by the backend. It goes back by backend::give_back, by rule within the turn that took

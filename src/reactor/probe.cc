@@ -146,23 +146,20 @@ void add_machine(std::vector<probe_line>& uses, const machine_options& machine) 
   std::string cores;
   for (const unsigned cpu : machine.cpus) cores += (cores.empty() ? "" : ",") + std::to_string(cpu);
   uses.push_back({"cores", std::to_string(machine.cpus.size()) + ", on CPU " + cores});
-  uses.push_back(
-      {"memory", mebibytes(machine.memory_bytes) + " of each core for buffers, " +
-                     mebibytes(std::min(machine.touched_at_start, machine.memory_bytes)) +
-                     " of it backed before ready"});
+  uses.push_back({"memory", mebibytes(machine.memory_bytes) + " of each core for buffers, " +
+                                mebibytes(std::min(machine.touched_at_start, machine.memory_bytes)) +
+                                " of it backed before ready"});
   const std::string pages = first_line("/sys/kernel/mm/transparent_hugepage/enabled");
   const bool never = pages.find("[never]") != std::string::npos;
   uses.push_back({"pages", never ? "small ones: transparent huge pages are off" : "huge ones"});
   uses.push_back({"receive buffers", std::to_string(machine.ring.receive_buffers) + " of " +
-                                         std::to_string(machine.ring.receive_buffer_bytes >> 10) +
-                                         " KiB a core"});
-  uses.push_back({"connections", std::to_string(connections_max(machine.ring)) +
-                                     " a core at most, as far as the open files allow"});
+                                         std::to_string(machine.ring.receive_buffer_bytes >> 10) + " KiB a core"});
+  uses.push_back(
+      {"connections", std::to_string(connections_max(machine.ring)) + " a core at most, as far as the open files allow"});
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   (void)sched_getaffinity(0, sizeof allowed, &allowed);
-  uses.push_back({"kernel workers", std::to_string(machine.ring.workers_max) +
-                                        " a core at most, on CPU " +
+  uses.push_back({"kernel workers", std::to_string(machine.ring.workers_max) + " a core at most, on CPU " +
                                         cpu_list(worker_cpus(allowed, machine.cpus))});
 }
 
@@ -178,9 +175,9 @@ std::string send_words(const probe_request& asked, const ring_offers& ring) {
 
 void add_paths(std::vector<probe_line>& uses, const probe_request& asked, const ring_offers& ring) {
   const int64_t spin_us = asked.machine.ring.spin_max.us();
-  uses.push_back({"wait", spin_us == 0 ? "block in the ring"
-                                       : "spin up to " + std::to_string(spin_us) +
-                                             " us after work, then block in the ring"});
+  uses.push_back({"wait", spin_us == 0
+                              ? "block in the ring"
+                              : "spin up to " + std::to_string(spin_us) + " us after work, then block in the ring"});
   uses.push_back({"receive", "multishot into provided buffers"});
   uses.push_back({"send", send_words(asked, ring)});
   uses.push_back({"make durable", "O_DIRECT writes with RWF_DSYNC"});
@@ -190,8 +187,7 @@ void add_paths(std::vector<probe_line>& uses, const probe_request& asked, const 
                                : ring.splice ? "O_DIRECT into pooled memory, then splice from file to socket (splice)"
                                              : "splice from file to socket (splice), which this kernel refuses"});
   uses.push_back({"truncate", ring.ftruncate ? "through the ring" : "a plain call on the core"});
-  uses.push_back({"wake another core",
-                  ring.messages_to_rings ? "message to its ring, else eventfd" : "eventfd"});
+  uses.push_back({"wake another core", ring.messages_to_rings ? "message to its ring, else eventfd" : "eventfd"});
   uses.push_back({"checksum", std::string("CRC-32C by ") + name_of(base::crc32c_kernel_in_use())});
 }
 
@@ -222,16 +218,13 @@ probe_report probe(const probe_request& asked) {
   report.offers.push_back({"io_uring splice", ring.splice_words});
   report.offers.push_back({"io_uring messages to rings", yes_or_no(ring.messages_to_rings)});
   add_processor(report.offers);
-  report.offers.push_back(
-      {"transparent huge pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")});
+  report.offers.push_back({"transparent huge pages", first_line("/sys/kernel/mm/transparent_hugepage/enabled")});
   report.offers.push_back({"locked memory limit", limit_text(RLIMIT_MEMLOCK)});
   report.offers.push_back({"open files limit", limit_text(RLIMIT_NOFILE)});
-  report.offers.push_back(
-      {"connections waiting limit", first_line("/proc/sys/net/core/somaxconn")});
-  report.offers.push_back(
-      {"directory", disk.will_be_made
-                        ? asked.directory + " (will be made; tried: " + disk.directory + ")"
-                        : asked.directory});
+  report.offers.push_back({"connections waiting limit", first_line("/proc/sys/net/core/somaxconn")});
+  report.offers.push_back({"directory", disk.will_be_made
+                                            ? asked.directory + " (will be made; tried: " + disk.directory + ")"
+                                            : asked.directory});
   report.offers.push_back({"file system", disk.file_system});
   report.offers.push_back({"writable", yes_or_no(disk.writable)});
   report.offers.push_back({"O_DIRECT", yes_or_no(disk.direct)});
@@ -255,8 +248,7 @@ std::string to_text(const probe_report& report) {
   for (const probe_line& line : report.offers) add(line);
   text += "uses\n";
   for (const probe_line& line : report.uses) add(line);
-  text += report.usable ? "a broker can run here\n"
-                        : "a broker cannot run here: " + report.hindrance + "\n";
+  text += report.usable ? "a broker can run here\n" : "a broker cannot run here: " + report.hindrance + "\n";
   return text;
 }
 

@@ -74,9 +74,7 @@ class trial {
   bool next(io_uring_cqe& out) {
     __kernel_timespec limit{.tv_sec = patience_seconds, .tv_nsec = 0};
     io_uring_cqe* found = nullptr;
-    if (io_uring_submit_and_wait_timeout(&ring_, &found, 1, &limit, nullptr) < 0 ||
-        found == nullptr)
-      return false;
+    if (io_uring_submit_and_wait_timeout(&ring_, &found, 1, &limit, nullptr) < 0 || found == nullptr) return false;
     out = *found;
     io_uring_cqe_seen(&ring_, found);
     return true;
@@ -101,8 +99,8 @@ void try_operations(trial& t, ring_offers& offers) {
 void try_receive(trial& t, ring_offers& offers) {
   descriptors own;
   int ends[2];
-  const std::unique_ptr<uint8_t, void (*)(void*)> memory(
-      static_cast<uint8_t*>(std::aligned_alloc(page, 2 * page)), std::free);
+  const std::unique_ptr<uint8_t, void (*)(void*)> memory(static_cast<uint8_t*>(std::aligned_alloc(page, 2 * page)),
+                                                         std::free);
   if (memory == nullptr || !loopback_pair(own, ends)) return;
   std::memset(memory.get(), 0, 2 * page);
   auto* const buffers = reinterpret_cast<io_uring_buf_ring*>(memory.get());
@@ -158,8 +156,7 @@ void try_zero_copy(trial& t, ring_offers& offers) {
       continue;
     }
     offers.zero_copy_send = sent.res == static_cast<int>(sizeof bytes);
-    const bool copied =
-        report != 0 && (static_cast<unsigned>(released.res) & uring::zero_copy_copied) != 0;
+    const bool copied = report != 0 && (static_cast<unsigned>(released.res) & uring::zero_copy_copied) != 0;
     offers.zero_copy_words = !offers.zero_copy_send ? refusal(sent.res < 0 ? -sent.res : EIO)
                              : copied               ? "yes (over loopback the kernel copies)"
                                                     : "yes";

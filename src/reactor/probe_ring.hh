@@ -8,9 +8,8 @@
 namespace millrace::reactor {
 
 struct ring_offers {
-  std::string
-      refused;  ///< why there is no ring, or what it lacks; empty where a broker has all it needs
-  bool made = false;  ///< there is a ring
+  std::string refused;  ///< why there is no ring, or what it lacks; empty where a broker has all it needs
+  bool made = false;    ///< there is a ring
   bool buffer_rings = false;
   bool multishot_receive = false;
   bool ftruncate = false;

@@ -23,13 +23,9 @@ struct scope::root : base::list_hook<> {
     void await_resume() const noexcept {}
   };
 
-  root(scope& owner, task<void>&) : owner_(owner) {
-    start_.frame = std::coroutine_handle<root>::from_promise(*this);
-  }
+  root(scope& owner, task<void>&) : owner_(owner) { start_.frame = std::coroutine_handle<root>::from_promise(*this); }
   static void* operator new(size_t bytes) { return frame_pool::take(bytes); }
-  static void operator delete(void* memory, size_t bytes) noexcept {
-    frame_pool::give_back(memory, bytes);
-  }
+  static void operator delete(void* memory, size_t bytes) noexcept { frame_pool::give_back(memory, bytes); }
 
   frame get_return_object() noexcept { return {start_.frame}; }
   std::suspend_always initial_suspend() const noexcept { return {}; }

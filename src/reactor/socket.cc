@@ -15,8 +15,7 @@ bool harmless(int64_t result) { return result == 1 || result == -ENOBUFS; }
 
 }  // namespace
 
-socket::socket(core& on, int handle)
-    : core_(on), handle_(handle), receive_(*this), shutdown_(*this), idle_(on) {
+socket::socket(core& on, int handle) : core_(on), handle_(handle), receive_(*this), shutdown_(*this), idle_(on) {
   receive_.handle = handle;
   shutdown_.handle = handle;
 }
@@ -71,8 +70,7 @@ void socket::pause() {
   if (receive_.in_flight) core_.cancel(receive_);
 }
 
-socket::send_awaiter::send_awaiter(socket& owner, std::span<const iovec> pieces)
-    : op(op_kind::send), owner_(owner) {
+socket::send_awaiter::send_awaiter(socket& owner, std::span<const iovec> pieces) : op(op_kind::send), owner_(owner) {
   handle = owner.handle_;
   iov = pieces.data();
   iov_count = static_cast<uint32_t>(pieces.size());

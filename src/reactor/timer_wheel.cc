@@ -46,9 +46,7 @@ void timer_wheel::place(timer& t) {
   occupied_[level] |= uint64_t{1} << slot;
 }
 
-bool timer_wheel::slot_empty(unsigned level, unsigned slot) const noexcept {
-  return wheel_[level][slot].empty();
-}
+bool timer_wheel::slot_empty(unsigned level, unsigned slot) const noexcept { return wheel_[level][slot].empty(); }
 
 bool timer_wheel::next_slot(slot_position& found) const noexcept {
   for (unsigned level = 0; level < levels; ++level) {

@@ -21,17 +21,13 @@ size_t size_of(const std::optional<bytes>& part) {
   return zigzag32_size(static_cast<int32_t>(part->size())) + part->size();
 }
 
-size_t size_of(std::string_view text) {
-  return zigzag32_size(static_cast<int32_t>(text.size())) + text.size();
-}
+size_t size_of(std::string_view text) { return zigzag32_size(static_cast<int32_t>(text.size())) + text.size(); }
 
 /// Of what follows the record's length.
 size_t body_size(const new_record& record, int64_t timestamp_delta, int32_t offset_delta) {
-  size_t size = 1 + zigzag64_size(timestamp_delta) + zigzag32_size(offset_delta) +
-                size_of(record.key) + size_of(record.value) +
-                zigzag32_size(static_cast<int32_t>(record.headers.size()));
-  for (const header_field& field : record.headers)
-    size += size_of(field.key) + size_of(field.value);
+  size_t size = 1 + zigzag64_size(timestamp_delta) + zigzag32_size(offset_delta) + size_of(record.key) +
+                size_of(record.value) + zigzag32_size(static_cast<int32_t>(record.headers.size()));
+  for (const header_field& field : record.headers) size += size_of(field.key) + size_of(field.value);
   return size;
 }
 
@@ -40,9 +36,7 @@ uint8_t* put(uint8_t* at, bytes part) {
   return std::copy(part.begin(), part.end(), at);
 }
 
-uint8_t* put(uint8_t* at, const std::optional<bytes>& part) {
-  return part ? put(at, *part) : base::encode_zigzag32(at, -1);
-}
+uint8_t* put(uint8_t* at, const std::optional<bytes>& part) { return part ? put(at, *part) : base::encode_zigzag32(at, -1); }
 
 int16_t attributes_of(const batch_options& options, codec used) {
   int bits = static_cast<int>(used);
@@ -70,8 +64,7 @@ void batch_builder::add_at(int32_t offset_delta, const new_record& record) {
   ASSERT(offset_delta > last_delta_);
   if (count_ == 0 && !options_.base_timestamp) base_timestamp_ = record.timestamp;
   int64_t timestamp_delta = 0;
-  if (__builtin_sub_overflow(record.timestamp, base_timestamp_, &timestamp_delta))
-    times_too_far_ = true;
+  if (__builtin_sub_overflow(record.timestamp, base_timestamp_, &timestamp_delta)) times_too_far_ = true;
 
   const size_t body = body_size(record, timestamp_delta, offset_delta);
   const size_t size = zigzag32_size(static_cast<int32_t>(body)) + body;
@@ -119,8 +112,7 @@ base::result<mutable_bytes> batch_builder::finish() {
     target_.resize(begin_ + header::size);
     target_.insert(target_.end(), packed.begin(), packed.end());
   }
-  if (size() > base::batch_bytes_format_max)
-    return undo(base::fail(errc::too_large, 0, place(check::length)));
+  if (size() > base::batch_bytes_format_max) return undo(base::fail(errc::too_large, 0, place(check::length)));
 
   uint8_t* const at = target_.data() + begin_;
   stamp(at, options_.base_offset, options_.leader_epoch);

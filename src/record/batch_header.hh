@@ -79,12 +79,8 @@ class header_view {
   base::offset base_offset() const { return base::offset(get<int64_t>(header::base_offset_at)); }
   int32_t batch_length() const { return get<int32_t>(header::batch_length_at); }
   /// Of the whole batch, these 61 bytes included.
-  size_t size() const {
-    return static_cast<size_t>(int64_t{batch_length()} + int64_t{header::frame_size});
-  }
-  base::leader_epoch leader_epoch() const {
-    return base::leader_epoch(get<int32_t>(header::leader_epoch_at));
-  }
+  size_t size() const { return static_cast<size_t>(int64_t{batch_length()} + int64_t{header::frame_size}); }
+  base::leader_epoch leader_epoch() const { return base::leader_epoch(get<int32_t>(header::leader_epoch_at)); }
   int8_t magic() const { return get<int8_t>(header::magic_at); }
   uint32_t crc() const { return get<uint32_t>(header::crc_at); }
 
@@ -125,8 +121,7 @@ class header_view {
  private:
   /// Wraps around on fields that verify_shape would refuse.
   base::offset base_offset_plus(int64_t steps) const {
-    return base::offset(static_cast<int64_t>(static_cast<uint64_t>(base_offset().value()) +
-                                             static_cast<uint64_t>(steps)));
+    return base::offset(static_cast<int64_t>(static_cast<uint64_t>(base_offset().value()) + static_cast<uint64_t>(steps)));
   }
   template <class Int>
   Int get(size_t position) const {

@@ -15,14 +15,9 @@ constexpr size_t piece_cost_min = 16 * 1024;
 
 }  // namespace
 
-batch_rebuild::batch_rebuild(const batch_view& batch, const options& how, decompressor& unpack,
-                             compressor& pack, std::vector<uint8_t>& target)
-    : batch_(batch),
-      how_(how),
-      unpack_(unpack),
-      pack_(pack),
-      target_(target),
-      begin_(target.size()) {}
+batch_rebuild::batch_rebuild(const batch_view& batch, const options& how, decompressor& unpack, compressor& pack,
+                             std::vector<uint8_t>& target)
+    : batch_(batch), how_(how), unpack_(unpack), pack_(pack), target_(target), begin_(target.size()) {}
 
 base::result<bool> batch_rebuild::step(size_t budget) {
   if (!begun_) {
@@ -60,11 +55,9 @@ base::result<void> batch_rebuild::complete() {
   TRY_CHECK(pack_.finish());
   TRY_CHECK(within_bounds());
   const mutable_bytes batch = mutable_bytes(target_).subspan(begin_);
-  base::store_big(batch.data() + header::batch_length_at,
-                  static_cast<int32_t>(batch.size() - header::frame_size));
+  base::store_big(batch.data() + header::batch_length_at, static_cast<int32_t>(batch.size() - header::frame_size));
   const int kept = batch_.attributes() & ~header::codec_mask;
-  base::store_big(batch.data() + header::attributes_at,
-                  static_cast<int16_t>(kept | static_cast<int>(how_.codec)));
+  base::store_big(batch.data() + header::attributes_at, static_cast<int16_t>(kept | static_cast<int>(how_.codec)));
   seal(batch);
   return {};
 }
@@ -87,8 +80,7 @@ base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options
   return {};
 }
 
-base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how,
-                           std::vector<uint8_t>& target) {
+base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how, std::vector<uint8_t>& target) {
   decompressor unpack;
   compressor pack;
   return rebuild(batch, how, unpack, pack, target);

@@ -53,7 +53,6 @@ class batch_rebuild {
 base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how, decompressor& unpack,
                            compressor& pack, std::vector<uint8_t>& target);
 /// The same with its own.
-base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how,
-                           std::vector<uint8_t>& target);
+base::result<void> rebuild(const batch_view& batch, const batch_rebuild::options& how, std::vector<uint8_t>& target);
 
 }  // namespace millrace::record

@@ -20,12 +20,10 @@ class batch_view : public header_view {
   ///   0 if unknown invalid_record  (magic)   an older format corrupt         (magic)   a magic
   ///   that does not exist malformed       (length)  a length too small for a header
   static base::result<batch_view> frame(bytes data) {
-    if (data.size() <= header::magic_at)
-      return base::fail(base::errc::truncated, 0, place(check::length));
+    if (data.size() <= header::magic_at) return base::fail(base::errc::truncated, 0, place(check::length));
     const header_view seen(data.data());
     const int8_t magic = seen.magic();
-    if (magic == 0 || magic == 1)
-      return base::fail(base::errc::invalid_record, magic, place(check::magic));
+    if (magic == 0 || magic == 1) return base::fail(base::errc::invalid_record, magic, place(check::magic));
     if (magic != header::magic) return base::fail(base::errc::corrupt, magic, place(check::magic));
     const int32_t length = seen.batch_length();
     if (length < static_cast<int32_t>(header::size - header::frame_size)) {

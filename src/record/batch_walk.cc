@@ -21,12 +21,8 @@ found_record found_at(const batch_view& batch, int32_t delta, unix_ms timestamp)
 
 }  // namespace
 
-batch_walk::batch_walk(const batch_view& batch, const walk_rules& rules, decompressor& unpack,
-                       uint64_t bytes_max)
-    : batch_(batch),
-      unpack_(unpack),
-      bytes_max_(batch.is_compressed() ? bytes_max : UINT64_MAX),
-      walker_(rules) {}
+batch_walk::batch_walk(const batch_view& batch, const walk_rules& rules, decompressor& unpack, uint64_t bytes_max)
+    : batch_(batch), unpack_(unpack), bytes_max_(batch.is_compressed() ? bytes_max : UINT64_MAX), walker_(rules) {}
 
 base::result<bool> batch_walk::step(size_t budget) {
   if (!begun_) {
@@ -48,8 +44,8 @@ base::result<bool> batch_walk::step(size_t budget) {
   return true;
 }
 
-base::result<walk_summary> walk_batch(const batch_view& batch, const walk_rules& rules,
-                                      decompressor& unpack, uint64_t bytes_max) {
+base::result<walk_summary> walk_batch(const batch_view& batch, const walk_rules& rules, decompressor& unpack,
+                                      uint64_t bytes_max) {
   if (!batch.is_compressed()) {
     record_walker walker(rules);
     TRY_CHECK(walker.feed(batch.records()));
@@ -61,8 +57,8 @@ base::result<walk_summary> walk_batch(const batch_view& batch, const walk_rules&
   return walk.summary();
 }
 
-base::result<found_record> find_by_timestamp(const batch_view& batch, unix_ms target,
-                                             decompressor& unpack, uint64_t bytes_max) {
+base::result<found_record> find_by_timestamp(const batch_view& batch, unix_ms target, decompressor& unpack,
+                                             uint64_t bytes_max) {
   walk_rules rules = walk_rules::stored(batch);
   rules.search_timestamp = target;
   batch_walk walk(batch, rules, unpack, bytes_max);
@@ -73,8 +69,7 @@ base::result<found_record> find_by_timestamp(const batch_view& batch, unix_ms ta
   return found_at(batch, walk.summary().found_delta, walk.summary().found_timestamp);
 }
 
-base::result<found_record> find_max_timestamp(const batch_view& batch, decompressor& unpack,
-                                              uint64_t bytes_max) {
+base::result<found_record> find_max_timestamp(const batch_view& batch, decompressor& unpack, uint64_t bytes_max) {
   TRY(const walk_summary walked, walk_batch(batch, walk_rules::stored(batch), unpack, bytes_max));
   return found_at(batch, walked.max_timestamp_delta, walked.max_timestamp);
 }

@@ -15,8 +15,7 @@ class batch_walk {
  public:
   /// Borrows the batch's bytes and the decompressor until done or destroyed. `bytes_max` bounds
   /// what may be decompressed; it does not bound an uncompressed batch.
-  batch_walk(const batch_view& batch, const walk_rules& rules, decompressor& unpack,
-             uint64_t bytes_max);
+  batch_walk(const batch_view& batch, const walk_rules& rules, decompressor& unpack, uint64_t bytes_max);
 
   /// Goes on for about `budget` bytes of records. True when the walk is complete. Errors: those of
   /// record_walker; what cannot be opened is invalid_record (compression), but too_large and
@@ -37,8 +36,8 @@ class batch_walk {
 };
 
 /// The whole walk at once.
-base::result<walk_summary> walk_batch(const batch_view& batch, const walk_rules& rules,
-                                      decompressor& unpack, uint64_t bytes_max);
+base::result<walk_summary> walk_batch(const batch_view& batch, const walk_rules& rules, decompressor& unpack,
+                                      uint64_t bytes_max);
 
 /// A record found by its time.
 struct found_record {
@@ -48,10 +47,9 @@ struct found_record {
 };
 
 /// The first record of a stored batch at or after `target` (ListOffsets by time).
-base::result<found_record> find_by_timestamp(const batch_view& batch, unix_ms target,
-                                             decompressor& unpack, uint64_t bytes_max);
+base::result<found_record> find_by_timestamp(const batch_view& batch, unix_ms target, decompressor& unpack,
+                                             uint64_t bytes_max);
 /// The first record that has the batch's largest timestamp (ListOffsets -3).
-base::result<found_record> find_max_timestamp(const batch_view& batch, decompressor& unpack,
-                                              uint64_t bytes_max);
+base::result<found_record> find_max_timestamp(const batch_view& batch, decompressor& unpack, uint64_t bytes_max);
 
 }  // namespace millrace::record

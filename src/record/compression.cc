@@ -45,8 +45,7 @@ level_range levels_of(codec which) noexcept {
   return {0, 0, 0};
 }
 
-base::result<void> compress(codec which, bytes input, std::vector<uint8_t>& target,
-                            std::optional<int> level) {
+base::result<void> compress(codec which, bytes input, std::vector<uint8_t>& target, std::optional<int> level) {
   const size_t before = target.size();
   const auto done = [&]() -> base::result<void> {
     compressor pack;
@@ -58,8 +57,7 @@ base::result<void> compress(codec which, bytes input, std::vector<uint8_t>& targ
   return done;
 }
 
-base::result<void> decompress(codec which, bytes input, uint64_t bytes_max,
-                              std::vector<uint8_t>& target) {
+base::result<void> decompress(codec which, bytes input, uint64_t bytes_max, std::vector<uint8_t>& target) {
   const size_t before = target.size();
   const auto done = [&]() -> base::result<void> {
     decompressor unpack;

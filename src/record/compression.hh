@@ -29,9 +29,7 @@ struct level_range {
 level_range levels_of(codec which) noexcept;
 
 /// Appends to `target`. Errors: those of the classes; `target` is then as before.
-base::result<void> compress(codec which, bytes input, std::vector<uint8_t>& target,
-                            std::optional<int> level = std::nullopt);
-base::result<void> decompress(codec which, bytes input, uint64_t bytes_max,
-                              std::vector<uint8_t>& target);
+base::result<void> compress(codec which, bytes input, std::vector<uint8_t>& target, std::optional<int> level = std::nullopt);
+base::result<void> decompress(codec which, bytes input, uint64_t bytes_max, std::vector<uint8_t>& target);
 
 }  // namespace millrace::record

@@ -68,8 +68,7 @@ struct compressor::state {
 compressor::compressor() : state_(std::make_unique<state>()) {}
 compressor::~compressor() = default;
 
-base::result<void> compressor::begin(codec which, std::optional<int> level,
-                                     std::vector<uint8_t>& target) {
+base::result<void> compressor::begin(codec which, std::optional<int> level, std::vector<uint8_t>& target) {
   const level_range range = levels_of(which);
   state_->which = which;
   state_->target = &target;
@@ -163,8 +162,7 @@ base::result<void> compressor::state::prepare_lz4(int level) {
     return refuse(errc::no_memory);
   }
   const LZ4F_preferences_t how = lz4_preferences(level);
-  const size_t used =
-      LZ4F_compressBegin(lz4, lend(LZ4F_HEADER_SIZE_MAX), LZ4F_HEADER_SIZE_MAX, &how);
+  const size_t used = LZ4F_compressBegin(lz4, lend(LZ4F_HEADER_SIZE_MAX), LZ4F_HEADER_SIZE_MAX, &how);
   const bool failed = LZ4F_isError(used) != 0;
   keep(LZ4F_HEADER_SIZE_MAX, failed ? 0 : used);
   return failed ? base::result<void>(refuse(errc::no_memory)) : base::result<void>();
@@ -193,8 +191,7 @@ base::result<void> compressor::state::write_lz4(bytes piece) {
     piece = piece.subspan(part.size());
     const LZ4F_preferences_t how = lz4_preferences(0);
     const size_t room = LZ4F_compressBound(part.size(), &how);
-    const size_t used =
-        LZ4F_compressUpdate(lz4, lend(room), room, part.data(), part.size(), nullptr);
+    const size_t used = LZ4F_compressUpdate(lz4, lend(room), room, part.data(), part.size(), nullptr);
     const bool failed = LZ4F_isError(used) != 0;
     keep(room, failed ? 0 : used);
     if (failed) return refuse(errc::no_memory);

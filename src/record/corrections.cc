@@ -20,8 +20,8 @@ bool change(mutable_bytes batch, int16_t attributes, unix_ms max_timestamp) {
   base::store_big(batch.data() + header::attributes_at, attributes);
   base::store_big(batch.data() + header::max_timestamp_at, max_timestamp);
   if (std::memcmp(before, fields, changed_size) == 0) return false;
-  const uint32_t crc = base::crc32c_replace(header_view(batch.data()).crc(), before, fields,
-                                            changed_size, batch.size() - header::producer_id_at);
+  const uint32_t crc = base::crc32c_replace(header_view(batch.data()).crc(), before, fields, changed_size,
+                                            batch.size() - header::producer_id_at);
   base::store_big(batch.data() + header::crc_at, crc);
   return true;
 }
@@ -32,16 +32,13 @@ int16_t without(int16_t attributes, int bits) { return static_cast<int16_t>(attr
 
 bool correct_create_time(mutable_bytes batch, const walk_summary& walked) {
   const int16_t attributes = header_view(batch.data()).attributes();
-  return change(batch,
-                without(attributes, header::log_append_time_bit | header::delete_horizon_bit),
-                walked.max_timestamp);
+  return change(batch, without(attributes, header::log_append_time_bit | header::delete_horizon_bit), walked.max_timestamp);
 }
 
 bool correct_attributes(mutable_bytes batch) {
   const header_view view(batch.data());
-  return change(
-      batch, without(view.attributes(), header::log_append_time_bit | header::delete_horizon_bit),
-      view.max_timestamp());
+  return change(batch, without(view.attributes(), header::log_append_time_bit | header::delete_horizon_bit),
+                view.max_timestamp());
 }
 
 void set_log_append_time(mutable_bytes batch, unix_ms now) {

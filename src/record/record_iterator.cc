@@ -46,9 +46,7 @@ header_field header_iterator::next() {
 }
 
 base::result<bool> record_iterator::next(record_view& out) {
-  const auto refuse = [this](check why) {
-    return base::fail(base::errc::invalid_record, index_, place(why));
-  };
+  const auto refuse = [this](check why) { return base::fail(base::errc::invalid_record, index_, place(why)); };
   if (index_ >= count_) {
     if (!rest_.empty()) return refuse(check::record_count);
     return false;
@@ -57,8 +55,7 @@ base::result<bool> record_iterator::next(record_view& out) {
   const uint8_t* const begin = rest_.data();
   int32_t length = 0;
   const uint8_t* at = decode_zigzag32(begin, begin + rest_.size(), length);
-  if (at == nullptr || length <= 0 || length > begin + rest_.size() - at)
-    return refuse(check::record_length);
+  if (at == nullptr || length <= 0 || length > begin + rest_.size() - at) return refuse(check::record_length);
   const uint8_t* const limit = at + length;
 
   at = base::decode_zigzag64(at + 1, limit, out.timestamp_delta);  // past the attributes

@@ -33,8 +33,7 @@ base::result<void> record_walker::feed(bytes piece) {
     if (next_ == part::length && number_shift_ == 0 && skip_ == 0) {
       int32_t length = 0;
       const uint8_t* const body = decode_zigzag32(at, limit, length);
-      if (body != nullptr && length > 0 && length <= limit - body &&
-          summary_.count < rules_.count) {
+      if (body != nullptr && length > 0 && length <= limit - body && summary_.count < rules_.count) {
         at = body + length;
         TRY_CHECK(walk_whole(body, at));
         continue;
@@ -46,8 +45,7 @@ base::result<void> record_walker::feed(bytes piece) {
 }
 
 base::result<void> record_walker::finish() {
-  if (next_ != part::length || number_shift_ != 0 || skip_ != 0)
-    return refuse(check::record_length);
+  if (next_ != part::length || number_shift_ != 0 || skip_ != 0) return refuse(check::record_length);
   if (summary_.count != rules_.count) return refuse(check::record_count);
   return {};
 }
@@ -68,8 +66,7 @@ base::result<void> record_walker::walk_whole(const uint8_t* at, const uint8_t* l
 
   int32_t value_size = 0;
   at = decode_zigzag32(at, limit, value_size);
-  if (at == nullptr || value_size < -1 || value_size > limit - at)
-    return refuse(check::record_length);
+  if (at == nullptr || value_size < -1 || value_size > limit - at) return refuse(check::record_length);
   at += std::max(value_size, 0);
 
   int32_t header_count = 0;
@@ -188,8 +185,7 @@ base::result<void> record_walker::end_record() {
 
 base::result<void> record_walker::note(const seen_record& record) {
   const int32_t delta = record.offset_delta;
-  const bool in_order = rules_.dense ? delta == summary_.count
-                                     : delta > last_delta_ && delta <= rules_.last_offset_delta;
+  const bool in_order = rules_.dense ? delta == summary_.count : delta > last_delta_ && delta <= rules_.last_offset_delta;
   if (!in_order) return refuse(check::offset_delta);
   unix_ms timestamp = rules_.max_timestamp;
   if (rules_.times == timestamp_type::create_time &&
@@ -211,8 +207,7 @@ base::result<void> record_walker::note(const seen_record& record) {
   }
   if (!record.has_key && rules_.keys_required) {
     fault(base::errc::invalid_record, check::key);
-  } else if (timestamp != no_timestamp &&
-             (timestamp < rules_.timestamp_least || timestamp > rules_.timestamp_most)) {
+  } else if (timestamp != no_timestamp && (timestamp < rules_.timestamp_least || timestamp > rules_.timestamp_most)) {
     fault(base::errc::invalid_timestamp, check::timestamp);
     summary_.timestamp_faults = true;
   }

@@ -55,9 +55,8 @@ struct walk_rules {
 
 struct walk_summary {
   int32_t count = 0;
-  unix_ms max_timestamp =
-      no_timestamp;                  ///< the largest of the records; -1 where no record has a time
-  int32_t max_timestamp_delta = -1;  ///< offset delta of the first record that has it; -1 likewise
+  unix_ms max_timestamp = no_timestamp;    ///< the largest of the records; -1 where no record has a time
+  int32_t max_timestamp_delta = -1;        ///< offset delta of the first record that has it; -1 likewise
   unix_ms found_timestamp = no_timestamp;  ///< of the first record at or after search_timestamp
   int32_t found_delta = -1;                ///< its offset delta; -1 where there is none
   int32_t null_keys = 0;
@@ -67,9 +66,7 @@ struct walk_summary {
 
   /// What the batch as a whole is refused with, as Kafka chooses it: invalid_timestamp if any
   /// record failed by its time, else invalid_record.
-  base::errc fault_code() const {
-    return timestamp_faults ? base::errc::invalid_timestamp : base::errc::invalid_record;
-  }
+  base::errc fault_code() const { return timestamp_faults ? base::errc::invalid_timestamp : base::errc::invalid_record; }
 };
 
 class record_walker {

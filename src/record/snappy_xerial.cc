@@ -13,8 +13,7 @@ namespace {
 
 using base::errc;
 
-constexpr uint8_t stream_header[16] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0,
-                                       0,    0,   0,   1,   0,   0,   0,   1};
+constexpr uint8_t stream_header[16] = {0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1};
 constexpr size_t magic_size = 8;
 
 /// A block that is kept for the next batch.
@@ -24,8 +23,7 @@ constexpr size_t kept_block_bytes = 1024 * 1024;
 constexpr uint64_t growth_max = 22;
 
 bool begins_stream(bytes input) {
-  return input.size() >= sizeof stream_header &&
-         std::memcmp(input.data(), stream_header, magic_size) == 0;
+  return input.size() >= sizeof stream_header && std::memcmp(input.data(), stream_header, magic_size) == 0;
 }
 
 base::failure refuse(errc code) { return base::fail(code, 0, place(check::compression)); }

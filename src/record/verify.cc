@@ -31,8 +31,7 @@ base::result<void> verify_produced(const batch_view& batch) {
   if (base != 0) return refuse(check::base_offset, base);
   TRY_CHECK(verify_shape(batch));
   const int64_t count = batch.record_count();
-  if (count == 0 || count != int64_t{batch.last_offset_delta()} + 1)
-    return refuse(check::record_count, count);
+  if (count == 0 || count != int64_t{batch.last_offset_delta()} + 1) return refuse(check::record_count, count);
   if (batch.is_control()) return refuse(check::control, batch.attributes());
   if (batch.has_producer_id() && batch.base_sequence() < 0) {
     return refuse(check::sequence, batch.base_sequence());
@@ -48,16 +47,14 @@ base::result<void> verify_crc(const batch_view& batch) {
 base::result<void> copy_verified(const batch_view& batch, uint8_t* target) {
   std::memcpy(target, batch.data().data(), header::checked_at);
   const bytes checked = batch.checked();
-  const uint32_t crc =
-      base::crc32c_copy(0, target + header::checked_at, checked.data(), checked.size());
+  const uint32_t crc = base::crc32c_copy(0, target + header::checked_at, checked.data(), checked.size());
   if (crc == batch.crc()) return {};
   return base::fail(errc::corrupt, 0, place(check::crc));
 }
 
 void seal(mutable_bytes batch) {
   ASSERT(batch.size() >= header::size);
-  base::store_big(batch.data() + header::crc_at,
-                  base::crc32c(0, batch.subspan(header::checked_at)));
+  base::store_big(batch.data() + header::crc_at, base::crc32c(0, batch.subspan(header::checked_at)));
 }
 
 }  // namespace millrace::record

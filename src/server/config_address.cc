@@ -53,9 +53,7 @@ bool is_host_name(std::string_view host) {
 }
 
 problem read_one(std::string_view text, endpoint& into) {
-  const auto wrong = [&](std::string_view why) {
-    return fmt::format("'{}' is not NAME://host:port ({})", text, why);
-  };
+  const auto wrong = [&](std::string_view why) { return fmt::format("'{}' is not NAME://host:port ({})", text, why); };
   const size_t scheme = text.find("://");
   if (scheme == std::string_view::npos) return wrong("no ://");
   const std::string_view name = text.substr(0, scheme);
@@ -81,9 +79,7 @@ problem read_one(std::string_view text, endpoint& into) {
 }
 
 problem read_one(std::string_view text, placement& into) {
-  const auto wrong = [&] {
-    return fmt::format("'{}' is not topic-partition:core (orders-3:1)", text);
-  };
+  const auto wrong = [&] { return fmt::format("'{}' is not topic-partition:core (orders-3:1)", text); };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong();
   const std::string_view partition_name = text.substr(0, colon);
@@ -92,12 +88,9 @@ problem read_one(std::string_view text, placement& into) {
   const std::string_view topic = partition_name.substr(0, dash);
   const auto partition = base::parse_integer<uint32_t>(partition_name.substr(dash + 1));
   const auto core = base::parse_integer<uint32_t>(text.substr(colon + 1));
-  if (topic.empty() || topic.size() > base::topic_name_bytes_max || !all_of_name(topic, "._-"))
-    return wrong();
+  if (topic.empty() || topic.size() > base::topic_name_bytes_max || !all_of_name(topic, "._-")) return wrong();
   if (!partition || *partition > INT32_MAX || !core || *core >= base::cpus_max) return wrong();
-  into = {.topic = std::string(topic),
-          .partition = static_cast<int32_t>(*partition),
-          .core = base::core_id(*core)};
+  into = {.topic = std::string(topic), .partition = static_cast<int32_t>(*partition), .core = base::core_id(*core)};
   return {};
 }
 
@@ -131,21 +124,15 @@ std::string all_text(const std::vector<One>& all) {
 
 }  // namespace
 
-std::optional<std::string> read_list(std::string_view text, std::vector<endpoint>& into) {
-  return read_all(text, into);
-}
-std::optional<std::string> read_list(std::string_view text, std::vector<placement>& into) {
-  return read_all(text, into);
-}
+std::optional<std::string> read_list(std::string_view text, std::vector<endpoint>& into) { return read_all(text, into); }
+std::optional<std::string> read_list(std::string_view text, std::vector<placement>& into) { return read_all(text, into); }
 
 std::string to_text(const endpoint& one) {
   const bool bracket = one.host.find(':') != std::string::npos;
   return bracket ? fmt::format("{}://[{}]:{}", one.name, one.host, one.port)
                  : fmt::format("{}://{}:{}", one.name, one.host, one.port);
 }
-std::string to_text(const placement& one) {
-  return fmt::format("{}-{}:{}", one.topic, one.partition, one.core.value());
-}
+std::string to_text(const placement& one) { return fmt::format("{}-{}:{}", one.topic, one.partition, one.core.value()); }
 std::string list_text(const std::vector<endpoint>& all) { return all_text(all); }
 std::string list_text(const std::vector<placement>& all) { return all_text(all); }
 
@@ -161,8 +148,7 @@ bool is_any(std::string_view host) {
   if (host.empty()) return true;
   const auto address = numeric_address(host);
   if (!address) return false;
-  if (IN6_IS_ADDR_V4MAPPED(&*address))
-    return std::ranges::count(std::span(address->s6_addr).last(4), 0) == 4;
+  if (IN6_IS_ADDR_V4MAPPED(&*address)) return std::ranges::count(std::span(address->s6_addr).last(4), 0) == 4;
   return IN6_IS_ADDR_UNSPECIFIED(&*address);
 }
 

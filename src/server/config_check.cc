@@ -21,20 +21,15 @@ constexpr std::string_view secured[] = {"SSL", "SASL_PLAINTEXT", "SASL_SSL"};
 class complaints {
  public:
   explicit complaints(loaded_config& loaded) : loaded_(loaded) {}
-  void error(std::string_view key, std::string_view what) {
-    loaded_.errors.push_back(line(key, what));
-  }
-  void warning(std::string_view key, std::string_view what) {
-    loaded_.warnings.push_back(line(key, what));
-  }
+  void error(std::string_view key, std::string_view what) { loaded_.errors.push_back(line(key, what)); }
+  void warning(std::string_view key, std::string_view what) { loaded_.warnings.push_back(line(key, what)); }
 
  private:
   std::string line(std::string_view key, std::string_view what) const {
     const auto index = find_row(key);
     ASSERT(index.has_value());
     const std::string& place = loaded_.origins[*index].place;
-    return place.empty() ? fmt::format("{}: {}", key, what)
-                         : fmt::format("{}: {}: {}", place, key, what);
+    return place.empty() ? fmt::format("{}: {}", key, what) : fmt::format("{}: {}: {}", place, key, what);
   }
   loaded_config& loaded_;
 };
@@ -51,8 +46,7 @@ void check_names(std::string_view key, const std::vector<endpoint>& all, complai
     }
     for (size_t j = 0; j < i; ++j) {
       if (all[i].name == all[j].name) {
-        say.error(key,
-                  fmt::format("the name {} stands twice; each listener has its own", all[i].name));
+        say.error(key, fmt::format("the name {} stands twice; each listener has its own", all[i].name));
       }
     }
   }
@@ -65,23 +59,18 @@ void check_listeners(const config& values, complaints& say) {
   for (size_t i = 0; i < listeners.size(); ++i) {
     const endpoint& one = listeners[i];
     for (size_t j = 0; j < i; ++j) {
-      const bool same =
-          one.port != 0 && one.port == listeners[j].port && one.host == listeners[j].host;
+      const bool same = one.port != 0 && one.port == listeners[j].port && one.host == listeners[j].host;
       if (same) say.error("listeners", fmt::format("{}:{} stands twice", one.host, one.port));
     }
     if (is_any(one.host) && !find_named(values.advertised_listeners, one.name)) {
-      say.error(
-          "listeners",
-          fmt::format("{} listens on every interface: advertised.listeners must say under which "
-                      "address clients find it ({}://host:{})",
-                      to_text(one), one.name, one.port));
+      say.error("listeners", fmt::format("{} listens on every interface: advertised.listeners must say under which "
+                                         "address clients find it ({}://host:{})",
+                                         to_text(one), one.name, one.port));
     }
     if (!is_loopback(one.host) && !values.allow_unauthenticated) {
-      say.error(
-          "listeners",
-          fmt::format("{} lets in other machines and nobody has to say who they are; if that is "
-                      "meant, set allow.unauthenticated = true",
-                      to_text(one)));
+      say.error("listeners", fmt::format("{} lets in other machines and nobody has to say who they are; if that is "
+                                         "meant, set allow.unauthenticated = true",
+                                         to_text(one)));
     }
   }
 }
@@ -93,8 +82,7 @@ void check_advertised(const config& values, complaints& say) {
     if (!find_named(values.listeners, one.name)) {
       say.error(key, fmt::format("{}: listeners has no {}", to_text(one), one.name));
     }
-    if (is_any(one.host))
-      say.error(key, fmt::format("{} is no address that a client can reach", to_text(one)));
+    if (is_any(one.host)) say.error(key, fmt::format("{} is no address that a client can reach", to_text(one)));
     if (one.port == 0) say.error(key, fmt::format("{}: port 0 cannot be reached", to_text(one)));
   }
 }
@@ -113,25 +101,21 @@ void check_placement(const config& values, complaints& say) {
 
 void check_sizes(const config& values, complaints& say) {
   if (values.commit_log_size % static_cast<int64_t>(base::block_bytes) != 0) {
-    say.error("commit_log.size",
-              fmt::format("{} is not a multiple of {}", values.commit_log_size, base::block_bytes));
+    say.error("commit_log.size", fmt::format("{} is not a multiple of {}", values.commit_log_size, base::block_bytes));
   }
   if (values.message_max_bytes > values.socket_request_max_bytes) {
-    say.warning("message.max.bytes",
-                fmt::format("{} bytes never fit a request of socket.request.max.bytes ({})",
-                            values.message_max_bytes, values.socket_request_max_bytes));
+    say.warning("message.max.bytes", fmt::format("{} bytes never fit a request of socket.request.max.bytes ({})",
+                                                 values.message_max_bytes, values.socket_request_max_bytes));
   }
   if (values.message_max_bytes > values.log_segment_bytes) {
-    say.warning("message.max.bytes",
-                fmt::format("a batch of {} bytes never fits a segment of log.segment.bytes ({})",
-                            values.message_max_bytes, values.log_segment_bytes));
+    say.warning("message.max.bytes", fmt::format("a batch of {} bytes never fits a segment of log.segment.bytes ({})",
+                                                 values.message_max_bytes, values.log_segment_bytes));
   }
 }
 
 void check_data_directory(const config& values, complaints& say) {
   if (values.log_dirs.empty()) say.error("log.dirs", "a directory is needed");
-  if (values.log_dirs.find(',') != std::string::npos)
-    say.error("log.dirs", "one directory, not several");
+  if (values.log_dirs.find(',') != std::string::npos) say.error("log.dirs", "one directory, not several");
 }
 
 }  // namespace
@@ -149,32 +133,30 @@ int64_t default_memory(int64_t machine_bytes) {
   return std::min<int64_t>(machine_bytes / 4, 4 * static_cast<int64_t>(base::gib));
 }
 
-std::vector<std::string> check_machine(const config& values, std::span<const uint32_t> cpus_allowed,
-                                       int64_t machine_bytes) {
+std::vector<std::string> check_machine(const config& values, std::span<const uint32_t> cpus_allowed, int64_t machine_bytes) {
   std::vector<std::string> errors;
   for (const uint32_t cpu : values.cores) {
     if (!std::ranges::binary_search(cpus_allowed, cpu)) {
-      errors.push_back(fmt::format("cores: this process may not use CPU {} (it may use {})", cpu,
-                                   fmt::join(cpus_allowed, ",")));
+      errors.push_back(
+          fmt::format("cores: this process may not use CPU {} (it may use {})", cpu, fmt::join(cpus_allowed, ",")));
     }
   }
   const size_t cores = values.cores.empty() ? cpus_allowed.size() : values.cores.size();
   for (const placement& one : values.placement_override) {
     if (one.core.value() >= cores) {
-      errors.push_back(
-          fmt::format("placement.override: {} names core {}, and there are {}, counted from 0",
-                      to_text(one), one.core.value(), cores));
+      errors.push_back(fmt::format("placement.override: {} names core {}, and there are {}, counted from 0", to_text(one),
+                                   one.core.value(), cores));
     }
   }
   const int64_t memory = values.memory != 0 ? values.memory : default_memory(machine_bytes);
   const auto least = static_cast<int64_t>(cores) * memory_per_core_min;
   if (memory < least) {
-    errors.push_back(fmt::format("memory: {} cores need at least {} MiB, not {}", cores,
-                                 least / int64_t{base::mib}, memory / int64_t{base::mib}));
+    errors.push_back(fmt::format("memory: {} cores need at least {} MiB, not {}", cores, least / int64_t{base::mib},
+                                 memory / int64_t{base::mib}));
   }
   if (memory > machine_bytes) {
-    errors.push_back(fmt::format("memory: {} MiB are more than the machine has ({})",
-                                 memory / int64_t{base::mib}, machine_bytes / int64_t{base::mib}));
+    errors.push_back(fmt::format("memory: {} MiB are more than the machine has ({})", memory / int64_t{base::mib},
+                                 machine_bytes / int64_t{base::mib}));
   }
   return errors;
 }

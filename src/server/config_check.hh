@@ -21,7 +21,6 @@ int64_t default_memory(int64_t machine_bytes);
 
 /// What is wrong with the configuration on a machine with this memory where the process may use
 /// these CPUs (sorted); empty when it fits.
-std::vector<std::string> check_machine(const config& values, std::span<const uint32_t> cpus_allowed,
-                                       int64_t machine_bytes);
+std::vector<std::string> check_machine(const config& values, std::span<const uint32_t> cpus_allowed, int64_t machine_bytes);
 
 }  // namespace millrace::server

@@ -41,18 +41,16 @@ class flattener {
     const std::string place = fmt::format("{}:{}", path_, line);
     for (const setting& other : into_.settings) {
       if (other.key != key) continue;
-      into_.errors.push_back(
-          fmt::format("{}: {}: given twice, also at {}", place, key, other.place));
+      into_.errors.push_back(fmt::format("{}: {}: given twice, also at {}", place, key, other.place));
       return;
     }
     auto text = text_of(node);
     if (!text) {
-      into_.errors.push_back(fmt::format(
-          "{}: {}: must be a text, a whole number, true, false, or a list of these", place, key));
+      into_.errors.push_back(
+          fmt::format("{}: {}: must be a text, a whole number, true, false, or a list of these", place, key));
       return;
     }
-    into_.settings.push_back(
-        {.key = key, .text = std::move(*text), .from = origin::file, .place = place});
+    into_.settings.push_back({.key = key, .text = std::move(*text), .from = origin::file, .place = place});
   }
 
   static std::optional<std::string> text_of(const toml::node& node) {
@@ -85,8 +83,7 @@ file_settings read_parsed(std::string_view text, std::string_view path) {
   const toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
     const toml::parse_error& why = parsed.error();
-    all.errors.push_back(
-        fmt::format("{}:{}: {}", path, why.source().begin.line, why.description()));
+    all.errors.push_back(fmt::format("{}:{}: {}", path, why.source().begin.line, why.description()));
     return all;
   }
   flattener(path, all).take(parsed.table(), "");

@@ -35,8 +35,7 @@ void take_all(std::span<const setting> settings, loaded_config& into) {
     if (const auto index = find_row(one.key)) {
       take(one, *index, into);
     } else {
-      into.errors.push_back(
-          fmt::format("{}: there is no setting {}{}", one.place, one.key, suggestion(one.key)));
+      into.errors.push_back(fmt::format("{}: there is no setting {}{}", one.place, one.key, suggestion(one.key)));
     }
   }
 }
@@ -48,14 +47,11 @@ void take_environment(std::span<const std::string> variables, loaded_config& int
     const std::string name = variable.substr(0, equals);
     const std::string value = equals < variable.size() ? variable.substr(equals + 1) : "";
     if (const auto index = find_environment_row(name)) {
-      const setting one{.key = std::string(config_rows()[*index].name),
-                        .text = value,
-                        .from = origin::environment,
-                        .place = name};
+      const setting one{
+          .key = std::string(config_rows()[*index].name), .text = value, .from = origin::environment, .place = name};
       take(one, *index, into);
     } else {
-      into.errors.push_back(
-          fmt::format("environment: there is no setting {}{}", name, suggestion(name)));
+      into.errors.push_back(fmt::format("environment: there is no setting {}{}", name, suggestion(name)));
     }
   }
 }
@@ -66,8 +62,8 @@ void warn_of_what_does_not_work_yet(loaded_config& loaded) {
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].not_yet.empty() || loaded.origins[i].from == origin::built_in) continue;
     if (value_text(rows[i], loaded.values) == rows[i].initial) continue;
-    loaded.warnings.push_back(fmt::format("{}: {} has no effect: {}", loaded.origins[i].place,
-                                          rows[i].name, rows[i].not_yet));
+    loaded.warnings.push_back(
+        fmt::format("{}: {} has no effect: {}", loaded.origins[i].place, rows[i].name, rows[i].not_yet));
   }
 }
 
@@ -94,8 +90,7 @@ std::vector<explained_setting> explain(const loaded_config& loaded) {
   const auto rows = config_rows();
   ASSERT(loaded.origins.size() == rows.size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    all.push_back(
-        {.what = rows[i], .text = value_text(rows[i], loaded.values), .from = loaded.origins[i]});
+    all.push_back({.what = rows[i], .text = value_text(rows[i], loaded.values), .from = loaded.origins[i]});
   }
   return all;
 }

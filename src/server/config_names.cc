@@ -46,15 +46,13 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-constexpr size_t name_bytes_max =
-    64;  // longer than every name: nothing near it, and no work to find out
+constexpr size_t name_bytes_max = 64;  // longer than every name: nothing near it, and no work to find out
 
 }  // namespace
 
 std::string environment_name(std::string_view key) {
   std::string name = "MILLRACE_";
-  for (const char c : key)
-    name += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  for (const char c : key) name += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
   return name;
 }
 
@@ -69,12 +67,9 @@ std::optional<size_t> find_environment_row(std::string_view variable) {
 std::string suggestion(std::string_view unknown) {
   if (unknown.size() > name_bytes_max) return "";
   const bool variable = unknown.starts_with("MILLRACE_");
-  const auto spelled = [&](std::string_view key) {
-    return variable ? environment_name(key) : std::string(key);
-  };
+  const auto spelled = [&](std::string_view key) { return variable ? environment_name(key) : std::string(key); };
   for (const renamed& one : others) {
-    if (spelled(one.theirs) == unknown)
-      return fmt::format(" (Millrace has {} instead)", spelled(one.ours));
+    if (spelled(one.theirs) == unknown) return fmt::format(" (Millrace has {} instead)", spelled(one.ours));
   }
   std::string nearest;
   size_t least = std::max<size_t>(2, (unknown.size() - (variable ? 9 : 0)) / 4) + 1;

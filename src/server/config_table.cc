@@ -58,10 +58,7 @@ constexpr auto rows = std::to_array<row>({
      .owner = ours,
      .about = "Lets a listener accept connections from other machines although nobody has to "
               "say who they are."},
-    {.name = "broker.rack",
-     .initial = "",
-     .where = &config::broker_rack,
-     .about = "The rack that clients are told."},
+    {.name = "broker.rack", .initial = "", .where = &config::broker_rack, .about = "The rack that clients are told."},
 
     {.name = "log.dirs",
      .initial = "millrace-data",

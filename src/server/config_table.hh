@@ -19,9 +19,8 @@ namespace millrace::server {
 /// values.
 using field =
     std::variant<bool config::*, int32_t config::*, int64_t config::*, std::string config::*,
-                 std::vector<uint32_t> config::*, std::vector<endpoint> config::*,
-                 std::vector<placement> config::*, ack_policy config::*, send_mechanism config::*,
-                 cold_read_mechanism config::*, base::log_level config::*>;
+                 std::vector<uint32_t> config::*, std::vector<endpoint> config::*, std::vector<placement> config::*,
+                 ack_policy config::*, send_mechanism config::*, cold_read_mechanism config::*, base::log_level config::*>;
 
 /// What a number counts. bytes may be written with a size ("64MiB"), times with a unit ("7d").
 enum class unit : uint8_t { none, bytes, milliseconds, microseconds };

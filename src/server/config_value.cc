@@ -152,8 +152,7 @@ int8_t kafka_type(const row& row) {
           return 3;
         } else if constexpr (std::is_same_v<Value, int64_t>) {
           return 5;
-        } else if constexpr (std::is_same_v<Value, std::vector<endpoint>> ||
-                             std::is_same_v<Value, std::vector<placement>>) {
+        } else if constexpr (std::is_same_v<Value, std::vector<endpoint>> || std::is_same_v<Value, std::vector<placement>>) {
           return 7;
         } else {
           return 2;
@@ -166,8 +165,7 @@ std::vector<topic_default> topic_defaults(const config& from) {
   std::vector<topic_default> all;
   for (const row& row : config_rows()) {
     if (row.topic_key.empty()) continue;
-    all.push_back(
-        {.topic_key = row.topic_key, .broker_key = row.name, .text = value_text(row, from)});
+    all.push_back({.topic_key = row.topic_key, .broker_key = row.name, .text = value_text(row, from)});
   }
   return all;
 }

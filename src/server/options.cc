@@ -29,8 +29,7 @@ constexpr flag flags[] = {
 
 /// HOST:PORT as the value of `listeners`; one that names its listener stays as it is.
 std::string as_setting(const flag& one, const std::string& text) {
-  const bool address =
-      std::string_view(one.key) == "listeners" && text.find("://") == std::string::npos;
+  const bool address = std::string_view(one.key) == "listeners" && text.find("://") == std::string::npos;
   return address ? "PLAINTEXT://" + text : text;
 }
 
@@ -45,25 +44,18 @@ parsed_options parse_options(std::span<const char* const> arguments) {
   options value;
   CLI::App app("Millrace: a message log broker for Kafka clients", "millraced");
   app.footer(std::string(footer));
-  app.add_option("--config", value.config_file, "read settings from this TOML file")
-      ->type_name("FILE");
+  app.add_option("--config", value.config_file, "read settings from this TOML file")->type_name("FILE");
   std::string texts[std::size(flags)];
   CLI::Option* given[std::size(flags)];
   for (size_t i = 0; i < std::size(flags); ++i) {
     // Given twice, the last counts: scripts put their own behind what they wrap.
-    given[i] = app.add_option(flags[i].name, texts[i], flags[i].about)
-                   ->type_name(flags[i].metavar)
-                   ->take_last();
+    given[i] = app.add_option(flags[i].name, texts[i], flags[i].about)->type_name(flags[i].metavar)->take_last();
   }
   std::vector<std::string> sets;
-  app.add_option("--set", sets, "override any setting; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
-  app.add_flag("--probe", value.probe,
-               "say what this machine offers and what will be used, and exit");
-  app.add_flag(
-      "--recover-by-scan", value.recover_by_scan,
-      "start although a commit log is lost: keep what the segments prove, say what is not proved");
+  app.add_option("--set", sets, "override any setting; may be repeated")->type_name("KEY=VALUE")->allow_extra_args(false);
+  app.add_flag("--probe", value.probe, "say what this machine offers and what will be used, and exit");
+  app.add_flag("--recover-by-scan", value.recover_by_scan,
+               "start although a commit log is lost: keep what the segments prove, say what is not proved");
   app.add_flag("--version", value.version, "say the version and exit");
 
   std::vector<std::string> words(arguments.rbegin(),
@@ -78,19 +70,14 @@ parsed_options parse_options(std::span<const char* const> arguments) {
 
   for (size_t i = 0; i < std::size(flags); ++i) {
     if (given[i]->count() == 0) continue;
-    value.flags.push_back({.key = flags[i].key,
-                           .text = as_setting(flags[i], texts[i]),
-                           .from = origin::flag,
-                           .place = flags[i].name});
+    value.flags.push_back(
+        {.key = flags[i].key, .text = as_setting(flags[i], texts[i]), .from = origin::flag, .place = flags[i].name});
   }
   for (const std::string& one : sets) {
     const size_t equals = one.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return refuse(fmt::format("--set {}: not key=value", one));
-    value.sets.push_back({.key = one.substr(0, equals),
-                          .text = one.substr(equals + 1),
-                          .from = origin::set,
-                          .place = "--set"});
+    if (equals == std::string::npos || equals == 0) return refuse(fmt::format("--set {}: not key=value", one));
+    value.sets.push_back(
+        {.key = one.substr(0, equals), .text = one.substr(equals + 1), .from = origin::set, .place = "--set"});
   }
   return {.value = std::move(value), .exit_code = {}, .text = {}};
 }

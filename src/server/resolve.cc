@@ -14,8 +14,7 @@ namespace {
 
 bool is_numeric(const std::string& host) {
   in6_addr any{};
-  return inet_pton(AF_INET, host.c_str(), &any) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), &any) == 1;
+  return inet_pton(AF_INET, host.c_str(), &any) == 1 || inet_pton(AF_INET6, host.c_str(), &any) == 1;
 }
 
 /// All interfaces of both families, where there are two.
@@ -32,12 +31,10 @@ int look_up(std::string& host) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   addrinfo* raw = nullptr;
-  if (const int answer = getaddrinfo(host.c_str(), nullptr, &hints, &raw); answer != 0)
-    return answer;
+  if (const int answer = getaddrinfo(host.c_str(), nullptr, &hints, &raw); answer != 0) return answer;
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> found(raw, freeaddrinfo);
   char text[NI_MAXHOST] = "";
-  const int answer =
-      getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+  const int answer = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
   if (answer == 0) host = text;
   return answer;
 }
@@ -53,8 +50,8 @@ std::vector<std::string> resolve(std::vector<api::kafka::door_listener>& listene
     } else if (!is_numeric(host)) {
       const std::string name = host;
       if (const int answer = look_up(host); answer != 0) {
-        problems.push_back(fmt::format("listeners: {}:{}: no address of {} is known here ({})",
-                                       name, l.bind.port, name, gai_strerror(answer)));
+        problems.push_back(fmt::format("listeners: {}:{}: no address of {} is known here ({})", name, l.bind.port, name,
+                                       gai_strerror(answer)));
       }
     }
   }

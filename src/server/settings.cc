@@ -48,9 +48,12 @@ uint64_t largest_requests_bytes(const config& from, size_t cores) {
 
 api::kafka::send_mode send_mode(send_mechanism from) {
   switch (from) {
-    case send_mechanism::automatic: return api::kafka::send_mode::automatic;
-    case send_mechanism::copy: return api::kafka::send_mode::copy;
-    case send_mechanism::zero_copy: return api::kafka::send_mode::zero_copy;
+    case send_mechanism::automatic:
+      return api::kafka::send_mode::automatic;
+    case send_mechanism::copy:
+      return api::kafka::send_mode::copy;
+    case send_mechanism::zero_copy:
+      return api::kafka::send_mode::zero_copy;
   }
   return api::kafka::send_mode::automatic;
 }
@@ -75,15 +78,17 @@ std::vector<std::string> memory_warnings(const config& from, size_t cores, uint6
   std::vector<std::string> warnings;
   const uint64_t left = usable_bytes(memory_bytes) / largest_requests_share;
   if (const uint64_t largest = largest_requests_bytes(from, cores); largest > left) {
-    warnings.push_back(fmt::format("memory: requests of socket.request.max.bytes ({}) on all {} cores at once may take {} MiB "
-                                   "more than the {} MiB of memory",
-                                   from.socket_request_max_bytes, cores, (largest - left) >> 20, memory_bytes >> 20));
+    warnings.push_back(
+        fmt::format("memory: requests of socket.request.max.bytes ({}) on all {} cores at once may take {} MiB "
+                    "more than the {} MiB of memory",
+                    from.socket_request_max_bytes, cores, (largest - left) >> 20, memory_bytes >> 20));
   }
   const uint64_t most = api::kafka::batch_bytes_max(core_memory_bytes);
   if (static_cast<uint64_t>(from.message_max_bytes) > most) {
-    warnings.push_back(fmt::format("message.max.bytes: {} bytes are more than a core with {} MiB of buffers takes; larger "
-                                   "batches than {} bytes are refused (MESSAGE_TOO_LARGE)",
-                                   from.message_max_bytes, core_memory_bytes >> 20, most));
+    warnings.push_back(
+        fmt::format("message.max.bytes: {} bytes are more than a core with {} MiB of buffers takes; larger "
+                    "batches than {} bytes are refused (MESSAGE_TOO_LARGE)",
+                    from.message_max_bytes, core_memory_bytes >> 20, most));
   }
   return warnings;
 }
@@ -147,8 +152,7 @@ api::kafka::door_options door_settings(const config& from) {
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files) {
   const uint64_t for_files = std::clamp(open_files / 16, files_min, files_max);
   const uint64_t sockets = open_files > 2 * for_files ? open_files - for_files : open_files / 2;
-  return std::min({static_cast<uint64_t>(from.max_connections), sockets,
-                   uint64_t{reactor::connections_max({})} * cores});
+  return std::min({static_cast<uint64_t>(from.max_connections), sockets, uint64_t{reactor::connections_max({})} * cores});
 }
 
 std::vector<api::kafka::door_listener> listener_settings(const config& from) {

@@ -1,8 +1,8 @@
 #include "server/wiring.hh"
 
+#include <unistd.h>
 #include <csignal>
 #include <map>
-#include <unistd.h>
 
 #include "reactor/call.hh"
 #include "server/start_problem.hh"
@@ -123,9 +123,8 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
   }
   if (stopping_) co_return fail(errc::closed);
   std::string argument = data_dir;
-  task<result<storage::recovered>> recovery = options_.recover_by_scan
-                                                  ? storage::recover_by_scan(home, std::move(argument))
-                                                  : storage::recover(home, std::move(argument));
+  task<result<storage::recovered>> recovery = options_.recover_by_scan ? storage::recover_by_scan(home, std::move(argument))
+                                                                       : storage::recover(home, std::move(argument));
   result<storage::recovered> found = co_await std::move(recovery);
   if (!found) {
     report(home, "recovery", found.error());
@@ -156,10 +155,9 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
     std::vector<storage::log_manager::taken>* share = &shares[i];
     const base::leader_epoch number = *epoch;
     const bool clean = found->clean;
-    const result<void> started =
-        co_await reactor::call_task_on(home, target, part->scope, [part, share, number, clean](reactor::core&) {
-          return part->broker.start(std::move(*share), number, clean);
-        });
+    const result<void> started = co_await reactor::call_task_on(
+        home, target, part->scope,
+        [part, share, number, clean](reactor::core&) { return part->broker.start(std::move(*share), number, clean); });
     if (!started) {
       report(home, "storage", started.error());
       co_return started;
@@ -177,7 +175,8 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
 
 void wiring::report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why) {
   const char* const what = why.detail == EADDRINUSE ? "cannot start: address in use" : "cannot start: cannot listen";
-  home.log().error("server", what, base::field("host", one.bind.host), base::field("port", one.bind.port), base::field("error", why));
+  home.log().error("server", what, base::field("host", one.bind.host), base::field("port", one.bind.port),
+                   base::field("error", why));
 }
 
 /// Our cores share each port, and so another broker of the same user could: each is bound alone first.
@@ -262,8 +261,8 @@ task<result<void>> wiring::on_all(reactor::core& home, step what) {
 task<void> wiring::on_one(reactor::core* home, unsigned index, step what, result<void>* outcome) {
   const base::core_id target = id(index);
   core_parts* part = parts_[index].get();
-  const result<void> ended = co_await reactor::call_task_on(*home, target, part->scope,
-                                                            [part, what](reactor::core&) { return what(part); });
+  const result<void> ended =
+      co_await reactor::call_task_on(*home, target, part->scope, [part, what](reactor::core&) { return what(part); });
   if (!ended) *outcome = ended;
 }
 

@@ -19,15 +19,13 @@ base::duration moment(base::prng& random) { return base::nanoseconds(random.betw
 
 }  // namespace
 
-connection::connection(sim_network& network, base::prng random)
-    : network_(network), random_(random) {
+connection::connection(sim_network& network, base::prng random) : network_(network), random_(random) {
   const network_faults& faults = network.faults;
   for (unsigned side = 0; side < 2; ++side) {
     ends_[side].whole = pipes_[side].whole = this;
     ends_[side].side = pipes_[side].from = side;
     ends_[side].canceling.end = &ends_[side];
-    pipes_[side].window =
-        static_cast<uint32_t>(random_.between(faults.window_bytes_least, faults.window_bytes_most));
+    pipes_[side].window = static_cast<uint32_t>(random_.between(faults.window_bytes_least, faults.window_bytes_most));
   }
 }
 
@@ -193,8 +191,7 @@ void connection::arrive(pipe& p) {
     p.stalled = {};
     const auto first = p.segments.begin() + static_cast<ptrdiff_t>(p.arrived);
     const bool refused = receiver.now != endpoint::state::open || receiver.error != 0;
-    if (first->what == segment::kind::end ||
-        (first->what == segment::kind::data && !refused && !receiver.shut)) {
+    if (first->what == segment::kind::end || (first->what == segment::kind::data && !refused && !receiver.shut)) {
       ++p.arrived;
       continue;
     }
@@ -302,8 +299,7 @@ void connection::pump(pipe& p) {
       continue;
     }
     if (!take_piece(s, p)) return;
-    if (network_.faults.reset > 0 && random_.chance(network_.faults.reset))
-      return reset(ECONNRESET);
+    if (network_.faults.reset > 0 && random_.chance(network_.faults.reset)) return reset(ECONNRESET);
   }
 }
 

@@ -79,9 +79,7 @@ class connection {
   connection& operator=(const connection&) = delete;
 
   endpoint& end(unsigned side) noexcept { return ends_[side]; }
-  bool dead() const noexcept {
-    return ends_[0].now != endpoint::state::open && ends_[1].now != endpoint::state::open;
-  }
+  bool dead() const noexcept { return ends_[0].now != endpoint::state::open && ends_[1].now != endpoint::state::open; }
   sim_network& network() noexcept { return network_; }
 
   // Operations of the program at one end.

@@ -26,12 +26,10 @@ uint64_t total(const op& o) {
 uint64_t digest(const op& o) { return memory_digest(pieces_of(o)); }
 
 bool uses_handle(op_kind kind) {
-  return kind == op_kind::close || kind == op_kind::read || kind == op_kind::write ||
-         kind == op_kind::sync || kind == op_kind::allocate || kind == op_kind::truncate;
+  return kind == op_kind::close || kind == op_kind::read || kind == op_kind::write || kind == op_kind::sync ||
+         kind == op_kind::allocate || kind == op_kind::truncate;
 }
-bool changes_file(op_kind kind) {
-  return kind == op_kind::write || kind == op_kind::allocate || kind == op_kind::truncate;
-}
+bool changes_file(op_kind kind) { return kind == op_kind::write || kind == op_kind::allocate || kind == op_kind::truncate; }
 bool flushes(const op& o) { return o.kind == op_kind::sync || o.kind == op_kind::sync_dir; }
 
 /// What the kernel asks of O_DIRECT; a program that breaks it is wrong on every disk.
@@ -62,8 +60,7 @@ void disk_port::aim(flight& f) {
   std::string path = o.path == nullptr ? std::string() : std::string(o.path);
   if (uses_handle(o.kind)) {
     const open_handle* opened = home_.handles.find(o.handle);
-    if (opened == nullptr || !opened->file ||
-        (changes_file(o.kind) && (opened->flags & reactor::open_write) == 0)) {
+    if (opened == nullptr || !opened->file || (changes_file(o.kind) && (opened->flags & reactor::open_write) == 0)) {
       f.error = EBADF;
     } else {
       f.target = opened->file;
@@ -117,8 +114,7 @@ void disk_port::decide_write(flight& f) {
   base::prng& random = home_.disk().random();
   if (faults.write_error > 0 && random.chance(faults.write_error)) {
     f.error = EIO;
-  } else if (faults.short_write > 0 && f.length > sector_bytes &&
-             random.chance(faults.short_write)) {
+  } else if (faults.short_write > 0 && f.length > sector_bytes && random.chance(faults.short_write)) {
     f.fate = outcome::shortened;
     const uint64_t sectors = (f.length - 1) / sector_bytes;
     f.length = (1 + random.below(sectors)) * sector_bytes;
@@ -163,9 +159,8 @@ int64_t disk_port::perform(flight& f) {
     case op_kind::read: {
       int64_t done = 0;
       for (const iovec& piece : pieces_of(o)) {
-        const size_t n =
-            f.target->image.read(o.position + static_cast<uint64_t>(done),
-                                 {static_cast<uint8_t*>(piece.iov_base), piece.iov_len});
+        const size_t n = f.target->image.read(o.position + static_cast<uint64_t>(done),
+                                              {static_cast<uint8_t*>(piece.iov_base), piece.iov_len});
         done += static_cast<int64_t>(n);
         if (n < piece.iov_len) break;
       }
@@ -224,8 +219,7 @@ void disk_port::crash(crash_kind kind) {
     if (kind == crash_kind::power && o.kind == op_kind::write) destroy_block(f);
     // The device may have begun it. A durable write that nobody was told of is as volatile as any
     // other.
-    const bool happened = (f.fate == outcome::good || f.fate == outcome::shortened) &&
-                          home_.disk().random().chance(0.5);
+    const bool happened = (f.fate == outcome::good || f.fate == outcome::shortened) && home_.disk().random().chance(0.5);
     if (happened && o.kind == op_kind::write) {
       (void)home_.disk().write(f.target, o.position, pieces_of(o), f.length, false);
     } else if (happened && o.kind != op_kind::read && o.kind != op_kind::close) {

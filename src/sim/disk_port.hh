@@ -26,9 +26,7 @@ class disk_port {
   disk_port& operator=(const disk_port&) = delete;
   ~disk_port();
 
-  static bool serves(reactor::op_kind kind) noexcept {
-    return kind <= reactor::op_kind::remove_dir;
-  }
+  static bool serves(reactor::op_kind kind) noexcept { return kind <= reactor::op_kind::remove_dir; }
 
   /// Starts an operation of one of the served kinds; a close of a socket is the network's.
   void start(reactor::op& o, sim_backend& from);

@@ -80,15 +80,13 @@ struct disk_faults {
   uint64_t capacity_bytes = uint64_t{16} << 30;
   latency read{};
   latency write{};  ///< also the transfer half of a durable write
-  latency flush{base::microseconds(20), base::microseconds(300), 0.02,
-                base::milliseconds(20)};  ///< sync, sync_dir
-  latency name{base::microseconds(2), base::microseconds(40), 0.01,
-               base::milliseconds(5)};  ///< all the others
+  latency flush{base::microseconds(20), base::microseconds(300), 0.02, base::milliseconds(20)};  ///< sync, sync_dir
+  latency name{base::microseconds(2), base::microseconds(40), 0.01, base::milliseconds(5)};      ///< all the others
   double read_error = 0;
-  double write_error = 0;  ///< -EIO; see 8
-  double flush_error = 0;  ///< -EIO; see 8
-  double short_write = 0;  ///< a write that ends early after some whole sectors
-  double destroy = 0;      ///< per write that a power cut meets: one block of it holds garbage
+  double write_error = 0;    ///< -EIO; see 8
+  double flush_error = 0;    ///< -EIO; see 8
+  double short_write = 0;    ///< a write that ends early after some whole sectors
+  double destroy = 0;        ///< per write that a power cut meets: one block of it holds garbage
   std::string destroy_in{};  ///< of files with this in their path
 };
 
@@ -123,19 +121,16 @@ struct crash_options {
 /// All connections of a world.
 struct network_faults {
   latency delay{base::microseconds(10), base::microseconds(200), 0.01, base::milliseconds(20)};
-  uint32_t segment_bytes_max =
-      65536;  ///< a piece on the wire has 1 to this many bytes, small ones drawn often
-  uint32_t window_bytes_least =
-      4096;  ///< sent and not yet read, per direction; drawn per connection
+  uint32_t segment_bytes_max = 65536;  ///< a piece on the wire has 1 to this many bytes, small ones drawn often
+  uint32_t window_bytes_least = 4096;  ///< sent and not yet read, per direction; drawn per connection
   uint32_t window_bytes_most = 262144;
-  double reset = 0;             ///< per piece
+  double reset = 0;  ///< per piece
   latency release{base::microseconds(1), base::microseconds(400), 0.02,
-                  base::milliseconds(50)};  ///< of a zero-copy send's memory, after it was sent
-  double zero_copy_copied = 0.001;          ///< per zero-copy send: the kernel had to copy
-  double multishot_end = 0.01;  ///< per answer of a receive or an accept
-  double vanish = 0.1;          ///< at a crash of the peer: no reset, only silence until `silence`
-  base::duration silence =
-      base::seconds(30);  ///< a partitioned or vanished peer is given up after this
+                  base::milliseconds(50)};     ///< of a zero-copy send's memory, after it was sent
+  double zero_copy_copied = 0.001;             ///< per zero-copy send: the kernel had to copy
+  double multishot_end = 0.01;                 ///< per answer of a receive or an accept
+  double vanish = 0.1;                         ///< at a crash of the peer: no reset, only silence until `silence`
+  base::duration silence = base::seconds(30);  ///< a partitioned or vanished peer is given up after this
   base::duration connect_timeout = base::seconds(3);
   uint32_t backlog = 128;              ///< connections waiting to be accepted, per listener
   unsigned receive_buffers_least = 4;  ///< lent buffers of a core, drawn per core

@@ -32,19 +32,16 @@ void file_image::overtake(const change& c) {
   for (change& older : pending_) {
     if (c.size_after != no_size) older.size_after = no_size;
     const uint64_t begin = std::max(older.first_block, c.first_block);
-    const uint64_t limit =
-        std::min(older.first_block + older.parts.size(), c.first_block + c.parts.size());
+    const uint64_t limit = std::min(older.first_block + older.parts.size(), c.first_block + c.parts.size());
     for (uint64_t i = begin; i < limit; ++i) {
-      older.parts[i - older.first_block].sectors &=
-          static_cast<uint8_t>(~c.parts[i - c.first_block].sectors);
+      older.parts[i - older.first_block].sectors &= static_cast<uint8_t>(~c.parts[i - c.first_block].sectors);
     }
   }
 }
 
 void file_image::cut_durable(uint64_t length) {
   const uint64_t limit = block_limit(length);
-  for (auto group_at = groups_.lower_bound(limit / group_blocks); group_at != groups_.end();
-       ++group_at) {
+  for (auto group_at = groups_.lower_bound(limit / group_blocks); group_at != groups_.end(); ++group_at) {
     for (uint64_t i = 0; i < group_blocks; ++i) {
       if (group_at->first * group_blocks + i < limit) continue;
       block& b = (*group_at->second)[i];
@@ -56,8 +53,7 @@ void file_image::cut_durable(uint64_t length) {
   block& last = at(length / block_bytes);
   if (!last.durable) return;
   last.durable = copy_of(last.durable);
-  std::memset(last.durable->bytes.data() + length % block_bytes, 0,
-              block_bytes - length % block_bytes);
+  std::memset(last.durable->bytes.data() + length % block_bytes, 0, block_bytes - length % block_bytes);
 }
 
 void file_image::make_durable(const change& c) {
@@ -87,12 +83,10 @@ void file_image::settle(const change& c, base::prng& random, double keep) {
   for (uint64_t i = 0; i < c.block_count; ++i) {
     block& b = at(c.first_block + i);
     if (c.kind == change_kind::allocate) {
-      if (b.durable_state == extent::hole && random.chance(keep))
-        b.durable_state = extent::unwritten;
+      if (b.durable_state == extent::hole && random.chance(keep)) b.durable_state = extent::unwritten;
     } else if (c.parts[i].data) {
       b.durable = mix(b.durable, c.parts[i].data, survivors(c.parts[i].sectors, random, keep));
-      if (b.durable_state != extent::written && random.chance(keep))
-        b.durable_state = extent::written;
+      if (b.durable_state != extent::written && random.chance(keep)) b.durable_state = extent::written;
     }
   }
   if (c.size_after != no_size && random.chance(keep)) durable_size_ = c.size_after;
@@ -100,15 +94,13 @@ void file_image::settle(const change& c, base::prng& random, double keep) {
 
 void file_image::sync(uint64_t stamp) {
   size_t covered = 0;
-  while (covered < pending_.size() && pending_[covered].stamp <= stamp)
-    make_durable(pending_[covered++]);
+  while (covered < pending_.size() && pending_[covered].stamp <= stamp) make_durable(pending_[covered++]);
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(covered));
 }
 
 void file_image::sync_failed(uint64_t stamp, base::prng& random) {
   size_t covered = 0;
-  while (covered < pending_.size() && pending_[covered].stamp <= stamp)
-    settle(pending_[covered++], random, 0.5);
+  while (covered < pending_.size() && pending_[covered].stamp <= stamp) settle(pending_[covered++], random, 0.5);
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(covered));
 }
 

@@ -88,8 +88,7 @@ std::vector<uint8_t> file_image::durable_contents() const {
       const block& b = (*blocks)[i];
       const uint64_t position = (number * group_blocks + i) * block_bytes;
       if (b.durable_state != extent::written || !b.durable || position >= out.size()) continue;
-      std::memcpy(out.data() + position, b.durable->bytes.data(),
-                  std::min(block_bytes, out.size() - position));
+      std::memcpy(out.data() + position, b.durable->bytes.data(), std::min(block_bytes, out.size() - position));
     }
   }
   return out;
@@ -97,8 +96,8 @@ std::vector<uint8_t> file_image::durable_contents() const {
 
 /// Puts bytes into the view of reads and says what is volatile now. With `torn`, only some sectors,
 /// and no size.
-file_image::change file_image::lay(uint64_t position, std::span<const iovec> pieces,
-                                   uint64_t length, uint64_t stamp, base::prng* torn) {
+file_image::change file_image::lay(uint64_t position, std::span<const iovec> pieces, uint64_t length, uint64_t stamp,
+                                   base::prng* torn) {
   gatherer source(pieces);
   const uint64_t first = position / block_bytes;
   const uint64_t limit = block_limit(position + length);
@@ -130,8 +129,7 @@ file_image::change file_image::lay(uint64_t position, std::span<const iovec> pie
   return c;
 }
 
-void file_image::write(uint64_t position, std::span<const iovec> pieces, uint64_t length,
-                       bool durable, uint64_t stamp) {
+void file_image::write(uint64_t position, std::span<const iovec> pieces, uint64_t length, bool durable, uint64_t stamp) {
   if (length == 0) return;
   change c = lay(position, pieces, length, stamp, nullptr);
   if (!durable) {
@@ -144,8 +142,8 @@ void file_image::write(uint64_t position, std::span<const iovec> pieces, uint64_
   make_durable(c);
 }
 
-void file_image::write_torn(uint64_t position, std::span<const iovec> pieces, uint64_t length,
-                            uint64_t stamp, base::prng& random) {
+void file_image::write_torn(uint64_t position, std::span<const iovec> pieces, uint64_t length, uint64_t stamp,
+                            base::prng& random) {
   if (length > 0) pending_.push_back(lay(position, pieces, length, stamp, &random));
 }
 
@@ -172,8 +170,7 @@ void file_image::truncate(uint64_t length, uint64_t stamp) {
 
 void file_image::cut_now(uint64_t length) {
   const uint64_t limit = block_limit(length);
-  for (auto group_at = groups_.lower_bound(limit / group_blocks); group_at != groups_.end();
-       ++group_at) {
+  for (auto group_at = groups_.lower_bound(limit / group_blocks); group_at != groups_.end(); ++group_at) {
     for (uint64_t i = 0; i < group_blocks; ++i) {
       block& b = (*group_at->second)[i];
       if (group_at->first * group_blocks + i < limit || b.now_state == extent::hole) continue;
@@ -219,9 +216,7 @@ bool file_image::corrupt(uint64_t position, uint64_t length, damage how, base::p
 }
 
 bool file_image::misdirect(uint64_t source, uint64_t target, uint64_t length) {
-  const auto fits = [&](uint64_t at) {
-    return at % sector_bytes == 0 && at <= size_ && length <= size_ - at;
-  };
+  const auto fits = [&](uint64_t at) { return at % sector_bytes == 0 && at <= size_ && length <= size_ - at; };
   if (length == 0 || length % sector_bytes != 0 || !fits(source) || !fits(target)) return false;
   std::vector<uint8_t> moved(length);
   (void)read(source, moved);

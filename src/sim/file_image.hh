@@ -39,11 +39,9 @@ class file_image {
   std::vector<uint8_t> durable_contents() const;
 
   /// Takes the first `length` bytes of the pieces. `stamp` counts up over all changes of a disk.
-  void write(uint64_t position, std::span<const iovec> pieces, uint64_t length, bool durable,
-             uint64_t stamp);
+  void write(uint64_t position, std::span<const iovec> pieces, uint64_t length, bool durable, uint64_t stamp);
   /// A write that failed: some sectors took it, the size did not move.
-  void write_torn(uint64_t position, std::span<const iovec> pieces, uint64_t length, uint64_t stamp,
-                  base::prng& random);
+  void write_torn(uint64_t position, std::span<const iovec> pieces, uint64_t length, uint64_t stamp, base::prng& random);
   void allocate(uint64_t position, uint64_t length, uint64_t stamp);
   void truncate(uint64_t length, uint64_t stamp);
   /// All changes up to `stamp` become durable.
@@ -91,8 +89,7 @@ class file_image {
   const block* find(uint64_t index) const;
   void cut_now(uint64_t length);
   void cut_durable(uint64_t length);
-  change lay(uint64_t position, std::span<const iovec> pieces, uint64_t length, uint64_t stamp,
-             base::prng* torn);
+  change lay(uint64_t position, std::span<const iovec> pieces, uint64_t length, uint64_t stamp, base::prng* torn);
   void make_durable(const change& c);
   void settle(const change& c, base::prng& random, double keep);
   void take_truncations();

@@ -49,8 +49,7 @@ inline ref<page> mix(const ref<page>& old, const ref<page>& fresh, uint8_t secto
   ref<page> made = copy_of(old);
   for (unsigned s = 0; s < sectors_per_block; ++s) {
     if ((sectors >> s & 1) == 0) continue;
-    std::memcpy(made->bytes.data() + s * sector_bytes, fresh->bytes.data() + s * sector_bytes,
-                sector_bytes);
+    std::memcpy(made->bytes.data() + s * sector_bytes, fresh->bytes.data() + s * sector_bytes, sector_bytes);
   }
   return made;
 }

@@ -32,9 +32,7 @@ bool file_sends::begin(reactor::send_file_op& o) {
 }
 
 /// False where the file does not have all of it.
-bool file_sends::read(range& r) const {
-  return r.file->image.read(r.position, r.bytes) == r.bytes.size();
-}
+bool file_sends::read(range& r) const { return r.file->image.read(r.position, r.bytes) == r.bytes.size(); }
 
 void file_sends::end(reactor::send_file_op& o) {
   const auto found = ranges_.find(&o);

@@ -28,8 +28,7 @@ void handle_table::remove(int handle) {
 }
 
 size_t handle_table::count() const noexcept {
-  return static_cast<size_t>(
-      std::count_if(handles_.begin(), handles_.end(), [](const open_handle& h) { return h.used; }));
+  return static_cast<size_t>(std::count_if(handles_.begin(), handles_.end(), [](const open_handle& h) { return h.used; }));
 }
 
 }  // namespace millrace::sim

@@ -112,8 +112,7 @@ int name_tree::remove_directory(std::string_view path, uint64_t stamp) {
   return 0;
 }
 
-int name_tree::rename(std::string_view source, std::string_view target, uint64_t stamp,
-                      ref<inode>& replaced) {
+int name_tree::rename(std::string_view source, std::string_view target, uint64_t stamp, ref<inode>& replaced) {
   place from;
   place to;
   if (const int status = find_parent(source, from); status != 0) return status;
@@ -155,9 +154,8 @@ void name_tree::apply(change c) {
 /// Whether two changes touch the same name: the later one then rests on the earlier.
 bool name_tree::meet(const change& a, const change& b) {
   return std::any_of(a.edits.begin(), a.edits.end(), [&](const edit& x) {
-    return std::any_of(b.edits.begin(), b.edits.end(), [&](const edit& y) {
-      return x.directory == y.directory && x.name == y.name;
-    });
+    return std::any_of(b.edits.begin(), b.edits.end(),
+                       [&](const edit& y) { return x.directory == y.directory && x.name == y.name; });
   });
 }
 

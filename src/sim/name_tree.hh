@@ -41,8 +41,7 @@ class name_tree {
   int remove_file(std::string_view path, uint64_t stamp, ref<inode>& left);
   int remove_directory(std::string_view path, uint64_t stamp);
   /// `replaced`: what the target's name stood for, if anything.
-  int rename(std::string_view source, std::string_view target, uint64_t stamp,
-             ref<inode>& replaced);
+  int rename(std::string_view source, std::string_view target, uint64_t stamp, ref<inode>& replaced);
   /// Changes of names in the directory up to `stamp` become durable.
   void sync(const ref<inode>& directory, uint64_t stamp);
   void sync_failed(const ref<inode>& directory, uint64_t stamp, base::prng& random);

@@ -28,9 +28,7 @@ node::one_core::one_core(world& whole, node& home, base::core_id id, unsigned co
     : memory(reserve(whole.options().core_memory_bytes)),
       backend(whole, home, id, count),
       log(
-          id,
-          whole.options().log_sink == nullptr ? base::log_level::error : whole.options().log_level,
-          &home,
+          id, whole.options().log_sink == nullptr ? base::log_level::error : whole.options().log_level, &home,
           [](void* self, std::string_view line) { static_cast<node*>(self)->write_log(line); },
           [](void* self) { return static_cast<node*>(self)->wall_clock(); }),
       core({.id = id, .core_count = count}, backend, *memory, log) {}
@@ -60,8 +58,7 @@ void node::write_log(std::string_view line) {
   if (options.log_sink == nullptr) return;
   const int64_t us = world_.now().ns / 1000;
   char place[48];
-  (void)std::snprintf(place, sizeof place, "%lld.%06lld node=%u ",
-                      static_cast<long long>(us / 1'000'000),
+  (void)std::snprintf(place, sizeof place, "%lld.%06lld node=%u ", static_cast<long long>(us / 1'000'000),
                       static_cast<long long>(us % 1'000'000), id_.value());
   std::string whole(place);
   whole += line;

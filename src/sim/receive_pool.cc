@@ -9,10 +9,9 @@ namespace millrace::sim {
 
 receive_pool::receive_pool(base::prng random, const network_faults& options)
     : random_(random),
-      buffer_bytes_(static_cast<uint32_t>(
-          random_.between(options.receive_buffer_bytes_least, options.receive_buffer_bytes_most))),
-      buffers_(static_cast<size_t>(
-          random_.between(options.receive_buffers_least, options.receive_buffers_most))),
+      buffer_bytes_(
+          static_cast<uint32_t>(random_.between(options.receive_buffer_bytes_least, options.receive_buffer_bytes_most))),
+      buffers_(static_cast<size_t>(random_.between(options.receive_buffers_least, options.receive_buffers_most))),
       out_(buffers_.size(), false) {
   memory_.resize(buffers_.size() * buffer_bytes_);
   for (uint32_t i = 0; i < buffers_.size(); ++i) {

@@ -16,11 +16,9 @@ namespace millrace::sim {
 /// Draws how long something takes.
 inline base::duration draw(base::prng& random, const latency& l) {
   if (l.slow_chance > 0 && random.chance(l.slow_chance)) {
-    return base::nanoseconds(
-        random.between(l.least.ns, l.slow_most.ns > l.least.ns ? l.slow_most.ns : l.least.ns));
+    return base::nanoseconds(random.between(l.least.ns, l.slow_most.ns > l.least.ns ? l.slow_most.ns : l.least.ns));
   }
-  return base::nanoseconds(
-      random.between(l.least.ns, l.most.ns > l.least.ns ? l.most.ns : l.least.ns));
+  return base::nanoseconds(random.between(l.least.ns, l.most.ns > l.least.ns ? l.most.ns : l.least.ns));
 }
 
 class schedule {
@@ -35,16 +33,12 @@ class schedule {
     return chosen;
   }
   base::prng stream(std::string_view name) const { return root_.split(name); }
-  base::prng stream(std::string_view name, uint64_t number) const {
-    return root_.split(name).split(number);
-  }
+  base::prng stream(std::string_view name, uint64_t number) const { return root_.split(name).split(number); }
   base::prng& choices() noexcept { return choices_; }
   uint64_t seed() const noexcept { return root_.seed(); }
 
   /// Takes one decision or one outcome into the hash.
-  void note(uint64_t a, uint64_t b) noexcept {
-    hash_ = base::hash_combine(hash_, a * 0x9e3779b97f4a7c15ull ^ b);
-  }
+  void note(uint64_t a, uint64_t b) noexcept { hash_ = base::hash_combine(hash_, a * 0x9e3779b97f4a7c15ull ^ b); }
   /// Two runs with the same hash did the same things in the same order.
   uint64_t hash() const noexcept { return hash_; }
 

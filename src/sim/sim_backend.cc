@@ -165,8 +165,7 @@ void sim_backend::flush_held_mail() {
 void sim_backend::carry(mail_lane& lane) {
   base::prng& random = world_.order().choices();
   const int64_t most = world_.schedule_options().mail_delay_most.ns;
-  world_.clock().schedule_in(lane,
-                             base::nanoseconds(random.chance(0.5) ? 0 : random.between(0, most)));
+  world_.clock().schedule_in(lane, base::nanoseconds(random.chance(0.5) ? 0 : random.between(0, most)));
 }
 
 void sim_backend::mail_lane::fire() { target->done_.push_back(*this); }
@@ -183,22 +182,19 @@ base::result<reactor::listening> sim_backend::listen(const reactor::listen_addre
   return world_.network().listen(*this, where);
 }
 
-base::result<std::vector<reactor::directory_entry>> sim_backend::list(
-    const std::string& directory) {
+base::result<std::vector<reactor::directory_entry>> sim_backend::list(const std::string& directory) {
   return home_.disk().list(directory);
 }
 
 base::result<uint64_t> sim_backend::size_of(const std::string& path) {
   ref<inode> found;
-  if (const int status = home_.disk().find(path, found); status != 0)
-    return base::fail_errno(-status);
+  if (const int status = home_.disk().find(path, found); status != 0) return base::fail_errno(-status);
   return found->image.size();
 }
 
 base::result<uint64_t> sim_backend::free_space(const std::string& path) {
   ref<inode> found;
-  if (const int status = home_.disk().find(path, found); status != 0)
-    return base::fail_errno(-status);
+  if (const int status = home_.disk().find(path, found); status != 0) return base::fail_errno(-status);
   return home_.disk().free_bytes();
 }
 

@@ -60,14 +60,11 @@ class sim_backend final : public reactor::backend {
   bool held_accepts = false;
 
   // For the world.
-  bool has_done() const noexcept {
-    return const_cast<reactor::ready_list&>(done_).empty() == false || may_flush();
-  }
+  bool has_done() const noexcept { return const_cast<reactor::ready_list&>(done_).empty() == false || may_flush(); }
   /// The node crashed: everything on its way to this core is gone.
   void crash();
 
-  static constexpr size_t mail_ring =
-      1024;  ///< as in production: mail between two cores; what is over waits at its sender
+  static constexpr size_t mail_ring = 1024;  ///< as in production: mail between two cores; what is over waits at its sender
 
  private:
   /// Mail from one core to this one: the next is delivered only after the one before ran.
@@ -101,7 +98,7 @@ class sim_backend final : public reactor::backend {
   pinned_sends pins_;
   file_sends file_sends_;
   reactor::ready_list done_;
-  std::vector<mail_lane> lanes_;  // by sender
+  std::vector<mail_lane> lanes_;          // by sender
   std::vector<base::core_id> held_back_;  // cores whose rings from here were full
   base::object_pool<late> lates_{1u << 20};
   base::intrusive_list<late, late> late_;

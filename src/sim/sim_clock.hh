@@ -51,9 +51,7 @@ class sim_clock {
   void schedule_in(event& e, base::duration delay) { schedule(e, now_ + delay); }
 
   /// When the next event is due; instant::never() where there is none.
-  base::instant next() const noexcept {
-    return heap_.empty() ? base::instant::never() : heap_[0].at;
-  }
+  base::instant next() const noexcept { return heap_.empty() ? base::instant::never() : heap_[0].at; }
   /// Lets time pass up to `to` without firing; never back.
   void advance(base::instant to) noexcept {
     if (to > now_) now_ = to;

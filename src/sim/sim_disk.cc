@@ -30,11 +30,9 @@ base::result<std::vector<uint8_t>> sim_disk::durable_contents(std::string_view p
   return found->image.durable_contents();
 }
 
-base::result<std::vector<reactor::directory_entry>> sim_disk::list(
-    std::string_view directory) const {
+base::result<std::vector<reactor::directory_entry>> sim_disk::list(std::string_view directory) const {
   ref<inode> found;
-  if (const int status = names_.find(directory, found); status != 0)
-    return base::fail_errno(-status);
+  if (const int status = names_.find(directory, found); status != 0) return base::fail_errno(-status);
   if (!found->is_directory) return base::fail_errno(ENOTDIR);
   std::vector<reactor::directory_entry> out;
   for (const auto& [name, child] : found->now) {
@@ -51,8 +49,7 @@ void sim_disk::make_directories(std::string_view path) {
     ASSERT(status == 0 || status == -EEXIST);
     const size_t slash = part.rfind('/');
     ref<inode> parent;
-    const std::string_view above =
-        slash == std::string_view::npos ? std::string_view{} : part.substr(0, slash);
+    const std::string_view above = slash == std::string_view::npos ? std::string_view{} : part.substr(0, slash);
     ASSERT(names_.find(above, parent) == 0);
     names_.sync(parent, stamp_);
   }
@@ -60,8 +57,7 @@ void sim_disk::make_directories(std::string_view path) {
 
 void sim_disk::put(std::string_view path, base::bytes contents) {
   const size_t slash = path.rfind('/');
-  const std::string_view above =
-      slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
+  const std::string_view above = slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
   make_directories(above);
   ref<inode> file;
   ASSERT(open(path, reactor::open_write | reactor::open_create, file) == 0);
@@ -76,19 +72,16 @@ void sim_disk::put(std::string_view path, base::bytes contents) {
   names_.sync(parent, stamp_);
 }
 
-base::result<void> sim_disk::corrupt(std::string_view path, uint64_t position, uint64_t length,
-                                     damage how) {
+base::result<void> sim_disk::corrupt(std::string_view path, uint64_t position, uint64_t length, damage how) {
   ref<inode> found;
   if (const int status = names_.find(path, found); status != 0) return base::fail_errno(-status);
   const uint64_t before = found->image.blocks();
-  if (!found->image.corrupt(position, length, how, random_))
-    return base::fail(base::errc::out_of_range);
+  if (!found->image.corrupt(position, length, how, random_)) return base::fail(base::errc::out_of_range);
   used_blocks_ += found->image.blocks() - before;
   return {};
 }
 
-base::result<void> sim_disk::misdirect(std::string_view path, uint64_t source, uint64_t target,
-                                       uint64_t length) {
+base::result<void> sim_disk::misdirect(std::string_view path, uint64_t source, uint64_t target, uint64_t length) {
   ref<inode> found;
   if (const int status = names_.find(path, found); status != 0) return base::fail_errno(-status);
   const uint64_t before = found->image.blocks();
@@ -114,8 +107,7 @@ size_t sim_disk::volatile_changes() {
 int64_t sim_disk::open(std::string_view path, uint32_t flags, ref<inode>& opened) {
   const int status = names_.find(path, opened);
   if (status == 0) {
-    if ((flags & reactor::open_create) != 0 && (flags & reactor::open_exclusive) != 0)
-      return -EEXIST;
+    if ((flags & reactor::open_create) != 0 && (flags & reactor::open_exclusive) != 0) return -EEXIST;
     if (opened->is_directory) return -EISDIR;
   } else {
     if (status != -ENOENT || (flags & reactor::open_create) == 0) return status;
@@ -138,16 +130,14 @@ void sim_disk::let_go(const ref<inode>& file) {
   used_blocks_ -= file->image.blocks();
 }
 
-int64_t sim_disk::write(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces,
-                        uint64_t length, bool durable) {
+int64_t sim_disk::write(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces, uint64_t length,
+                        bool durable) {
   if (length == 0) return 0;
   if (file->image.holes_in(position, length) > blocks_free()) {
     const uint64_t asked = length;
-    const uint64_t head =
-        block_bytes - position % block_bytes;  // bytes to the end of the first block
-    for (length = 0; length < asked;) {        // as many leading blocks as there is space for
-      const uint64_t longer =
-          length == 0 ? std::min(head, asked) : std::min(length + block_bytes, asked);
+    const uint64_t head = block_bytes - position % block_bytes;  // bytes to the end of the first block
+    for (length = 0; length < asked;) {                          // as many leading blocks as there is space for
+      const uint64_t longer = length == 0 ? std::min(head, asked) : std::min(length + block_bytes, asked);
       if (file->image.holes_in(position, longer) > blocks_free()) break;
       length = longer;
     }
@@ -159,8 +149,7 @@ int64_t sim_disk::write(const ref<inode>& file, uint64_t position, std::span<con
   return static_cast<int64_t>(length);
 }
 
-void sim_disk::write_torn(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces,
-                          uint64_t length) {
+void sim_disk::write_torn(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces, uint64_t length) {
   const uint64_t before = file->image.blocks();
   file->image.write_torn(position, pieces, length, ++stamp_, random_);
   used_blocks_ += file->image.blocks() - before;
@@ -196,12 +185,8 @@ int64_t sim_disk::remove(std::string_view path) {
   return status;
 }
 
-int64_t sim_disk::make_directory(std::string_view path) {
-  return names_.make_directory(path, ++stamp_);
-}
-int64_t sim_disk::remove_directory(std::string_view path) {
-  return names_.remove_directory(path, ++stamp_);
-}
+int64_t sim_disk::make_directory(std::string_view path) { return names_.make_directory(path, ++stamp_); }
+int64_t sim_disk::remove_directory(std::string_view path) { return names_.remove_directory(path, ++stamp_); }
 
 int64_t sim_disk::lock(std::string_view path) {
   ref<inode> file;

@@ -41,8 +41,7 @@ class sim_disk {
   void put(std::string_view path, base::bytes contents);
   /// Damage at rest. Errors: not_found, out_of_range.
   base::result<void> corrupt(std::string_view path, uint64_t position, uint64_t length, damage how);
-  base::result<void> misdirect(std::string_view path, uint64_t source, uint64_t target,
-                               uint64_t length);
+  base::result<void> misdirect(std::string_view path, uint64_t source, uint64_t target, uint64_t length);
   uint64_t used_bytes() const noexcept { return used_blocks_ * block_bytes; }
   uint64_t free_bytes() const noexcept;
   /// Pieces of names and files that a power cut could lose.
@@ -51,10 +50,8 @@ class sim_disk {
   // The verbs of the seam: 0 or more, or a negative errno.
   int64_t open(std::string_view path, uint32_t flags, ref<inode>& opened);
   void close(const ref<inode>& file);
-  int64_t write(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces,
-                uint64_t length, bool durable);
-  void write_torn(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces,
-                  uint64_t length);
+  int64_t write(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces, uint64_t length, bool durable);
+  void write_torn(const ref<inode>& file, uint64_t position, std::span<const iovec> pieces, uint64_t length);
   int64_t allocate(const ref<inode>& file, uint64_t position, uint64_t length);
   int64_t truncate(const ref<inode>& file, uint64_t length);
   int64_t rename(std::string_view source, std::string_view target);
@@ -66,9 +63,7 @@ class sim_disk {
   /// The newest change so far: what a sync submitted now covers.
   uint64_t stamp() const noexcept { return stamp_; }
   void sync(const ref<inode>& file, uint64_t stamp) { file->image.sync(stamp); }
-  void sync_directory(const ref<inode>& directory, uint64_t stamp) {
-    names_.sync(directory, stamp);
-  }
+  void sync_directory(const ref<inode>& directory, uint64_t stamp) { names_.sync(directory, stamp); }
   void sync_failed(const ref<inode>& file_or_directory, uint64_t stamp);
 
   /// The first rule that strikes this operation, or null. Counts it.
@@ -76,9 +71,7 @@ class sim_disk {
   base::prng& random() noexcept { return random_; }
 
   /// The block at `position` holds garbage after the crash that comes now.
-  void destroy_at_crash(const ref<inode>& file, uint64_t position) {
-    destroyed_.emplace_back(file, position);
-  }
+  void destroy_at_crash(const ref<inode>& file, uint64_t position) { destroyed_.emplace_back(file, position); }
   /// The node is gone: handles and locks with it. Power: volatile pieces are kept or lost.
   void crash(const crash_options& how);
 

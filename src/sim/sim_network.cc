@@ -13,9 +13,7 @@ namespace millrace::sim {
 
 namespace {
 
-bool is_loopback(const std::string& address) {
-  return address == "127.0.0.1" || address == "::1" || address == "localhost";
-}
+bool is_loopback(const std::string& address) { return address == "127.0.0.1" || address == "::1" || address == "localhost"; }
 
 }  // namespace
 
@@ -27,9 +25,7 @@ sim_clock& sim_network::clock() noexcept { return world_.clock(); }
 
 // Faults by order.
 
-void sim_network::partition_one_way(const node& a, const node& b) {
-  blocked_.insert({a.id().value(), b.id().value()});
-}
+void sim_network::partition_one_way(const node& a, const node& b) { blocked_.insert({a.id().value(), b.id().value()}); }
 void sim_network::partition(const node& a, const node& b) {
   partition_one_way(a, b);
   partition_one_way(b, a);
@@ -65,34 +61,27 @@ bool sim_network::reset_any() {
 
 // Listeners.
 
-base::result<reactor::listening> sim_network::listen(sim_backend& on,
-                                                     const reactor::listen_address& where) {
+base::result<reactor::listening> sim_network::listen(sim_backend& on, const reactor::listen_address& where) {
   node& home = on.home();
   uint16_t port = where.port;
   const auto taken = [&](uint16_t wanted, bool shared) {
-    return std::any_of(listeners_.begin(), listeners_.end(), [&](const listener& l) {
-      return l.home == &home && l.port == wanted && !(shared && l.shared);
-    });
+    return std::any_of(listeners_.begin(), listeners_.end(),
+                       [&](const listener& l) { return l.home == &home && l.port == wanted && !(shared && l.shared); });
   };
   if (port == 0) {
     for (port = 30000; taken(port, false);) ++port;
   } else if (taken(port, where.shared)) {
     return base::fail_errno(EADDRINUSE);
   }
-  listeners_.push_back({.home = &home,
-                        .owner = &on,
-                        .host = where.host,
-                        .port = port,
-                        .shared = where.shared,
-                        .handle = -1});
+  listeners_.push_back(
+      {.home = &home, .owner = &on, .host = where.host, .port = port, .shared = where.shared, .handle = -1});
   listeners_.back().handle = home.handles.add({.listening = &listeners_.back()});
   return reactor::listening{listeners_.back().handle, port};
 }
 
 void sim_network::accept(reactor::accept_op& o, sim_backend& from) {
   const open_handle* opened = from.home().handles.find(o.handle);
-  if (opened == nullptr || opened->listening == nullptr)
-    return from.complete_in(o, -EBADF, base::microseconds(1));
+  if (opened == nullptr || opened->listening == nullptr) return from.complete_in(o, -EBADF, base::microseconds(1));
   listener& l = *opened->listening;
   ASSERT(l.accept == nullptr);
   l.accept = &o;
@@ -257,8 +246,7 @@ void sim_network::cancel(reactor::op& o, sim_backend& from) {
     listener* l = opened == nullptr ? nullptr : opened->listening;
     if (l != nullptr && l->accept == &o) finish_accept(*l, -ECANCELED);
   } else if (o.kind == reactor::op_kind::connect) {
-    const auto found = std::find_if(attempts_.begin(), attempts_.end(),
-                                    [&](const attempt& a) { return a.o == &o; });
+    const auto found = std::find_if(attempts_.begin(), attempts_.end(), [&](const attempt& a) { return a.o == &o; });
     if (found == attempts_.end()) return;  // its answer is on the way
     attempts_.erase(found);
     from.complete(o, -ECANCELED);
@@ -287,8 +275,7 @@ void sim_network::crash(node& n) {
   for (auto& [number, c] : connections_) {
     for (unsigned side = 0; side < 2; ++side) {
       endpoint& e = c->end(side);
-      if (e.home == &n && e.now == endpoint::state::open)
-        c->vanish(e, random_.chance(faults.vanish));
+      if (e.home == &n && e.now == endpoint::state::open) c->vanish(e, random_.chance(faults.vanish));
     }
   }
   sweep();

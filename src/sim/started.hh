@@ -19,9 +19,7 @@ class started final : public reactor::ready_item {
   using held = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
  public:
-  started(reactor::core& on, reactor::task<T> work) : frame_(drive(std::move(work), this)) {
-    on.make_ready(*this);
-  }
+  started(reactor::core& on, reactor::task<T> work) : frame_(drive(std::move(work), this)) { on.make_ready(*this); }
 
   bool done() const noexcept { return value_.has_value(); }
   /// Once, after done().

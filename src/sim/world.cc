@@ -5,10 +5,7 @@
 namespace millrace::sim {
 
 world::world(uint64_t seed, world_options options)
-    : options_(options),
-      order_(seed),
-      network_(*this, options.network),
-      pauses_(order_.stream("pauses")) {}
+    : options_(options), order_(seed), network_(*this, options.network), pauses_(order_.stream("pauses")) {}
 
 world::~world() {
   for (auto& n : nodes_) {
@@ -88,8 +85,6 @@ void world::restart(node& n, unsigned cores) {
   n.start(cores);
 }
 
-void world::pause(node& n, unsigned core, base::duration length) {
-  n.cores_[core]->paused_until = clock_.now() + length;
-}
+void world::pause(node& n, unsigned core, base::duration length) { n.cores_[core]->paused_until = clock_.now() + length; }
 
 }  // namespace millrace::sim

@@ -21,14 +21,14 @@ namespace millrace::storage {
 inline constexpr uint32_t recovered_core = UINT32_MAX;
 
 struct checkpoint {
-  uint64_t number = 0;            ///< grows by one per checkpoint of a core, across its life in a start
+  uint64_t number = 0;                 ///< grows by one per checkpoint of a core, across its life in a start
   base::leader_epoch start_number{0};  ///< of the node: of two checkpoints naming a log the one with the higher start wins
   uint32_t core = 0;
-  bool clean = false;             ///< everything is in segments, indexes too; the commit log holds nothing newer
-  uint64_t commit_log = 0;        ///< its id
-  uint64_t next_record = 1;       ///< first record to redo: its number,
-  uint64_t next_position = 0;     ///< its position in the commit log file,
-  uint64_t previous_digest = 0;   ///< and the digest it names as the one before it
+  bool clean = false;            ///< everything is in segments, indexes too; the commit log holds nothing newer
+  uint64_t commit_log = 0;       ///< its id
+  uint64_t next_record = 1;      ///< first record to redo: its number,
+  uint64_t next_position = 0;    ///< its position in the commit log file,
+  uint64_t previous_digest = 0;  ///< and the digest it names as the one before it
   std::vector<log_state> logs;
 };
 

@@ -13,8 +13,7 @@ task<base::result<checkpoint>> read_checkpoint(reactor::core& on, std::string pa
   co_return decode_checkpoint(base::as_bytes(*file));
 }
 
-task<base::result<newest_checkpoint>> read_newest_checkpoint(reactor::core& on, std::string data_dir,
-                                                             uint32_t core_index) {
+task<base::result<newest_checkpoint>> read_newest_checkpoint(reactor::core& on, std::string data_dir, uint32_t core_index) {
   base::result<newest_checkpoint> newest = base::fail(base::errc::not_found);
   base::error why{base::errc::not_found};
   for (unsigned slot = 0; slot < 2; ++slot) {
@@ -45,8 +44,7 @@ checkpoint_files::checkpoint_files(reactor::core& on, std::string data_dir, uint
 
 task<base::result<void>> checkpoint_files::open() {
   std::string data_dir = data_dir_;
-  const base::result<newest_checkpoint> newest =
-      co_await read_newest_checkpoint(core_, std::move(data_dir), core_index_);
+  const base::result<newest_checkpoint> newest = co_await read_newest_checkpoint(core_, std::move(data_dir), core_index_);
   // Two invalid files hold nothing to keep: recovery has had its say before this.
   turn_ = newest ? 1 - newest->slot : 0;
   for (unsigned slot = 0; slot < 2; ++slot) {

@@ -32,9 +32,9 @@ struct commit_log::group final : reactor::op, segment_write_owner {
   reactor::chunk buffer;
   iovec piece{};
   uint64_t number = 0;
-  uint64_t left = 0;      ///< bytes of the record not yet written
-  unsigned pending = 0;   ///< the record's write and the direct writes
-  int error = 0;          ///< errno of the first that failed
+  uint64_t left = 0;     ///< bytes of the record not yet written
+  unsigned pending = 0;  ///< the record's write and the direct writes
+  int error = 0;         ///< errno of the first that failed
   bool resumed = false;
 };
 
@@ -51,8 +51,8 @@ commit_log::commit_log(reactor::core& on, log_manager& manager, segment_writer& 
       writer_(writer),
       options_(options),
       inline_bytes_max_(static_cast<uint32_t>(std::min<uint64_t>(options.inline_bytes_max, options.file_bytes / 16))),
-      buffer_bytes_least_(std::max<uint64_t>(
-          buffer_bytes_min, std::bit_ceil(record_size(1, inline_bytes_max_ + 2 * block_bytes)))) {
+      buffer_bytes_least_(
+          std::max<uint64_t>(buffer_bytes_min, std::bit_ceil(record_size(1, inline_bytes_max_ + 2 * block_bytes)))) {
   ASSERT(options_.groups_in_flight <= groups_in_flight_max);
   for (unsigned i = 0; i < options_.groups_in_flight; ++i) groups_.push_back(std::make_unique<group>(*this));
 }
@@ -330,8 +330,8 @@ void commit_log::fail(int error) {
 commit_log::redo_point commit_log::redo_from(uint64_t position) const {
   // Records lie in order of position; the first that is not before `position` begins the redo.
   auto first = places_.begin() + static_cast<ptrdiff_t>(places_begin_);
-  const auto found = std::lower_bound(first, places_.end(), position,
-                                      [](const record_place& r, uint64_t p) { return r.position < p; });
+  const auto found =
+      std::lower_bound(first, places_.end(), position, [](const record_place& r, uint64_t p) { return r.position < p; });
   if (found == places_.end()) return {next_number_, file_position(head_ % ring_bytes_), last_digest_, head_};
   return {found->number, file_position(found->position), found->previous_digest, found->position};
 }

@@ -65,8 +65,8 @@ class commit_log final : public reactor::turn_end_hook {
   bool idle() const noexcept { return waiting_.empty() && in_flight_ == 0; }
   unsigned in_flight() const noexcept { return in_flight_; }  ///< groups
   bool failed() const noexcept { return failed_; }
-  uint64_t head() const noexcept { return head_; }        ///< where the next record goes
-  uint64_t tail() const noexcept { return tail_; }        ///< what lies before is free
+  uint64_t head() const noexcept { return head_; }  ///< where the next record goes
+  uint64_t tail() const noexcept { return tail_; }  ///< what lies before is free
   uint64_t used() const noexcept { return head_ - tail_; }
   uint64_t capacity() const noexcept { return ring_bytes_; }
   uint64_t completed() const noexcept { return completed_; }  ///< number of the last complete group

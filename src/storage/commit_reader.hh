@@ -68,7 +68,7 @@ class commit_reader {
   uint64_t position_ = 0;  ///< where it lies, or at the ring's begin
   uint64_t previous_ = 0;
   parsed_record record_;
-  base::bytes bytes_;      ///< of the current record, in chain_
+  base::bytes bytes_;  ///< of the current record, in chain_
   uint64_t seen_behind_ = 0;
 };
 

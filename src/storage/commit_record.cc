@@ -89,8 +89,7 @@ uint64_t record_size(size_t entries, uint64_t inline_bytes) {
   return block_ceil(record_header_bytes + entries * record_entry_bytes + inline_bytes);
 }
 
-uint64_t seal_record(base::mutable_bytes target, const record_header& header,
-                     const std::vector<record_entry>& entries) {
+uint64_t seal_record(base::mutable_bytes target, const record_header& header, const std::vector<record_entry>& entries) {
   uint64_t inline_bytes = 0;
   for (const record_entry& e : entries) {
     ASSERT(plausible(e));

@@ -19,17 +19,17 @@ namespace millrace::storage {
 inline constexpr uint64_t record_magic = 0x31304c4f43524d2eu;
 inline constexpr uint32_t record_header_bytes = 96;
 inline constexpr uint32_t record_entry_bytes = 80;
-inline constexpr unsigned groups_in_flight_max = 16;  ///< records written at a time
+inline constexpr unsigned groups_in_flight_max = 16;    ///< records written at a time
 inline constexpr uint64_t record_bytes_max = 4u << 20;  ///< header, entries and inline bytes together
 
 struct record_header {
-  uint64_t commit_log = 0;   ///< the commit log's id, drawn when it began
-  uint64_t number = 0;       ///< counts from 1 in one commit log
-  uint64_t previous = 0;     ///< digest of the record before; the id (commit_log) for the first
-  uint64_t durable = 0;      ///< the last group known durable when this was built
+  uint64_t commit_log = 0;  ///< the commit log's id, drawn when it began
+  uint64_t number = 0;      ///< counts from 1 in one commit log
+  uint64_t previous = 0;    ///< digest of the record before; the id (commit_log) for the first
+  uint64_t durable = 0;     ///< the last group known durable when this was built
   uint32_t entries = 0;
-  uint32_t bytes = 0;        ///< of the whole record, a multiple of 4 KiB
-  uint64_t digest = 0;       ///< of header (digest as zero) and entries
+  uint32_t bytes = 0;   ///< of the whole record, a multiple of 4 KiB
+  uint64_t digest = 0;  ///< of header (digest as zero) and entries
 };
 
 /// One log's part of a group: segment bytes [begin, end) are durable when the group is. [begin, direct_end) went to the

@@ -119,9 +119,12 @@ result<void> say(reactor::core& on, const result<void>& outcome, std::string_vie
 
 const char* version_complaint(const base::error& e) {
   switch (e.code) {
-    case errc::foreign: return "version file is not one of ours";
-    case errc::unsupported: return "data directory was written by a newer version";
-    default: return "version file cannot be read or written";
+    case errc::foreign:
+      return "version file is not one of ours";
+    case errc::unsupported:
+      return "data directory was written by a newer version";
+    default:
+      return "version file cannot be read or written";
   }
 }
 
@@ -132,7 +135,8 @@ task<result<void>> claim(reactor::core& on, std::string data_dir) {
   const result<void> made = co_await make_outer(on, std::move(argument));
   if (!made) co_return say(on, made, "data directory cannot be made", data_dir);
 
-  // Before the lock, so that nothing is put into somebody else's directory; and again below it, for a process that was faster.
+  // Before the lock, so that nothing is put into somebody else's directory; and again below it, for a process that was
+  // faster.
   const result<bool> seen = has_version(on, data_dir);
   if (!seen && seen.error().code == errc::foreign) {
     co_return say(on, seen.failure(), "data directory holds files and none says that they are ours", data_dir);
@@ -160,8 +164,7 @@ task<result<void>> claim(reactor::core& on, std::string data_dir) {
   co_return say(on, inner, "directories cannot be made in the data directory", data_dir);
 }
 
-task<result<base::leader_epoch>> raise_start_number(reactor::core& on, std::string data_dir,
-                                                    base::leader_epoch at_least) {
+task<result<base::leader_epoch>> raise_start_number(reactor::core& on, std::string data_dir, base::leader_epoch at_least) {
   std::string path = layout::start_file(data_dir);
   const result<std::string> read = co_await read_state(on, std::move(path), start_format, 4096);
   if (!read && read.error().code != errc::not_found) co_return read.failure();

@@ -145,8 +145,8 @@ reactor::task<void> destager::pass_worker(pass_state* state) {
   state->done.wake_all();
 }
 
-/// Some errors pass: the log stays dirty, and the next pass tries again. Where there is no space its appends are refused until
-/// there is: what they would fill is the commit log, which then all logs would wait for.
+/// Some errors pass: the log stays dirty, and the next pass tries again. Where there is no space its appends are refused
+/// until there is: what they would fill is the commit log, which then all logs would wait for.
 void destager::note_failure(pass_state& state, log& l, const base::error& why) {
   const bool no_space = why.code == base::errc::no_space;
   ++(no_space ? state.without_space : state.failed);
@@ -158,8 +158,8 @@ void destager::note_failure(pass_state& state, log& l, const base::error& why) {
 
 /// Called when something of the log became durable: whether all of the segment that was rolled did.
 void destager::close_rolled(log& l) {
-  const auto sealed = std::find_if(l.segments_.begin(), l.segments_.end(),
-                                   [](const auto& s) { return s->state != segment_state::closed; });
+  const auto sealed =
+      std::find_if(l.segments_.begin(), l.segments_.end(), [](const auto& s) { return s->state != segment_state::closed; });
   if ((*sealed)->base() >= l.durable_.segment) return;
   l.rolled_ = false;
   rolled_.push_back(l.id_);
@@ -207,15 +207,16 @@ reactor::task<base::result<void>> destager::close_sealed(log& l) {
   co_return outcome;
 }
 
-/// Answers go first, which wait for the direct writes of groups; but where three quarters of the commit log are used, all will
-/// soon wait for the pass.
+/// Answers go first, which wait for the direct writes of groups; but where three quarters of the commit log are used, all
+/// will soon wait for the pass.
 bool destager::may_write() const {
   const bool first = commits_.used() >= commits_.capacity() / 4 * 3;
   return (first ? writer_.bytes_in_flight(*this) : writer_.bytes_in_flight()) < pass_bytes_in_flight_max;
 }
 
-/// A log that is offline is destaged from the start again, each second: a write that failed left old or new bytes, and memory
-/// has every byte that is not surely in a file. It stays offline; but its records would fill the commit log for everybody.
+/// A log that is offline is destaged from the start again, each second: a write that failed left old or new bytes, and
+/// memory has every byte that is not surely in a file. It stays offline; but its records would fill the commit log for
+/// everybody.
 bool destager::may_destage(log& l) {
   if (!l.offline_) return true;
   if (commits_.failed() || l.writes_ > 0 || l.groups_ > 0 || l.preparing_ || core_.now() < l.rescue_at_) return false;
@@ -272,8 +273,7 @@ void destager::step_over_roll(const log& l, log_point* target) {
 
 /// Writes one segment up to where it is staged, and closes it where it is sealed and that is all of it. Where it is the
 /// segment of the staged point, `target` becomes that point, which is `reached`.
-reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, log_point* target,
-                                                               bool* reached) {
+reactor::task<base::result<void>> destager::destage_segment(log& l, segment& s, log_point* target, bool* reached) {
   ASSERT(!padding_.empty());  // workers of a pass, or the stop alone
   padding_block padding(*this);
   uint64_t end = 0;

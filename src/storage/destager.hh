@@ -24,8 +24,7 @@ class log_manager;
 
 class destager final : public segment_write_owner {
  public:
-  destager(reactor::core& on, log_manager& manager, commit_log& commits, segment_writer& writer,
-           std::string data_dir);
+  destager(reactor::core& on, log_manager& manager, commit_log& commits, segment_writer& writer, std::string data_dir);
 
   reactor::task<base::result<void>> open(base::leader_epoch start_number);
   /// The loop of passes; ends after stop().
@@ -64,7 +63,7 @@ class destager final : public segment_write_owner {
     unsigned running = 0;
     unsigned destaged = 0;  ///< logs
     unsigned without_space = 0;
-    unsigned failed = 0;    ///< of another reason
+    unsigned failed = 0;         ///< of another reason
     base::result<void> outcome;  ///< of a stop: the first failure
     reactor::wait_list done;
     explicit pass_state(reactor::core& on) : done(on) {}

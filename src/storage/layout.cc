@@ -50,9 +50,7 @@ std::optional<base::offset> parse_segment_file(std::string_view name) {
   return std::nullopt;
 }
 
-std::string log_directory(const std::string& data_dir, const std::string& directory) {
-  return data_dir + "/" + directory;
-}
+std::string log_directory(const std::string& data_dir, const std::string& directory) { return data_dir + "/" + directory; }
 std::string partition_metadata_file(const std::string& log_directory) { return log_directory + "/partition.metadata"; }
 
 std::string producers_file(const std::string& log_directory) { return log_directory + "/producers.snapshot"; }
@@ -114,9 +112,8 @@ std::string_view name_before_deletion(std::string_view name) {
   if (name.size() <= behind || !name.ends_with(deleted_suffix)) return {};
   const std::string_view before = name.substr(0, name.size() - behind);
   const std::string_view id = name.substr(before.size() + 1, id_digits);
-  const bool is_hex = std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  const bool is_hex =
+      std::all_of(id.begin(), id.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (name[before.size()] != '.' || !is_hex) return {};
   return before;
 }

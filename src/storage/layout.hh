@@ -15,17 +15,17 @@
 ///   <topic>-<partition>.<id>-delete/                                      a log on its way out
 ///   commit/<core>.log                                                     a core's commit log
 ///   commit/<core>.checkpoint.0 and .1                                     its checkpoints
-///   commit/recovered                                                      what a recovery found, until every core has a checkpoint
-///   pool/<core>-<number>                                                  a segment's file without an owner (segment_pool.hh)
-///   meta/start                                                            the node's start number
-///   meta/                                                                 the catalog's files (broker/catalog)
-///   lock, version                                                         who uses it, and its format
+///   commit/recovered                                                      what a recovery found, until every core has a
+///   checkpoint pool/<core>-<number>                                                  a segment's file without an owner
+///   (segment_pool.hh) meta/start                                                            the node's start number meta/
+///   the catalog's files (broker/catalog) lock, version                                                         who uses it,
+///   and its format
 ///
 /// Pure functions. Paths are `data_dir`, a slash and a name.
 
 namespace millrace::storage::layout {
 
-std::string log_file(base::offset base);         ///< "00000000000000000042.log"
+std::string log_file(base::offset base);  ///< "00000000000000000042.log"
 std::string index_file(base::offset base);
 std::string time_index_file(base::offset base);
 /// The base offset of a segment's .log file name.

@@ -45,9 +45,9 @@ enum class crc_check : uint8_t { compute, already_verified };
 struct read_plan {
   base::offset segment{0};
   base::offset wanted{0};
-  uint64_t end = 0;           ///< position in the segment where reading must stop; a batch ends there
-  uint32_t bytes_max = 0;     ///< whole batches up to this many bytes
-  bool one_at_least = false;  ///< the first batch comes whole however large it is
+  uint64_t end = 0;                 ///< position in the segment where reading must stop; a batch ends there
+  uint32_t bytes_max = 0;           ///< whole batches up to this many bytes
+  bool one_at_least = false;        ///< the first batch comes whole however large it is
   bool file_range_will_do = false;  ///< who reads can send from a file: where storage_options::splice_reads is set
   bool empty() const noexcept { return end == 0; }
 };
@@ -183,7 +183,7 @@ class log : public base::list_hook<waiting_tag> {
 
   bool offline_ = false;
   bool removed_ = false;
-  bool removing_ = false;     ///< a task of remove() is at it
+  bool removing_ = false;  ///< a task of remove() is at it
   /// Offline, and destaged once more from memory: what was acknowledged must not hold the commit log's space for ever.
   bool rescuing_ = false;
   base::instant rescue_at_{};  ///< not before
@@ -191,13 +191,13 @@ class log : public base::list_hook<waiting_tag> {
   /// The tail block is in memory (or the end is at a block's start), and what segment.ms counts from is known.
   bool tail_open_ = true;
   bool tail_opening_ = false;
-  bool preparing_ = false;    ///< a task makes room in a segment's file: that segment is not closed meanwhile
-  bool touched_ = false;      ///< appended to since start or park: indexes and size on disk are behind
+  bool preparing_ = false;  ///< a task makes room in a segment's file: that segment is not closed meanwhile
+  bool touched_ = false;    ///< appended to since start or park: indexes and size on disk are behind
   bool destaging_ = false;
-  bool rolled_ = false;       ///< and the destager did not hear yet that all of the sealed segment is durable
-  uint32_t groups_ = 0;       ///< commit groups in flight that hold bytes of it
-  uint32_t writes_ = 0;       ///< segment writes in flight
-  uint32_t users_ = 0;        ///< tasks that use it: it is not destroyed before they let go
+  bool rolled_ = false;  ///< and the destager did not hear yet that all of the sealed segment is durable
+  uint32_t groups_ = 0;  ///< commit groups in flight that hold bytes of it
+  uint32_t writes_ = 0;  ///< segment writes in flight
+  uint32_t users_ = 0;   ///< tasks that use it: it is not destroyed before they let go
 
   /// Commit log positions of the oldest record that holds bytes which no checkpoint covers, and of the oldest built
   /// since the destage in progress began. clean: none.

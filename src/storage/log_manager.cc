@@ -36,8 +36,7 @@ log_manager::~log_manager() = default;
 
 // ---- life
 
-reactor::task<base::result<void>> log_manager::start(std::vector<taken> logs, base::leader_epoch start_number,
-                                                     bool clean) {
+reactor::task<base::result<void>> log_manager::start(std::vector<taken> logs, base::leader_epoch start_number, bool clean) {
   indexes_trusted_ = clean;
   for (taken& one : logs) {
     CO_TRY_CHECK(adopt(std::move(one)));

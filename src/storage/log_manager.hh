@@ -43,16 +43,16 @@ struct storage_counters {
   uint64_t direct_bytes = 0;  ///< of direct segment writes
   uint64_t checkpoints = 0;
   uint64_t rolls = 0;
-  uint64_t busy = 0;          ///< appends that were told to wait
-  uint64_t writing_bytes = 0; ///< of segment writes in flight, right now
-  uint64_t pinned_bytes = 0;  ///< of tails that left and that reads still hold: the memory of slow readers, right now
-  uint64_t pool_files = 0;    ///< in the segment pool now
+  uint64_t busy = 0;           ///< appends that were told to wait
+  uint64_t writing_bytes = 0;  ///< of segment writes in flight, right now
+  uint64_t pinned_bytes = 0;   ///< of tails that left and that reads still hold: the memory of slow readers, right now
+  uint64_t pool_files = 0;     ///< in the segment pool now
   uint64_t pool_bytes = 0;
-  uint64_t pool_taken = 0;    ///< files that segments took from it
-  uint64_t index_bytes = 0;   ///< of indexes of closed segments in memory
-  uint64_t open_files = 0;    ///< of segments
-  uint64_t ahead_bytes = 0;   ///< read from segments before they were asked for, in memory now
-  uint64_t ahead_used = 0;    ///< stretches of them that readers used
+  uint64_t pool_taken = 0;   ///< files that segments took from it
+  uint64_t index_bytes = 0;  ///< of indexes of closed segments in memory
+  uint64_t open_files = 0;   ///< of segments
+  uint64_t ahead_bytes = 0;  ///< read from segments before they were asked for, in memory now
+  uint64_t ahead_used = 0;   ///< stretches of them that readers used
 };
 
 /// A log to make.
@@ -90,8 +90,8 @@ class log_manager {
   /// a crash between the catalog's write and this) is used when it is empty. Errors: exists, no_space, io.
   reactor::task<base::result<void>> create(std::vector<new_log> logs);
   /// Ends logs: no append or new read from here on; their directories are renamed out of the way (durable when it returns)
-  /// and removed in the background. One that fails is tried again each second, whether or not somebody asks. Errors: no_space,
-  /// io: of the first that failed; the others are gone.
+  /// and removed in the background. One that fails is tried again each second, whether or not somebody asks. Errors:
+  /// no_space, io: of the first that failed; the others are gone.
   reactor::task<base::result<void>> remove(std::vector<log_id> ids);
   log* find(const log_id& id) noexcept;
 

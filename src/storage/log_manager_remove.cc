@@ -32,8 +32,8 @@ reactor::task<base::result<void>> log_manager::remove(std::vector<log_id> ids) {
   co_return outcome;
 }
 
-/// A log that is to go is destaged no more, so that it holds the commit log's space until it is gone: whoever asked for it may
-/// have given up.
+/// A log that is to go is destaged no more, so that it holds the commit log's space until it is gone: whoever asked for it
+/// may have given up.
 reactor::task<void> log_manager::retry_removals_task() {
   std::vector<log_id> left;
   do {
@@ -82,7 +82,8 @@ reactor::task<base::result<void>> log_manager::remove_marked(std::vector<log_id>
   }
 }
 
-/// Renames directories away, once nobody uses their logs, and makes that durable: logs of which all of this succeeded are gone.
+/// Renames directories away, once nobody uses their logs, and makes that durable: logs of which all of this succeeded are
+/// gone.
 reactor::task<base::result<void>> log_manager::remove_together(std::vector<log_id> ids) {
   std::vector<deleted_log> directories;
   std::vector<log_id> renamed;

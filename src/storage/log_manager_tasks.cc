@@ -30,8 +30,8 @@ reactor::task<void> log_manager::all_let_go(log& l) {
 
 // ---- who waits for room
 
-/// Much of what makes room wakes room() by itself. But that may have been just before the wait began, and memory that readers
-/// give back tells nobody: so it is looked again while somebody waits.
+/// Much of what makes room wakes room() by itself. But that may have been just before the wait began, and memory that
+/// readers give back tells nobody: so it is looked again while somebody waits.
 void log_manager::want_room() {
   room_wanted_ = true;
   room_wanted_at_ = core_.now();

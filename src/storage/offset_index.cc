@@ -16,8 +16,8 @@ void offset_index::add(base::offset last, uint32_t position) {
 
 uint32_t offset_index::position_before(base::offset target) const {
   // An entry's batch ends with its offset: where that is not behind the target, the wanted batch is this one or later.
-  const auto behind = std::upper_bound(entries_.begin(), entries_.end(), target,
-                                       [](base::offset t, const entry& e) { return t < e.last; });
+  const auto behind =
+      std::upper_bound(entries_.begin(), entries_.end(), target, [](base::offset t, const entry& e) { return t < e.last; });
   return behind == entries_.begin() ? 0 : std::prev(behind)->position;
 }
 

@@ -37,8 +37,7 @@ base::result<base::uuid> decode_partition_metadata(std::string_view text) {
   return base::uuid::parse(id.substr(topic_id_key.size()));
 }
 
-reactor::task<base::result<void>> write_partition_metadata(reactor::core& on, std::string directory,
-                                                           base::uuid topic) {
+reactor::task<base::result<void>> write_partition_metadata(reactor::core& on, std::string directory, base::uuid topic) {
   std::string path = layout::partition_metadata_file(directory);
   std::string contents = encode_partition_metadata(topic);
   const base::result<void> written = co_await reactor::replace_file(on, std::move(path), std::move(contents));

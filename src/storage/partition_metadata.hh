@@ -23,8 +23,7 @@ std::string encode_partition_metadata(const base::uuid& topic);
 base::result<base::uuid> decode_partition_metadata(std::string_view text);
 
 /// `directory`: full path of the log's. Durable, but for the name of the directory itself. Errors: no_space, io.
-reactor::task<base::result<void>> write_partition_metadata(reactor::core& on, std::string directory,
-                                                           base::uuid topic);
+reactor::task<base::result<void>> write_partition_metadata(reactor::core& on, std::string directory, base::uuid topic);
 /// Errors: not_found, malformed, foreign, io; logged with the path, but for not_found.
 reactor::task<base::result<base::uuid>> read_partition_metadata(reactor::core& on, std::string directory);
 

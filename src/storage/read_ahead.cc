@@ -84,8 +84,8 @@ void read_ahead::note(log_id id, const read_plan& plan, base::offset next, uint6
   if (position < s->size) read_behind(*l, *s, position, plan.bytes_max);
 }
 
-/// Each stretch begins where a reader goes on that took from the one before as much as it asks for: at the last indexed batch
-/// before that.
+/// Each stretch begins where a reader goes on that took from the one before as much as it asks for: at the last indexed
+/// batch before that.
 void read_ahead::read_behind(const log& l, segment& s, uint64_t from, uint32_t bytes_max) {
   uint64_t begin = block_floor(from);
   piece_ref last;

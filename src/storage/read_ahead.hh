@@ -13,9 +13,9 @@
 #include "storage/segment.hh"
 #include "storage/types.hh"
 
-/// What sequential readers are going to ask for. Who reads a closed segment and asks for what follows gets the next stretches
-/// read while its answer is on its way: a disk gives its full speed only with 2 MiB and more in flight. Bounded, and given
-/// back first where memory is short. What it read is checked by its reader like everything else.
+/// What sequential readers are going to ask for. Who reads a closed segment and asks for what follows gets the next
+/// stretches read while its answer is on its way: a disk gives its full speed only with 2 MiB and more in flight. Bounded,
+/// and given back first where memory is short. What it read is checked by its reader like everything else.
 
 namespace millrace::storage {
 
@@ -32,11 +32,11 @@ class read_ahead {
     uint64_t begin;
     uint64_t end;
   };
-  /// A stretch with `begin` in it and at least `least` bytes from there on; waits for it where it is being read. None where it
-  /// was not read ahead, or that failed: the caller reads, and hears why.
+  /// A stretch with `begin` in it and at least `least` bytes from there on; waits for it where it is being read. None where
+  /// it was not read ahead, or that failed: the caller reads, and hears why.
   reactor::task<std::optional<stretch>> take(log_id id, base::offset segment, uint64_t begin, uint64_t least);
-  /// A plan was answered from a segment's file, up to before `next`, which is at `position`. Where this went on from an earlier
-  /// answer and the segment is closed, the stretches behind are read.
+  /// A plan was answered from a segment's file, up to before `next`, which is at `position`. Where this went on from an
+  /// earlier answer and the segment is closed, the stretches behind are read.
   void note(log_id id, const read_plan& plan, base::offset next, uint64_t position);
   /// Where in a segment the batch at `wanted` begins, for who reads on there: an index knows only where one before it does.
   std::optional<uint64_t> begin_of(log_id id, base::offset segment, base::offset wanted) const;
@@ -75,8 +75,8 @@ class read_ahead {
   reactor::core& core_;
   log_manager& manager_;
   const uint64_t bytes_max_;
-  std::vector<piece_ref> pieces_;     ///< the oldest first
-  std::vector<position> positions_;   ///< where readers stand, the one that moved last at the end
+  std::vector<piece_ref> pieces_;    ///< the oldest first
+  std::vector<position> positions_;  ///< where readers stand, the one that moved last at the end
   reactor::wait_list arrived_;
   uint64_t bytes_ = 0;
   uint64_t used_ = 0;

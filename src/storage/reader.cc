@@ -59,7 +59,8 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
     manager_.bound_open_files();
   }
   if (outcome && !s->indexes_complete) {
-    // Those of a closed segment were synced before anything named it closed; recovery removes them where it redoes any of it.
+    // Those of a closed segment were synced before anything named it closed; recovery removes them where it redoes any of
+    // it.
     const bool trust = s->state == segment_state::closed || manager_.indexes_trusted();
     outcome = co_await s->load_indexes(s->indexes_from, trust);
     // Damage ended them: what lies before it is served, and what comes in other segments.
@@ -148,8 +149,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
       }
       if (known) co_return range_of(*l, *s, *known);
     }
-    const uint64_t begin =
-        ahead_->begin_of(id, plan.segment, plan.wanted).value_or(s->offsets.position_before(plan.wanted));
+    const uint64_t begin = ahead_->begin_of(id, plan.segment, plan.wanted).value_or(s->offsets.position_before(plan.wanted));
     const uint64_t slack = l->config_.index_interval_bytes + block_bytes;
     const uint64_t most = std::max<uint64_t>(least, std::min<uint64_t>(plan.bytes_max + slack, at_most));
     // No more blocks than `most` has, wherever in a block it begins: memory comes in powers of two.
@@ -193,8 +193,8 @@ void reader::close_some() {
 
 // ---- by time
 
-/// The first segment from `*base` on, or null behind the last one; `*base` is its base then. Its indexes are complete, or all
-/// its timestamps are known to be below `least`. Segments leave from the front while one of them is waited for.
+/// The first segment from `*base` on, or null behind the last one; `*base` is its base then. Its indexes are complete, or
+/// all its timestamps are known to be below `least`. Segments leave from the front while one of them is waited for.
 reactor::task<base::result<segment*>> reader::indexed_segment(log_id id, base::offset* base, base::unix_ms least) {
   while (true) {
     log* l = manager_.find(id);
@@ -288,7 +288,7 @@ base::bytes reader::in_one_piece(const read_result& got, std::vector<uint8_t>& j
 
 /// Opening a large batch takes long: whatever else is ready runs in between.
 reactor::task<base::result<timestamp_and_offset>> reader::find_in_batch(record::batch_view batch, base::unix_ms target,
-                                                                       uint64_t unpacked_bytes_max) {
+                                                                        uint64_t unpacked_bytes_max) {
   record::walk_rules rules = record::walk_rules::stored(batch);
   rules.search_timestamp = target;
   record::decompressor unpack;

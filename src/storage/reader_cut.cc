@@ -9,9 +9,8 @@ namespace millrace::storage {
 
 /// The wanted batches of a stretch, checked. Where not even the first is whole, `missing` says how many bytes from the
 /// stretch's first batch on would hold it.
-base::result<read_result> reader::cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin,
-                                      uint64_t end, uint64_t* missing, base::offset* next_wanted,
-                                      uint64_t* next_position) {
+base::result<read_result> reader::cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,
+                                      uint64_t* missing, base::offset* next_wanted, uint64_t* next_position) {
   const uint8_t* base = from.memory.data() - from.begin;
   uint64_t first = 0;
   uint64_t at = begin;

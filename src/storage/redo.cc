@@ -41,8 +41,7 @@ task<result<void>> redo::run(checkpoint from) {
   std::string path = layout::commit_file(data_dir_, from.core);
   std::string name = path;
   commit_reader chain(core_, std::move(path));
-  result<void> opened =
-      co_await chain.open(from.commit_log, from.next_record, from.next_position, from.previous_digest);
+  result<void> opened = co_await chain.open(from.commit_log, from.next_record, from.next_position, from.previous_digest);
   result<void> outcome = opened;
   if (outcome) {
     const uint32_t core = from.core;

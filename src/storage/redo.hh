@@ -22,8 +22,8 @@ class redo {
   /// Of all logs together at most about `memory_max` bytes wait in memory for their files.
   redo(reactor::core& on, std::string data_dir, survey& found, size_t memory_max);
 
-  /// Redoes one core's commit log from the checkpoint on to the end of its chain. Errors, logged: corrupt, foreign, no_space,
-  /// no_memory, io.
+  /// Redoes one core's commit log from the checkpoint on to the end of its chain. Errors, logged: corrupt, foreign,
+  /// no_space, no_memory, io.
   reactor::task<base::result<void>> run(checkpoint from);
   /// Everything in files, durable, leftovers removed.
   reactor::task<base::result<void>> finish();
@@ -53,9 +53,9 @@ class redo {
   size_t held_ = 0;
   uint64_t records_ = 0;
   uint64_t cut_groups_ = 0;
-  std::vector<verdict> verdicts_;         ///< of the current record's entries
+  std::vector<verdict> verdicts_;                               ///< of the current record's entries
   std::map<log_id, std::unique_ptr<redo_log>>::iterator todo_;  ///< the next log for a worker of each()
-  base::result<void> outcome_;            ///< of each(): the first failure
+  base::result<void> outcome_;                                  ///< of each(): the first failure
 };
 
 }  // namespace millrace::storage

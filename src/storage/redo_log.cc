@@ -56,7 +56,7 @@ task<result<bool>> redo_log::direct_bytes_match(record_entry e) {
   }
   const result<void> closed = co_await close(std::move(*opened), std::move(outcome));
   if (!closed) co_return closed.failure();
-  co_return position == e.direct_end && crc == e.direct_crc;
+  co_return position == e.direct_end&& crc == e.direct_crc;
 }
 
 result<void> redo_log::check_continues(const record_entry& e) const {
@@ -161,8 +161,8 @@ void redo_log::note_epoch(const record_entry& e) {
 void redo_log::note_damage(const record_entry& e, const log_point& before) {
   const damaged_range lost{before.next, e.next};
   if (lost.begin == lost.limit) return;  // a copy that only protected the last block: the file's block was not lost
-  core_on_.log().error("storage", "acknowledged batches are damaged: fetches of them will fail", field("path", log_path(e.segment)),
-                       field("first", lost.begin), field("next", lost.limit));
+  core_on_.log().error("storage", "acknowledged batches are damaged: fetches of them will fail",
+                       field("path", log_path(e.segment)), field("first", lost.begin), field("next", lost.limit));
   damage_.push_back({before.position, e.end, lost});
   if (!state_.damage.empty() && state_.damage.back().limit >= lost.begin) {
     state_.damage.back().limit = std::max(state_.damage.back().limit, lost.limit);

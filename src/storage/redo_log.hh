@@ -32,9 +32,7 @@ class redo_log {
   std::string log_path(base::offset segment) const;
 
   /// Whether the entry says anything that this log does not have yet.
-  bool concerns(const record_entry& e) const noexcept {
-    return e.next > state_.end.next || (protects_end(e) && !loaded_);
-  }
+  bool concerns(const record_entry& e) const noexcept { return e.next > state_.end.next || (protects_end(e) && !loaded_); }
   /// Whether the bytes that the entry says were written to the segment are there. Below the log's start nobody needs them,
   /// and the segment may be gone.
   reactor::task<base::result<bool>> direct_bytes_match(record_entry e);
@@ -54,8 +52,7 @@ class redo_log {
  private:
   /// Whether the entry adds nothing and repeats the block that the log ends in, which may have been being written again.
   bool protects_end(const record_entry& e) const noexcept {
-    return e.first == e.next && e.next == state_.end.next && e.segment == state_.end.segment &&
-           e.end == state_.end.position;
+    return e.first == e.next && e.next == state_.end.next && e.segment == state_.end.segment && e.end == state_.end.position;
   }
   /// Batches that were damaged, by position in the current segment.
   struct damaged_bytes {
@@ -89,7 +86,7 @@ class redo_log {
   std::string directory_;  ///< full path
   log_state state_;
   std::optional<uint32_t> core_;
-  bool segment_removed_;   ///< the current segment's file is gone, below the log's start
+  bool segment_removed_;  ///< the current segment's file is gone, below the log's start
   bool touched_ = false;
   bool names_changed_ = false;
   uint64_t bytes_redone_ = 0;

@@ -20,10 +20,10 @@
 namespace millrace::storage {
 
 /// As recover(), and in its place: the boot goes on the same way. Takes log starts and the newest start number from those
-/// checkpoints that can still be read. Changes nothing before all logs were read; may be interrupted and run again. A directory
-/// whose last stop was clean loses nothing by it, but is better recovered by recover(). Errors, logged with the path: foreign
-/// and malformed (a directory with segments and no usable partition.metadata), corrupt (two directories of one log),
-/// no_space, no_memory, io.
+/// checkpoints that can still be read. Changes nothing before all logs were read; may be interrupted and run again. A
+/// directory whose last stop was clean loses nothing by it, but is better recovered by recover(). Errors, logged with the
+/// path: foreign and malformed (a directory with segments and no usable partition.metadata), corrupt (two directories of one
+/// log), no_space, no_memory, io.
 reactor::task<base::result<recovered>> recover_by_scan(reactor::core& on, std::string data_dir);
 
 }  // namespace millrace::storage

@@ -165,8 +165,8 @@ task<result<reactor::file>> segment::make_file(uint32_t flags) {
   co_return named.failure();
 }
 
-/// A recycled file does not begin with a batch: where only its bytes are left to ask (recover_by_scan), a topic that was made
-/// again is not taken for the one before.
+/// A recycled file does not begin with a batch: where only its bytes are left to ask (recover_by_scan), a topic that was
+/// made again is not taken for the one before.
 task<result<void>> segment::blank(reactor::file& recycled) {
   alignas(block_bytes) static constexpr uint8_t zeros[block_bytes] = {};
   const result<void> written = co_await recycled.write(0, base::bytes(zeros), true);

@@ -57,9 +57,9 @@ class segment : public base::list_hook<index_age_tag> {
 
   uint64_t tail_written = 0;  ///< destager: bytes below it are in the file or being written, its padded last block included
   uint32_t tail_block_writes = 0;  ///< destager: padded blocks in flight; nothing else may be written there
-  uint32_t readers = 0;       ///< tasks that use the file: it is not closed under them, nor the segment removed
-  bool closing = false;       ///< sealed, all of it written, about to be closed: its file grows no more
-  base::instant last_read{};  ///< when the file was opened or read last
+  uint32_t readers = 0;            ///< tasks that use the file: it is not closed under them, nor the segment removed
+  bool closing = false;            ///< sealed, all of it written, about to be closed: its file grows no more
+  base::instant last_read{};       ///< when the file was opened or read last
 
   /// The block at protect_from holds checkpointed bytes on disk, followed by zeros: the next commit group with bytes of
   /// this segment repeats the block from its start, and nothing writes it again before group `guard` is complete.
@@ -81,10 +81,11 @@ class segment : public base::list_hook<index_age_tag> {
   /// False after a restart until load_indexes(): entries of later appends are kept, those before are on disk or to
   /// be rebuilt from the file.
   bool indexes_complete = true;
-  uint64_t indexes_from = 0;  ///< position where this process began to append: what lies before is not in memory
+  uint64_t indexes_from = 0;            ///< position where this process began to append: what lies before is not in memory
   base::offset indexes_from_offset{0};  ///< offset of the batch there
 
-  /// Whether one of the index files would grow over the configured size. What is not loaded counts as the most that it can be.
+  /// Whether one of the index files would grow over the configured size. What is not loaded counts as the most that it can
+  /// be.
   bool indexes_full() const noexcept;
   index_cache* cached_in = nullptr;  ///< the cache that counts its indexes, and how many bytes
   uint64_t cached_bytes = 0;
@@ -97,8 +98,8 @@ class segment : public base::list_hook<index_age_tag> {
   /// Notes a batch for the indexes: at most one entry per index_interval_bytes, before it is appended.
   void note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp);
 
-  /// Opens the file (made or taken from the pool where missing, name durable) for O_DIRECT; keeps it open. `allocated` is then what the file has
-  /// in whole blocks, where it was less. Errors: no_space, io.
+  /// Opens the file (made or taken from the pool where missing, name durable) for O_DIRECT; keeps it open. `allocated` is
+  /// then what the file has in whole blocks, where it was less. Errors: no_space, io.
   reactor::task<base::result<void>> open_for_write();
   /// Makes allocated >= upto, growing ahead of it in steps of 64 KiB, 1, 16, 64 MiB, but not ahead of the configured
   /// segment size; where the file system is too full for the step, by what is asked for alone. One at a time, on a file
@@ -124,10 +125,11 @@ class segment : public base::list_hook<index_age_tag> {
   reactor::task<void> close_file();
   /// Reads the timestamp that segment.ms counts from, where it is not known yet; the file is open. Errors: no_memory, io.
   reactor::task<base::result<void>> learn_first_timestamp();
-  /// One task loads, others wait for it. Reads the index files of a segment, or rebuilds them from its batches [0, valid_bytes) where they are missing,
-  /// not well-formed, or `trust` is false (the active segment after an unclean stop). Afterwards indexes_complete. The
-  /// indexes of a closed segment that were rebuilt are written. Errors: corrupt (the batches do not follow each other;
-  /// logged with the path; the indexes are complete all the same, and know what lies before), no_memory, io.
+  /// One task loads, others wait for it. Reads the index files of a segment, or rebuilds them from its batches [0,
+  /// valid_bytes) where they are missing, not well-formed, or `trust` is false (the active segment after an unclean stop).
+  /// Afterwards indexes_complete. The indexes of a closed segment that were rebuilt are written. Errors: corrupt (the
+  /// batches do not follow each other; logged with the path; the indexes are complete all the same, and know what lies
+  /// before), no_memory, io.
   reactor::task<base::result<void>> load_indexes(uint64_t valid_bytes, bool trust);
   void abandon() noexcept;
 
@@ -159,7 +161,7 @@ class segment : public base::list_hook<index_age_tag> {
   segment_pool* pool_ = nullptr;
   reactor::file file_;
   reactor::file splice_file_;
-  bool writable_ = false;  ///< file_ was opened for writing
+  bool writable_ = false;       ///< file_ was opened for writing
   bool name_in_doubt_ = false;  ///< the file was made, and its name may not be durable
   uint64_t bytes_since_entry_ = 0;
   bool opening_ = false;

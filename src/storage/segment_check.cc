@@ -119,14 +119,22 @@ struct checker {
 
 std::string_view name_of(segment_end end) {
   switch (end) {
-    case segment_end::next_segment: return "the next segment begins";
-    case segment_end::file: return "the file ends with a batch";
-    case segment_end::zeros: return "only zeros follow";
-    case segment_end::framing: return "what follows is no batch";
-    case segment_end::offset: return "the batch that follows has another offset";
-    case segment_end::epoch: return "the batch that follows is of an earlier start";
-    case segment_end::overlap: return "the batch that follows has offsets of the next segment";
-    case segment_end::crc: return "the CRC of the batch that follows does not match";
+    case segment_end::next_segment:
+      return "the next segment begins";
+    case segment_end::file:
+      return "the file ends with a batch";
+    case segment_end::zeros:
+      return "only zeros follow";
+    case segment_end::framing:
+      return "what follows is no batch";
+    case segment_end::offset:
+      return "the batch that follows has another offset";
+    case segment_end::epoch:
+      return "the batch that follows is of an earlier start";
+    case segment_end::overlap:
+      return "the batch that follows has offsets of the next segment";
+    case segment_end::crc:
+      return "the CRC of the batch that follows does not match";
   }
   return "";
 }

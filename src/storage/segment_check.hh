@@ -14,7 +14,8 @@
 
 /// How much of a segment's file is batches, by its bytes alone: for when nothing says how many are data (scan_recovery.hh).
 /// A batch counts if it is framed, has the offset that is next, an epoch not older than the one before it (a leftover of an
-/// earlier start has an older one), and the CRC of its bytes. Reads all of the file, in pieces of up to 1 MiB; changes nothing.
+/// earlier start has an older one), and the CRC of its bytes. Reads all of the file, in pieces of up to 1 MiB; changes
+/// nothing.
 
 namespace millrace::storage {
 
@@ -41,8 +42,8 @@ struct checked_segment {
   bool bytes_behind = false;        ///< what follows `position` in the file is not only zeros
 };
 
-/// `path`: the .log file, whose first batch has the offset `begin`. `limit`: the base of the segment behind it, where there is
-/// one. `epoch`: of the last batch before. Errors: not_found, no_memory, io; never corrupt.
+/// `path`: the .log file, whose first batch has the offset `begin`. `limit`: the base of the segment behind it, where there
+/// is one. `epoch`: of the last batch before. Errors: not_found, no_memory, io; never corrupt.
 reactor::task<base::result<checked_segment>> check_segment(reactor::core& on, std::string path, base::offset begin,
                                                            std::optional<base::offset> limit, base::leader_epoch epoch);
 

@@ -43,9 +43,9 @@ task<result<void>> segment::cut() {
   co_return synced;
 }
 
-/// Written beside their names and synced, then renamed. In place they could be found cut or empty after a crash, and an index
-/// that is too short looks like any other; and where an earlier sync failed, another one of the same bytes would say nothing
-/// of what that one lost.
+/// Written beside their names and synced, then renamed. In place they could be found cut or empty after a crash, and an
+/// index that is too short looks like any other; and where an earlier sync failed, another one of the same bytes would say
+/// nothing of what that one lost.
 task<result<void>> segment::write_indexes() {
   const std::pair<std::string, std::vector<uint8_t>> files[] = {{index_path(), offsets.encode()},
                                                                 {time_index_path(), times.encode()}};

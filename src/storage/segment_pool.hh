@@ -19,8 +19,8 @@
 namespace millrace::storage {
 
 struct pool_options {
-  uint64_t bytes_max = base::gib;        ///< of all files of one core; 0: no pool
-  uint64_t file_bytes_least = base::mib; ///< smaller files are unlinked, so that small partitions stay small
+  uint64_t bytes_max = base::gib;         ///< of all files of one core; 0: no pool
+  uint64_t file_bytes_least = base::mib;  ///< smaller files are unlinked, so that small partitions stay small
 };
 
 class segment_pool {
@@ -45,8 +45,8 @@ class segment_pool {
   reactor::task<void> give_up();
 
   size_t files() const noexcept { return files_.size(); }
-  uint64_t bytes() const noexcept { return bytes_; }   ///< of files(), and of those about to enter
-  uint64_t taken() const noexcept { return taken_; }   ///< files handed to segments so far
+  uint64_t bytes() const noexcept { return bytes_; }  ///< of files(), and of those about to enter
+  uint64_t taken() const noexcept { return taken_; }  ///< files handed to segments so far
 
  private:
   struct pooled_file {
@@ -59,7 +59,7 @@ class segment_pool {
   const std::string data_dir_;
   const std::string directory_;
   const pool_options options_;
-  std::vector<pooled_file> files_;     ///< by size
+  std::vector<pooled_file> files_;  ///< by size
   std::vector<std::string> surplus_;
   uint64_t bytes_ = 0;
   uint64_t taken_ = 0;

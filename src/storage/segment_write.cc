@@ -107,8 +107,7 @@ uint64_t segment_writer::write_blocks(log& l, segment& s, uint64_t end, segment_
   return s.issued;
 }
 
-void segment_writer::write_tail_block(log& l, segment& s, uint64_t end, reactor::chunk block,
-                                      segment_write_owner& told) {
+void segment_writer::write_tail_block(log& l, segment& s, uint64_t end, reactor::chunk block, segment_write_owner& told) {
   const uint64_t begin = block_floor(end);
   ASSERT(begin < end && s.issued == begin && begin + block_bytes <= s.allocated && s.is_open());
   // A copy: the next append goes on in the tail's own block, and memory under a write does not change.

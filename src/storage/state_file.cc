@@ -54,8 +54,7 @@ reactor::task<base::result<std::string>> read_state(reactor::core& on, std::stri
   base::result<std::string> payload = file;
   if (file) payload = decode_state(format, base::as_bytes(*file));
   if (!payload && payload.error().code != base::errc::not_found) {
-    on.log().error("storage", "state file cannot be used", base::field("path", name),
-                   base::field("error", payload.error()));
+    on.log().error("storage", "state file cannot be used", base::field("path", name), base::field("error", payload.error()));
   }
   co_return payload;
 }

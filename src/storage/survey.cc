@@ -103,8 +103,8 @@ task<result<void>> read_core(surveyor* s, uint32_t core) {
   }
   checkpoint& seen = newest->content;
   s->found.start_number = std::max(s->found.start_number, seen.start_number);
-  const bool is_superseded = !s->checkpoints.empty() && s->checkpoints[0].core == recovered_core &&
-                             !is_newer(seen, s->checkpoints[0]);
+  const bool is_superseded =
+      !s->checkpoints.empty() && s->checkpoints[0].core == recovered_core && !is_newer(seen, s->checkpoints[0]);
   if (is_superseded) co_return result<void>();
   if (!seen.clean && !s->commit_files.contains(core)) {
     co_return s->refuse(errc::corrupt, "commit log missing (see --recover-by-scan)", path);
@@ -176,9 +176,8 @@ task<result<void>> match_directories(surveyor* s) {
 
 result<bool> holds_segment_bytes(surveyor& s, const std::string& path) {
   TRY(const std::vector<reactor::directory_entry> entries, s.on.effects().list(path));
-  return std::any_of(entries.begin(), entries.end(), [](const reactor::directory_entry& e) {
-    return layout::parse_log_file(e.name) && e.size > 0;
-  });
+  return std::any_of(entries.begin(), entries.end(),
+                     [](const reactor::directory_entry& e) { return layout::parse_log_file(e.name) && e.size > 0; });
 }
 
 /// A directory that no checkpoint names: a log made after them, or what was left of the making of one.
@@ -209,8 +208,7 @@ task<result<void>> add_new_log(surveyor* s, std::string directory) {
 result<void> check_end(surveyor& s, surveyed_log& log) {
   const log_point& end = log.state.end;
   if (end.position == 0) return {};
-  const std::string path =
-      layout::log_directory(s.data_dir, log.state.directory) + "/" + layout::log_file(end.segment);
+  const std::string path = layout::log_directory(s.data_dir, log.state.directory) + "/" + layout::log_file(end.segment);
   const result<uint64_t> size = s.on.effects().size_of(path);
   if (!size && size.error().code != errc::not_found) return size.failure();
   if (size && *size >= end.position) return {};

@@ -28,15 +28,16 @@ struct surveyed_log {
 
 struct survey {
   std::map<log_id, surveyed_log> logs;
-  std::vector<checkpoint> to_redo;    ///< of cores whose commit logs go on behind them, without their logs
+  std::vector<checkpoint> to_redo;  ///< of cores whose commit logs go on behind them, without their logs
   bool any_checkpoint = false;
-  bool clean = true;                  ///< every checkpoint that counts is
-  base::leader_epoch start_number{0}; ///< the newest of any checkpoint
-  std::vector<uint32_t> cores;        ///< that have files in commit/
-  std::vector<std::string> deleted;   ///< directories of deleted logs, names under the data directory
+  bool clean = true;                   ///< every checkpoint that counts is
+  base::leader_epoch start_number{0};  ///< the newest of any checkpoint
+  std::vector<uint32_t> cores;         ///< that have files in commit/
+  std::vector<std::string> deleted;    ///< directories of deleted logs, names under the data directory
 };
 
-/// Errors, logged with the path: corrupt (a checkpoint, commit log, directory or segment is missing or damaged), foreign, io.
+/// Errors, logged with the path: corrupt (a checkpoint, commit log, directory or segment is missing or damaged), foreign,
+/// io.
 reactor::task<base::result<survey>> take_survey(reactor::core& on, std::string data_dir);
 
 }  // namespace millrace::storage

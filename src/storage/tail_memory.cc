@@ -186,9 +186,8 @@ void tail_memory::copy(base::offset segment, uint64_t begin, uint64_t end, uint8
 
 uint32_t tail_memory::crc(base::offset segment, uint64_t begin, uint64_t end) const {
   uint32_t sum = 0;
-  ranges(segment, begin, end, [&](const tail_piece&, const uint8_t* data, uint32_t size) {
-    sum = base::crc32c(sum, base::bytes(data, size));
-  });
+  ranges(segment, begin, end,
+         [&](const tail_piece&, const uint8_t* data, uint32_t size) { sum = base::crc32c(sum, base::bytes(data, size)); });
   return sum;
 }
 

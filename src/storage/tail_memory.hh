@@ -30,11 +30,11 @@ class log;
 /// One block of a log's tail. In the core's list of pieces, oldest first, for eviction.
 struct tail_piece : base::list_hook<> {
   static constexpr uint32_t none = UINT32_MAX;
-  log* log_of = nullptr;         ///< whose tail it is in
+  log* log_of = nullptr;  ///< whose tail it is in
   base::offset segment{0};
-  uint64_t begin = 0;           ///< position of its first byte in the segment; a multiple of 4 KiB
-  uint32_t first_batch = none;  ///< index of the first batch that starts in it
-  base::offset first_offset{0}; ///< that batch's base offset
+  uint64_t begin = 0;            ///< position of its first byte in the segment; a multiple of 4 KiB
+  uint32_t first_batch = none;   ///< index of the first batch that starts in it
+  base::offset first_offset{0};  ///< that batch's base offset
   reactor::chunk memory;
   uint64_t limit() const noexcept { return begin + memory.size(); }
 };
@@ -46,9 +46,9 @@ struct tail_pool {
   reactor::memory& memory;
   base::intrusive_list<tail_piece> ages;  ///< oldest first
   std::vector<tail_piece*> spare;
-  size_t bytes = 0;                       ///< in pieces of all tails
+  size_t bytes = 0;  ///< in pieces of all tails
 
-  tail_piece* take(size_t size);          ///< null where memory has no block of `size`
+  tail_piece* take(size_t size);  ///< null where memory has no block of `size`
   void give_back(tail_piece* piece);
 };
 

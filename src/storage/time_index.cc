@@ -64,9 +64,8 @@ void time_index::clear() {
 void time_index::prepend(const time_index& earlier) {
   ASSERT(earlier.base_ == base_);
   // Entries here were made without knowledge of the earlier part: only those that exceed it are true.
-  const auto newer = std::find_if(entries_.begin(), entries_.end(), [&](const entry& e) {
-    return e.timestamp > earlier.largest_.timestamp;
-  });
+  const auto newer = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const entry& e) { return e.timestamp > earlier.largest_.timestamp; });
   std::vector<entry> whole = earlier.entries_;
   whole.insert(whole.end(), newer, entries_.end());
   entries_ = std::move(whole);

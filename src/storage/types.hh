@@ -60,20 +60,20 @@ struct log_config {
   uint32_t index_interval_bytes = 4096;
   uint32_t segment_index_bytes = 10u << 20;
   uint64_t decompressed_bytes_max = INT32_MAX;  ///< of one batch, where its records are looked at
-  bool acknowledge_from_memory = false;  ///< millrace.ack = memory: answers do not wait for the disk
+  bool acknowledge_from_memory = false;         ///< millrace.ack = memory: answers do not wait for the disk
 };
 
 /// What of a log must survive: a checkpoint stores it, recovery yields it, a log starts from it.
 struct log_state {
   log_id id;
-  std::string directory;             ///< name under the data directory: "<topic>-<partition>"
-  log_point end;                     ///< bytes up to here are in segments, durable, and are the log
+  std::string directory;  ///< name under the data directory: "<topic>-<partition>"
+  log_point end;          ///< bytes up to here are in segments, durable, and are the log
   base::offset log_start{0};
   /// Batches with a producer id that lie below are in the log's producer snapshot; from here on they must be read again. At
   /// most `end`.
   base::offset producers_from{0};
-  std::vector<epoch_start> epochs;   ///< ascending
-  std::vector<damaged_range> damage; ///< ascending, disjoint
+  std::vector<epoch_start> epochs;    ///< ascending
+  std::vector<damaged_range> damage;  ///< ascending, disjoint
   friend bool operator==(const log_state&, const log_state&) = default;
 };
 

@@ -22,8 +22,8 @@ void verified_ranges::put_mark(run& r, mark m) {
 
 void verified_ranges::note(bool read_begins, base::offset first, uint64_t position, uint64_t end) {
   // The first run that ends at `position` or behind it.
-  const auto at = std::lower_bound(runs_.begin(), runs_.end(), position,
-                                   [](const run& r, uint64_t from) { return r.end < from; });
+  const auto at =
+      std::lower_bound(runs_.begin(), runs_.end(), position, [](const run& r, uint64_t from) { return r.end < from; });
   if (at == runs_.end() || at->marks.front().position > position) {
     if (runs_.size() == runs_max) return;
     runs_.insert(at, {.marks = {{first, position}}, .end = end});
@@ -44,8 +44,8 @@ void verified_ranges::note(bool read_begins, base::offset first, uint64_t positi
 
 std::optional<verified_ranges::range> verified_ranges::find(base::offset wanted, uint64_t bytes_max) const {
   for (const run& r : runs_) {
-    const auto from = std::lower_bound(r.marks.begin(), r.marks.end(), wanted,
-                                       [](const mark& m, base::offset o) { return m.first < o; });
+    const auto from =
+        std::lower_bound(r.marks.begin(), r.marks.end(), wanted, [](const mark& m, base::offset o) { return m.first < o; });
     if (from == r.marks.end() || from->first != wanted) continue;
     const uint64_t begin = from->position;
     if (r.end - begin <= bytes_max) return range{begin, r.end};

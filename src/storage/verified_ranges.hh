@@ -18,8 +18,8 @@ class verified_ranges {
     uint64_t begin = 0;
     uint64_t end = 0;
   };
-  /// The batch at [position, end) whose first offset this is, is good. Batches of one read come in order; `read_begins` with the
-  /// first of them.
+  /// The batch at [position, end) whose first offset this is, is good. Batches of one read come in order; `read_begins` with
+  /// the first of them.
   void note(bool read_begins, base::offset first, uint64_t position, uint64_t end);
   /// Good batches from that of exactly `wanted` on, at most `bytes_max`; nothing where `wanted` begins none that is
   /// remembered, or they do not fit.

@@ -79,9 +79,8 @@ TEST_CASE("ApiVersions: from version 3 on a client says who it is, in words that
     const char* word;
     bool taken;
   };
-  const row rows[] = {{"a", true},  {"a.b-c", true},     {"librdkafka", true}, {"2.0.2", true},
-                      {"", false},  {"bad name", false}, {"-x", false},        {"x-", false},
-                      {".", false}, {"x_y", false}};
+  const row rows[] = {{"a", true},         {"a.b-c", true}, {"librdkafka", true}, {"2.0.2", true}, {"", false},
+                      {"bad name", false}, {"-x", false},   {"x-", false},        {".", false},    {"x_y", false}};
   for (const row& r : rows) {
     CAPTURE(r.word);
     for (int16_t version : {int16_t{3}, int16_t{4}}) {
@@ -100,8 +99,7 @@ TEST_CASE(
   kafka_node k(3);
   for (const int16_t version : {int16_t{5}, int16_t{99}, int16_t{32767}, int16_t{-1}}) {
     CAPTURE(version);
-    const auto got =
-        k.ask_raw<api_versions_response>(18, version, {0xff, 0xff, 0xff}, 0, int16_t{0});
+    const auto got = k.ask_raw<api_versions_response>(18, version, {0xff, 0xff, 0xff}, 0, int16_t{0});
     REQUIRE_FALSE(got.closed);
     CHECK(got.body.error_code == 35);
     REQUIRE(got.body.api_keys.size() == 1);
@@ -118,8 +116,7 @@ TEST_CASE("handlers: a body that does not decode closes the connection") {
     for (int16_t version = api.min_version; version <= api.max_version; ++version) {
       CAPTURE(api.key);
       CAPTURE(version);
-      if (api.key == 18 && version < 3)
-        continue;  // its body is empty, and what follows one is passed over
+      if (api.key == 18 && version < 3) continue;  // its body is empty, and what follows one is passed over
       CHECK(k.ask_raw<api_versions_response>(api.key, version, garbage).closed);
     }
   }

@@ -18,11 +18,8 @@ using broker::config_overrides;
 
 broker::broker_settings settings_with_retention() {
   broker::broker_settings s;
-  s.all.push_back({.name = "num.partitions",
-                   .value = "1",
-                   .type = broker::config_type::int32,
-                   .about = "How many.",
-                   .topic_key = ""});
+  s.all.push_back(
+      {.name = "num.partitions", .value = "1", .type = broker::config_type::int32, .about = "How many.", .topic_key = ""});
   s.all.push_back({.name = "log.retention.ms",
                    .value = "1000",
                    .source = broker::config_source::static_broker,
@@ -36,8 +33,8 @@ describe_configs_request_resource resource(int8_t type, std::string_view name) {
   return {.resource_type = type, .resource_name = name, .configuration_keys = std::nullopt};
 }
 
-answered<describe_configs_response> describe(kafka_node& k, describe_configs_request_resource asked,
-                                             int16_t version = 4, bool more = false) {
+answered<describe_configs_response> describe(kafka_node& k, describe_configs_request_resource asked, int16_t version = 4,
+                                             bool more = false) {
   std::vector<describe_configs_request_resource> resources{asked};
   describe_configs_request request;
   request.resources = list(resources);
@@ -45,8 +42,8 @@ answered<describe_configs_response> describe(kafka_node& k, describe_configs_req
   return k.ask<describe_configs_response>(request, version);
 }
 
-const describe_configs_response_resource_result* entry(
-    const answered<describe_configs_response>& got, std::string_view name) {
+const describe_configs_response_resource_result* entry(const answered<describe_configs_response>& got,
+                                                       std::string_view name) {
   for (const auto& c : got.body.results[0].configs) {
     if (c.name == name) return &c;
   }
@@ -59,20 +56,19 @@ struct change {
   std::optional<std::string_view> value;
 };
 
-int16_t alter_some(kafka_node& k, int8_t type, std::string_view name, std::vector<change> changes,
-                   int16_t version = 1, bool validate_only = false) {
+int16_t alter_some(kafka_node& k, int8_t type, std::string_view name, std::vector<change> changes, int16_t version = 1,
+                   bool validate_only = false) {
   std::vector<incremental_alter_configs_request_alterable_config> configs;
   for (const change& c : changes) configs.push_back({c.key, c.op, c.value});
-  std::vector<incremental_alter_configs_request_alter_configs_resource> resources{
-      {type, name, list(configs)}};
+  std::vector<incremental_alter_configs_request_alter_configs_resource> resources{{type, name, list(configs)}};
   incremental_alter_configs_request request;
   request.resources = list(resources);
   request.validate_only = validate_only;
   return k.ask<incremental_alter_configs_response>(request, version).body.responses[0].error_code;
 }
 
-int16_t alter_all(kafka_node& k, std::string_view name, std::vector<change> changes,
-                  int16_t version = 2, bool validate_only = false) {
+int16_t alter_all(kafka_node& k, std::string_view name, std::vector<change> changes, int16_t version = 2,
+                  bool validate_only = false) {
   std::vector<alter_configs_request_alterable_config> configs;
   for (const change& c : changes) configs.push_back({c.key, c.value});
   std::vector<alter_configs_request_resource> resources{{2, name, list(configs)}};
@@ -103,11 +99,7 @@ TEST_CASE(
     };
     const row rows[] = {
         {"segment.ms", "777", 1, 5, {{"segment.ms", "777", 1}, {"log.roll.ms", "604800000", 5}}},
-        {"retention.ms",
-         "1000",
-         4,
-         5,
-         {{"log.retention.ms", "1000", 4}, {"log.retention.ms", "604800000", 5}}},
+        {"retention.ms", "1000", 4, 5, {{"log.retention.ms", "1000", 4}, {"log.retention.ms", "604800000", 5}}},
         {"max.message.bytes", "1048588", 5, 3, {{"message.max.bytes", "1048588", 5}}},
         {"cleanup.policy", "delete", 5, 7, {{"log.cleanup.policy", "delete", 5}}},
         {"preallocate", "false", 5, 1, {{"log.preallocate", "false", 5}}},
@@ -186,9 +178,8 @@ TEST_CASE("DescribeConfigs: the broker's own settings, for its own id only") {
 
 TEST_CASE("DescribeConfigs: resources that do not exist") {
   kafka_node k(4);
-  const std::tuple<int8_t, const char*, int16_t> rows[] = {
-      {2, "nobody", 3}, {2, "a/b", 17}, {2, "", 17},   {4, "7", 42},
-      {4, "one", 42},   {3, "x", 42},   {99, "x", 42}, {8, "1", 42}};
+  const std::tuple<int8_t, const char*, int16_t> rows[] = {{2, "nobody", 3}, {2, "a/b", 17}, {2, "", 17},   {4, "7", 42},
+                                                           {4, "one", 42},   {3, "x", 42},   {99, "x", 42}, {8, "1", 42}};
   for (const auto& [type, name, error] : rows) {
     CAPTURE(name);
     const auto got = describe(k, resource(type, name));

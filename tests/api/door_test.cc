@@ -88,8 +88,7 @@ TEST_CASE("door: each core serves its share of the connections, whoever accepted
   }
 }
 
-TEST_CASE(
-    "door: max.connections counts all cores; one more is closed, and one that leaves makes room") {
+TEST_CASE("door: max.connections counts all cores; one more is closed, and one that leaves makes room") {
   kafka_node k(2, 2, {}, {}, {}, {}, 5);
   k.open_doors();
   sim::node& peer = k.b.w.add_node();
@@ -117,8 +116,7 @@ TEST_CASE("door: one core's own bound holds beside that of all cores") {
   k.b.w.run(peer, 0, close_all(&open));
 }
 
-TEST_CASE(
-    "door: a frame that stands still ends its connection after 30 s, silence after what was said") {
+TEST_CASE("door: a frame that stands still ends its connection after 30 s, silence after what was said") {
   kafka_node k(4, 1, {}, {.idle_max = base::seconds(600)});
   k.open_doors();
   sim::node& peer = k.b.w.add_node();

@@ -6,7 +6,8 @@
 #include "wire/kafka/messages/fetch.hh"
 #include "wire/kafka/messages/metadata.hh"
 
-/// Answers from the files of closed segments, over a door: the same bytes as from memory, whoever reads, and however it ends.
+/// Answers from the files of closed segments, over a door: the same bytes as from memory, whoever reads, and however it
+/// ends.
 
 namespace millrace::api::kafka {
 namespace {
@@ -18,8 +19,8 @@ constexpr int batches = 160;
 constexpr int records = 2000;
 constexpr int64_t all_records = int64_t{batches} * records;
 
-/// A broker with one partition of some 4 MB, most of it in closed segments. Its door is that of the core that owns the partition, or of
-/// the other one.
+/// A broker with one partition of some 4 MB, most of it in closed segments. Its door is that of the core that owns the
+/// partition, or of the other one.
 struct spliced {
   explicit spliced(bool splice, unsigned cores = 1, bool at_owner = true, send_mode mode = send_mode::copy)
       : k(31, cores, {}, {.idle_max = base::seconds(30), .send = mode}, {}, {}, SIZE_MAX, splice) {

@@ -34,9 +34,9 @@ struct answered {
 
 class kafka_node {
  public:
-  explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {},
-                      door_options options = {}, std::optional<broker::placement> where = {},
-                      sim::world_options how = {}, size_t connections_limit = SIZE_MAX, bool splice_reads = false)
+  explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {}, door_options options = {},
+                      std::optional<broker::placement> where = {}, sim::world_options how = {},
+                      size_t connections_limit = SIZE_MAX, bool splice_reads = false)
       : b(seed, cores, how), shares_(cores, connections_limit), options_(options) {
     b.options.settings = std::move(settings);
     if (where) b.options.placement = *where;
@@ -105,8 +105,8 @@ class kafka_node {
   /// The same for bytes of any kind. The answer is read in `answer_version`, by default the
   /// request's.
   template <class Response>
-  answered<Response> ask_raw(int16_t key, int16_t version, const std::vector<uint8_t>& body,
-                             unsigned core = 0, std::optional<int16_t> answer_version = {}) {
+  answered<Response> ask_raw(int16_t key, int16_t version, const std::vector<uint8_t>& body, unsigned core = 0,
+                             std::optional<int16_t> answer_version = {}) {
     answered<Response> got;
     wire::kafka::arena memory(64 << 20);
     request_context context{.door = *doors_[core],
@@ -135,8 +135,7 @@ class kafka_node {
     return got;
   }
 
-  void create(const std::string& name, int32_t partitions = 1,
-              broker::config_overrides configs = {}) {
+  void create(const std::string& name, int32_t partitions = 1, broker::config_overrides configs = {}) {
     broker::new_topic t{.name = name, .partitions = partitions, .assignment = {}, .configs = {}};
     for (const auto& [key, value] : configs) t.configs.emplace_back(key, value);
     const auto made = b.create(std::move(t));
@@ -146,9 +145,7 @@ class kafka_node {
   /// Appends one batch with records of these times and waits until it is acknowledged.
   void append(const std::string& topic, size_t partition, std::vector<int64_t> times) {
     const broker::partition_info& p = b.seen().find(topic)->partitions[partition];
-    const auto done =
-        b.w.run(b.n, p.owner.value(),
-                append_there(b.brokers[p.owner.value()].get(), p.id, std::move(times)));
+    const auto done = b.w.run(b.n, p.owner.value(), append_there(b.brokers[p.owner.value()].get(), p.id, std::move(times)));
     ASSERT(done);
   }
 
@@ -157,34 +154,28 @@ class kafka_node {
  private:
   void make_doors() {
     for (unsigned i = 0; i < b.n.core_count(); ++i) {
-      doors_.push_back(
-          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, shares_, options_));
+      doors_.push_back(std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, shares_, options_));
     }
   }
   template <class Step>
   void on_all_doors(Step step) {
     std::vector<std::unique_ptr<sim::started<void>>> running;
-    for (unsigned i = 0; i < doors_.size(); ++i)
-      running.push_back(b.w.start(b.n, i, step(*doors_[i])));
-    for (auto& r : running)
-      ASSERT(b.w.run_until([&] { return r->done(); }, base::seconds(60)));
+    for (unsigned i = 0; i < doors_.size(); ++i) running.push_back(b.w.start(b.n, i, step(*doors_[i])));
+    for (auto& r : running) ASSERT(b.w.run_until([&] { return r->done(); }, base::seconds(60)));
   }
-  static reactor::task<base::result<void>> append_there(broker::broker_core* there,
-                                                        storage::log_id id,
+  static reactor::task<base::result<void>> append_there(broker::broker_core* there, storage::log_id id,
                                                         std::vector<int64_t> times) {
     std::vector<uint8_t> bytes;
     record::batch_builder builder(bytes, {});
     for (const int64_t t : times) {
-      builder.add(
-          {.timestamp = t, .key = std::nullopt, .value = base::as_bytes("value"), .headers = {}});
+      builder.add({.timestamp = t, .key = std::nullopt, .value = base::as_bytes("value"), .headers = {}});
     }
     CO_TRY_CHECK(builder.finish());
     const auto batch = record::batch_view::frame(bytes);
     storage::log& log = there->find(id)->log();
     const auto done = log.append(*batch, there->epoch(), storage::crc_check::compute);
     if (!done) co_return done.failure();
-    while (there->find(id)->high_watermark() < done->next)
-      co_await reactor::sleep(there->on(), base::milliseconds(1));
+    while (there->find(id)->high_watermark() < done->next) co_await reactor::sleep(there->on(), base::milliseconds(1));
     co_return base::result<void>();
   }
 

@@ -42,8 +42,7 @@ TEST_CASE("Metadata: every version tells brokers, topics and leaders") {
     CHECK(got.body.brokers[0].node_id == 7);
     CHECK(got.body.brokers[0].host == "here.example");
     CHECK(got.body.brokers[0].port == 9092);
-    CHECK(got.body.brokers[0].rack ==
-          (version >= 1 ? std::optional<std::string_view>("r1") : std::nullopt));
+    CHECK(got.body.brokers[0].rack == (version >= 1 ? std::optional<std::string_view>("r1") : std::nullopt));
     if (version >= 1) CHECK(got.body.controller_id == 7);
     if (version >= 2) CHECK(got.body.cluster_id == k.b.seen().cluster_id);
     REQUIRE(got.body.topics.size() == 1);
@@ -72,16 +71,14 @@ TEST_CASE("Metadata: null asks for all topics, none for none; in version 0 none 
   for (int16_t version = 0; version <= 9; ++version) {
     CAPTURE(version);
     asking none({});
-    CHECK(k.ask<metadata_response>(none.request, version).body.topics.size() ==
-          (version == 0 ? 2 : 0));
+    CHECK(k.ask<metadata_response>(none.request, version).body.topics.size() == (version == 0 ? 2 : 0));
     if (version == 0) continue;
     metadata_request all;
     CHECK(k.ask<metadata_response>(all, version).body.topics.size() == 2);
   }
 }
 
-TEST_CASE(
-    "Metadata: topics that have no Kafka name are shown to nobody, whatever they are asked by") {
+TEST_CASE("Metadata: topics that have no Kafka name are shown to nobody, whatever they are asked by") {
   kafka_node k(12);
   k.create("shop.orders");
   REQUIRE_FALSE(k.b.create_stream("a.b").error);
@@ -116,8 +113,7 @@ TEST_CASE("Metadata: names that are unknown, illegal, or come twice") {
   CHECK(k.b.seen().topics.size() == 1);
 }
 
-TEST_CASE(
-    "Metadata: a topic that is asked for is made where both sides allow it, and answered at once") {
+TEST_CASE("Metadata: a topic that is asked for is made where both sides allow it, and answered at once") {
   broker::broker_settings settings;
   settings.num_partitions = 3;
   kafka_node k(4, 3, settings);
@@ -126,8 +122,7 @@ TEST_CASE(
     CAPTURE(version);
     const std::string name = numbered("auto", version);
     asking quiet({name});
-    if (version >= 4)
-      CHECK(k.ask<metadata_response>(quiet.request, version, 1).body.topics[0].error_code == 3);
+    if (version >= 4) CHECK(k.ask<metadata_response>(quiet.request, version, 1).body.topics[0].error_code == 3);
     asking ask({name, "shop_orders", "a/b"}, true);
     const auto got = k.ask<metadata_response>(ask.request, version, version % 3u);
     CHECK(got.body.topics[0].error_code == 0);
@@ -165,8 +160,7 @@ TEST_CASE("Metadata and DescribeCluster: operations are told when they are asked
   auto got = k.ask<metadata_response>(ask.request, 9);
   CHECK(got.body.topics[0].topic_authorized_operations == INT32_MIN);
   CHECK(got.body.cluster_authorized_operations == INT32_MIN);
-  ask.request.include_cluster_authorized_operations =
-      ask.request.include_topic_authorized_operations = true;
+  ask.request.include_cluster_authorized_operations = ask.request.include_topic_authorized_operations = true;
   got = k.ask<metadata_response>(ask.request, 9);
   CHECK(got.body.topics[0].topic_authorized_operations == 3576);
   CHECK(got.body.cluster_authorized_operations == 8096);
@@ -184,8 +178,7 @@ TEST_CASE("Metadata and DescribeCluster: operations are told when they are asked
     CHECK(plain.body.brokers[0].host == "here.example");
     CHECK(plain.body.cluster_authorized_operations == INT32_MIN);
     cluster.include_cluster_authorized_operations = true;
-    CHECK(k.ask<describe_cluster_response>(cluster, version).body.cluster_authorized_operations ==
-          8096);
+    CHECK(k.ask<describe_cluster_response>(cluster, version).body.cluster_authorized_operations == 8096);
   }
   for (const auto& [type, error] : {std::pair<int8_t, int16_t>{2, 114}, {0, 115}, {3, 115}}) {
     describe_cluster_request cluster;
@@ -196,15 +189,13 @@ TEST_CASE("Metadata and DescribeCluster: operations are told when they are asked
   }
 }
 
-TEST_CASE(
-    "FindCoordinator: no group has one yet, no transaction will, and other kinds do not exist") {
+TEST_CASE("FindCoordinator: no group has one yet, no transaction will, and other kinds do not exist") {
   using wire::kafka::find_coordinator_request;
   using wire::kafka::find_coordinator_response;
   kafka_node k(8);
   std::vector<std::string_view> keys{"g", "h"};
   for (int16_t version = 0; version <= 4; ++version) {
-    for (const auto& [type, error] :
-         {std::pair<int8_t, int16_t>{0, 15}, {1, 53}, {2, 42}, {-1, 42}, {9, 42}}) {
+    for (const auto& [type, error] : {std::pair<int8_t, int16_t>{0, 15}, {1, 53}, {2, 42}, {-1, 42}, {9, 42}}) {
       CAPTURE(version);
       CAPTURE(type);
       if (version == 0 && type != 0) continue;

@@ -15,10 +15,9 @@ using namespace wire::kafka;
 
 constexpr int64_t t0 = 1'700'000'000'000;
 
-list_offsets_response_partition list_offset(kafka_node& k, std::string_view topic,
-                                            int32_t partition, int64_t timestamp,
-                                            int16_t version = 7, unsigned core = 0,
-                                            int32_t epoch = -1, int8_t isolation = 0) {
+list_offsets_response_partition list_offset(kafka_node& k, std::string_view topic, int32_t partition, int64_t timestamp,
+                                            int16_t version = 7, unsigned core = 0, int32_t epoch = -1,
+                                            int8_t isolation = 0) {
   std::vector<list_offsets_request_partition> partitions{{partition, epoch, timestamp}};
   std::vector<list_offsets_request_topic> topics{{topic, list(partitions)}};
   list_offsets_request request;
@@ -29,17 +28,14 @@ list_offsets_response_partition list_offset(kafka_node& k, std::string_view topi
   return got.body.topics[0].partitions[0];
 }
 
-offset_for_leader_epoch_response_epoch_end_offset end_of(kafka_node& k, std::string_view topic,
-                                                         int32_t partition, int32_t epoch,
-                                                         int32_t current = -1, int16_t version = 4,
+offset_for_leader_epoch_response_epoch_end_offset end_of(kafka_node& k, std::string_view topic, int32_t partition,
+                                                         int32_t epoch, int32_t current = -1, int16_t version = 4,
                                                          unsigned core = 0) {
   std::vector<offset_for_leader_epoch_request_partition> partitions{{partition, current, epoch}};
   std::vector<offset_for_leader_epoch_request_topic> topics{{topic, list(partitions)}};
   offset_for_leader_epoch_request request;
   request.topics = list(topics);
-  return k.ask<offset_for_leader_epoch_response>(request, version, core)
-      .body.topics[0]
-      .partitions[0];
+  return k.ask<offset_for_leader_epoch_response>(request, version, core).body.topics[0].partitions[0];
 }
 
 }  // namespace
@@ -86,8 +82,7 @@ TEST_CASE("ListOffsets: times and special timestamps, by version, from every cor
         CAPTURE(r.topic);
         CAPTURE(r.asked);
         for (const int8_t isolation : {int8_t{0}, int8_t{1}}) {
-          const auto got = list_offset(k, r.topic, static_cast<int32_t>(core), r.asked, version, 0,
-                                       -1, isolation);
+          const auto got = list_offset(k, r.topic, static_cast<int32_t>(core), r.asked, version, 0, -1, isolation);
           if (r.asked == -3 && version < 7) {
             CHECK(got.error_code == 35);
             continue;
@@ -108,8 +103,7 @@ TEST_CASE("ListOffsets: what it refuses, in Kafka's order") {
   const int32_t epoch = k.b.brokers[0]->epoch().value();
   for (unsigned core = 0; core < 2; ++core) {
     const auto p = static_cast<int32_t>(core);
-    for (const int64_t special : {-4, -5, -6, -7, -100})
-      CHECK(list_offset(k, "t", p, special).error_code == 35);
+    for (const int64_t special : {-4, -5, -6, -7, -100}) CHECK(list_offset(k, "t", p, special).error_code == 35);
     CHECK(list_offset(k, "t", 2, -1).error_code == 3);
     CHECK(list_offset(k, "t", -1, -1).error_code == 3);
     CHECK(list_offset(k, "nobody", 0, -1).error_code == 3);
@@ -132,8 +126,7 @@ TEST_CASE(
   std::vector<list_offsets_request_partition> partitions;
   for (int32_t p = 5; p >= 0; --p) partitions.push_back({p, -1, -1});
   partitions.push_back({3, -1, -1});
-  std::vector<list_offsets_request_topic> topics{{"t", list(partitions)},
-                                                 {"nobody", list(partitions)}};
+  std::vector<list_offsets_request_topic> topics{{"t", list(partitions)}, {"nobody", list(partitions)}};
   list_offsets_request request;
   request.topics = list(topics);
   const auto got = k.ask<list_offsets_response>(request, 7, 1);

@@ -79,7 +79,8 @@ TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and 
   k.create("timely", 1, {{"message.timestamp.after.max.ms", "60000"}, {"max.message.bytes", "2000000"}});
   k.create("zstd", 1, {{"compression.type", "zstd"}, {"max.message.bytes", "2000000"}});
   k.create("unpacked", 1, {{"compression.type", "uncompressed"}, {"max.message.bytes", "100000"}});
-  k.create("segment", 1, {{"compression.type", "uncompressed"}, {"max.message.bytes", "3000000"}, {"segment.bytes", "1048576"}});
+  k.create("segment", 1,
+           {{"compression.type", "uncompressed"}, {"max.message.bytes", "3000000"}, {"segment.bytes", "1048576"}});
   const auto zstd = record::codec::zstd;
   socket_client c(k);
   struct row {
@@ -91,12 +92,12 @@ TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and 
   const row rows[] = {
       {"plain", batch_of(3, 10), 0},
       {"plain", batch_of(100, 1000), 0},
-      {"plain", batch_of(1500, 1000), 0},                       // plain, and in steps
+      {"plain", batch_of(1500, 1000), 0},  // plain, and in steps
       {"plain", batch_of(3, 10, zstd), 0},
-      {"plain", batch_of(2000, 1000, zstd), 0},                 // small, and opened in steps
-      {"plain", batch_of(12000, 1000, zstd), 0},                // more than the quick lane opens
-      {"plain", batch_of(300, 1000, zstd, true), 0},            // large as it is
-      {"plain", batch_of(2100, 1000), 10},                      // max.message.bytes
+      {"plain", batch_of(2000, 1000, zstd), 0},       // small, and opened in steps
+      {"plain", batch_of(12000, 1000, zstd), 0},      // more than the quick lane opens
+      {"plain", batch_of(300, 1000, zstd, true), 0},  // large as it is
+      {"plain", batch_of(2100, 1000), 10},            // max.message.bytes
       {"plain", damaged(batch_of(3, 10)), 2},
       {"plain", damaged(batch_of(1500, 1000)), 2},
       {"plain", twice(batch_of(3, 10)), 87},
@@ -110,7 +111,7 @@ TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and 
       {"zstd", batch_of(3, 10), 0},
       {"zstd", batch_of(1500, 1000), 0},
       {"unpacked", batch_of(60, 1000, zstd), 0},
-      {"unpacked", batch_of(120, 1000, zstd), 10},              // what it becomes is too large
+      {"unpacked", batch_of(120, 1000, zstd), 10},  // what it becomes is too large
       {"unpacked", batch_of(9000, 1000, zstd), 10},
       {"segment", batch_of(1500, 1000, zstd), 18},
       {"segment", batch_of(900, 1000, zstd), 0},

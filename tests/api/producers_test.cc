@@ -19,8 +19,7 @@ using broker::test::numbers;
 
 constexpr int16_t version = 9;
 
-produce_response_partition produce(socket_client& c, std::string_view topic, int32_t partition,
-                                                    const numbers& n) {
+produce_response_partition produce(socket_client& c, std::string_view topic, int32_t partition, const numbers& n) {
   const std::vector<uint8_t> batch = numbered_batch(n);
   produce_request_partition_data part{.index = partition, .records = base::bytes(batch)};
   produce_request_topic_data named{.name = topic, .topic_id = {}, .partition_data = {&part, 1}};
@@ -68,7 +67,7 @@ TEST_CASE("init producer id: what cannot be answered has Kafka's codes and no id
     int16_t code;
   };
   const row rows[] = {
-      {"", -1, -1, 42},  {"mine", -1, -1, 53}, {"mine", 5, 1, 53},
+      {"", -1, -1, 42},          {"mine", -1, -1, 53},      {"mine", 5, 1, 53},
       {std::nullopt, 5, -1, 42}, {std::nullopt, -1, 3, 42}, {"mine", 5, -1, 42},
   };
   for (const row& r : rows) {

@@ -99,8 +99,7 @@ class socket_client {
 
  private:
   bool whole() const {
-    return arrived_.size() >= 4 &&
-           arrived_.size() >= 4 + static_cast<size_t>(base::load_big<int32_t>(arrived_.data()));
+    return arrived_.size() >= 4 && arrived_.size() >= 4 + static_cast<size_t>(base::load_big<int32_t>(arrived_.data()));
   }
   reactor::task<void> send_all() {
     while (!waiting_.empty()) {

@@ -17,11 +17,7 @@ using creatable = create_topics_request_creatable_topic;
 using setting = create_topics_request_creatable_topic_config;
 
 creatable topic(std::string_view name, int32_t partitions = 1, int16_t factor = 1) {
-  return {.name = name,
-          .num_partitions = partitions,
-          .replication_factor = factor,
-          .assignments = {},
-          .configs = {}};
+  return {.name = name, .num_partitions = partitions, .replication_factor = factor, .assignments = {}, .configs = {}};
 }
 
 create_topics_request creating(std::vector<creatable>& topics, bool validate_only = false) {
@@ -46,8 +42,7 @@ TEST_CASE("CreateTopics: every version makes topics, from version 5 on with what
     REQUIRE(got.body.topics.size() == 2);
     for (const auto& t : got.body.topics) CHECK(t.error_code == 0);
     CHECK(k.b.seen().find(one)->partitions.size() == 3);
-    CHECK(k.b.seen().find(two)->config.overrides ==
-          broker::config_overrides{{"segment.ms", "5000"}});
+    CHECK(k.b.seen().find(two)->config.overrides == broker::config_overrides{{"segment.ms", "5000"}});
     if (version < 5) continue;
     CHECK(got.body.topics[0].num_partitions == 3);
     CHECK(got.body.topics[0].replication_factor == 1);
@@ -89,10 +84,8 @@ TEST_CASE("CreateTopics: errors with Kafka's codes and a text") {
       {"factor 2", topic("t", 1, 2), 38},
       {"null value", with(topic("t"), [&](auto& t) { t.configs = list(null_value); }), 40},
       {"unknown setting", with(topic("t"), [&](auto& t) { t.configs = list(unknown); }), 40},
-      {"assigned beside counts", with(topic("t"), [&](auto& t) { t.assignments = list(to_me); }),
-       42},
-      {"assigned to a stranger",
-       with(topic("t", -1, -1), [&](auto& t) { t.assignments = list(to_stranger); }), 39},
+      {"assigned beside counts", with(topic("t"), [&](auto& t) { t.assignments = list(to_me); }), 42},
+      {"assigned to a stranger", with(topic("t", -1, -1), [&](auto& t) { t.assignments = list(to_stranger); }), 39},
       {"assigned", with(topic("t", -1, -1), [&](auto& t) { t.assignments = list(to_me); }), 0},
       {"defaults", topic("u", -1, -1), 0},
   };
@@ -142,8 +135,7 @@ TEST_CASE("DeleteTopics: every version, with names that are unknown or come twic
     request.topic_names = list(names);
     const auto got = k.ask<delete_topics_response>(request, version, version % 3u);
     REQUIRE(got.body.responses.size() == 5);
-    const std::pair<std::string_view, int16_t> wanted[] = {
-        {"kept", 42}, {"gone", 0}, {"nobody", 3}, {"a/b", 3}, {"", 3}};
+    const std::pair<std::string_view, int16_t> wanted[] = {{"kept", 42}, {"gone", 0}, {"nobody", 3}, {"a/b", 3}, {"", 3}};
     for (size_t i = 0; i < 5; ++i) {
       CHECK(got.body.responses[i].name == wanted[i].first);
       CHECK(got.body.responses[i].error_code == wanted[i].second);
@@ -178,8 +170,7 @@ TEST_CASE("CreatePartitions: every version, with each error") {
     CAPTURE(version);
     const std::string name = numbered("t", version);
     k.create(name, 2);
-    const auto ask = [&](std::vector<create_partitions_request_topic> topics,
-                         bool validate_only = false) {
+    const auto ask = [&](std::vector<create_partitions_request_topic> topics, bool validate_only = false) {
       create_partitions_request request;
       request.topics = list(topics);
       request.validate_only = validate_only;
@@ -194,8 +185,7 @@ TEST_CASE("CreatePartitions: every version, with each error") {
     CHECK(ask({{name, 3, std::nullopt}, {"nobody", 3, std::nullopt}}) == codes{0, 3});
     CHECK(ask({{name, 3, std::nullopt}}) == codes{37});
     CHECK(ask({{name, 0, std::nullopt}}) == codes{37});
-    CHECK(ask({{name, 4, std::nullopt}, {"nobody", 1, std::nullopt}, {name, 5, std::nullopt}}) ==
-          codes{42, 3});
+    CHECK(ask({{name, 4, std::nullopt}, {"nobody", 1, std::nullopt}, {name, 5, std::nullopt}}) == codes{42, 3});
     CHECK(ask({{name, 4, list(not_mine)}}) == codes{39});
     CHECK(ask({{name, 5, list(mine)}}) == codes{39});
     CHECK(ask({{name, 4, list(mine)}}) == codes{0});

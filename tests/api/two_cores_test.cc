@@ -65,11 +65,10 @@ std::vector<frame> play(uint64_t seed, unsigned owner) {
   exchange({metadata("t", 1), produce_frame("t", 0, one, 2), produce_frame("t", 1, two, 3, 1),
             produce_frame("t", 0, corrupt, 4), produce_frame("nobody", 0, one, 5), produce_frame("t", 9, one, 6),
             fetch_frame("t", {0, 0}, {.min_bytes = both, .max_wait_ms = 20000}, 7)});
-  exchange({offsets({-1, -1}, 10), offsets({-2, 1'700'000'000'001}, 11), offsets({-1, -1, -1}, 12),
-            epoch_ends(epoch, 13), epoch_ends(epoch + 1, 14), epoch_ends(epoch - 1, 15), metadata("nobody", 16),
-            fetch_frame("t", {1, 1}, {}, 17), fetch_frame("t", {99, 0}, {.max_wait_ms = 20000}, 18),
-            fetch_frame("t", {0, 0, 0}, {.max_wait_ms = 20000}, 19), fetch_frame("nobody", {0}, {}, 20),
-            fetch_frame("t", {0, 0}, {.current_epoch = epoch + 1}, 21),
+  exchange({offsets({-1, -1}, 10), offsets({-2, 1'700'000'000'001}, 11), offsets({-1, -1, -1}, 12), epoch_ends(epoch, 13),
+            epoch_ends(epoch + 1, 14), epoch_ends(epoch - 1, 15), metadata("nobody", 16), fetch_frame("t", {1, 1}, {}, 17),
+            fetch_frame("t", {99, 0}, {.max_wait_ms = 20000}, 18), fetch_frame("t", {0, 0, 0}, {.max_wait_ms = 20000}, 19),
+            fetch_frame("nobody", {0}, {}, 20), fetch_frame("t", {0, 0}, {.current_epoch = epoch + 1}, 21),
             fetch_frame("t", {3, 2}, {.max_wait_ms = 20000, .last_fetched_epoch = epoch - 1}, 22),
             fetch_frame("t", {0, 0}, {.max_bytes = 100}, 23), fetch_frame("t", {3, 2}, {.max_wait_ms = 300}, 24)});
   // Not answered, but read.

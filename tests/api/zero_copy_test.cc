@@ -84,7 +84,6 @@ struct served {
   int64_t socket = -1;
   std::unique_ptr<sim::test::receiver> answers;
   int32_t asked = 0;
-
 };
 
 const std::vector<int64_t> many_offsets{0, 40000, 1, 2000, 10, 30001, 0, 6000, 4000, 47999};
@@ -146,7 +145,8 @@ TEST_CASE("zero copy: chosen by itself it is off for peers on the same machine, 
   }
 }
 
-TEST_CASE("zero copy: answers stay pinned until the peer has them, and the end of a connection waits for that, not for ever") {
+TEST_CASE(
+    "zero copy: answers stay pinned until the peer has them, and the end of a connection waits for that, not for ever") {
   served s(send_mode::zero_copy);
   const size_t used = s.node.b.n.core().memory().used();
   s.w().network().faults.release = {base::seconds(1000), base::seconds(1000), 0, {}};

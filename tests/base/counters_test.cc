@@ -67,9 +67,7 @@ TEST_CASE("histogram: percentiles are those of the sorted values within a 64th, 
     REQUIRE(one->most() == values.back());
     for (const double percent : {0.0, 10.0, 50.0, 90.0, 99.0, 99.9, 100.0}) {
       size_t rank = 1;
-      while (rank < count &&
-             static_cast<double>(rank) < percent / 100.0 * static_cast<double>(count))
-        ++rank;
+      while (rank < count && static_cast<double>(rank) < percent / 100.0 * static_cast<double>(count)) ++rank;
       const uint64_t exact = values[rank - 1];
       const uint64_t said = one->percentile(percent);
       REQUIRE(said >= exact);

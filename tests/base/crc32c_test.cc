@@ -112,8 +112,7 @@ TEST_CASE("crc32c: a change in the middle is followed without the rest, and heal
     const size_t behind = data.size() - begin - size;
     const uint32_t after = crc32c_replace(before, old.data(), data.data() + begin, size, behind);
     REQUIRE(after == crc32c(0, data));
-    const uint32_t wrong =
-        crc32c_replace(before ^ 1, old.data(), data.data() + begin, size, behind);
+    const uint32_t wrong = crc32c_replace(before ^ 1, old.data(), data.data() + begin, size, behind);
     REQUIRE(wrong != after);
   }
 }

@@ -9,11 +9,10 @@ using namespace millrace::base;
 
 namespace {
 
-std::string line_of(std::span<const log_field> fields, std::string_view message = "said",
-                    size_t size = 1024, unix_ms time = 0) {
+std::string line_of(std::span<const log_field> fields, std::string_view message = "said", size_t size = 1024,
+                    unix_ms time = 0) {
   std::vector<char> buffer(size);
-  return std::string(
-      format_log_line(buffer, {log_level::info, time, core_id(3), "storage", message, fields}));
+  return std::string(format_log_line(buffer, {log_level::info, time, core_id(3), "storage", message, fields}));
 }
 
 std::string value_of(const log_field& one) {
@@ -26,9 +25,7 @@ std::string value_of(const log_field& one) {
 struct kept {
   std::vector<std::string> lines;
   unix_ms now = 1795255200123;  // 2026-11-21T10:00:00.123Z
-  static void write(void* self, std::string_view line) {
-    static_cast<kept*>(self)->lines.emplace_back(line);
-  }
+  static void write(void* self, std::string_view line) { static_cast<kept*>(self)->lines.emplace_back(line); }
   static unix_ms clock(void* self) { return static_cast<kept*>(self)->now; }
 };
 
@@ -41,8 +38,7 @@ TEST_CASE("log: one event is one line with time, level, core, room, message and 
   log.debug("storage", "not wanted");
   log.error("api", "gone");
   REQUIRE(k.lines.size() == 2);
-  CHECK(k.lines[0] ==
-        "2026-11-21T10:00:00.123Z INFO core=0 storage segment rolled topic=orders base=4711");
+  CHECK(k.lines[0] == "2026-11-21T10:00:00.123Z INFO core=0 storage segment rolled topic=orders base=4711");
   CHECK(k.lines[1] == "2026-11-21T10:00:00.123Z ERROR core=0 api gone");
   log.set_least(log_level::debug);
   log.debug("storage", "now wanted");
@@ -92,8 +88,7 @@ TEST_CASE("log: a line that is too long ends in dots, whatever the room") {
     const std::string line = line_of({&g, 1}, "said", size);
     const std::string shown = line.substr(0, line.size() - 3);
     REQUIRE(line.substr(line.size() - 3) == "...");
-    REQUIRE((static_cast<uint8_t>(shown.back()) & 0xc0) ==
-            0x80);  // the end of a character, not its first half
+    REQUIRE((static_cast<uint8_t>(shown.back()) & 0xc0) == 0x80);  // the end of a character, not its first half
   }
 }
 

@@ -30,8 +30,7 @@ TEST_CASE("prng: below stays below and reaches everything") {
     CHECK(count < 1200);
   }
   CHECK(random.below(1) == 0);
-  for (int i = 0; i < 1000; ++i)
-    REQUIRE(random.below((uint64_t{1} << 63) + 1) <= uint64_t{1} << 63);
+  for (int i = 0; i < 1000; ++i) REQUIRE(random.below((uint64_t{1} << 63) + 1) <= uint64_t{1} << 63);
 }
 
 TEST_CASE("prng: between includes both ends, of any width") {
@@ -89,6 +88,5 @@ TEST_CASE("prng: fill writes every byte and none beyond; shuffle keeps what it s
   const std::vector<int> sorted = cards;
   random.shuffle(cards);
   CHECK(cards != sorted);
-  CHECK(std::multiset<int>(cards.begin(), cards.end()) ==
-        std::multiset<int>(sorted.begin(), sorted.end()));
+  CHECK(std::multiset<int>(cards.begin(), cards.end()) == std::multiset<int>(sorted.begin(), sorted.end()));
 }

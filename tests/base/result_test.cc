@@ -54,10 +54,9 @@ TEST_CASE("result: an errno becomes the code that its caller can act on") {
     int number;
     errc want;
   };
-  const row rows[] = {
-      {ENOSPC, errc::no_space}, {EDQUOT, errc::no_space},    {ENOENT, errc::not_found},
-      {EEXIST, errc::exists},   {ECANCELED, errc::canceled}, {EIO, errc::io},
-      {EBADF, errc::io},        {EMFILE, errc::busy},    {ENFILE, errc::busy}};
+  const row rows[] = {{ENOSPC, errc::no_space}, {EDQUOT, errc::no_space},    {ENOENT, errc::not_found},
+                      {EEXIST, errc::exists},   {ECANCELED, errc::canceled}, {EIO, errc::io},
+                      {EBADF, errc::io},        {EMFILE, errc::busy},        {ENFILE, errc::busy}};
   for (const row& r : rows) {
     const result<void> failed = fail_errno(r.number);
     CHECK(failed.error().code == r.want);

@@ -55,8 +55,7 @@ TEST_CASE("spsc_ring: between two threads everything arrives once, whole and in 
   while (next < count) {
     const size_t taken = ring.pop_many(got, 16);
     if (taken == 0) std::this_thread::yield();
-    for (size_t i = 0; i < taken; ++i, ++next)
-      right = right && got[i].number == next && got[i].check == ~next;
+    for (size_t i = 0; i < taken; ++i, ++next) right = right && got[i].number == next && got[i].check == ~next;
   }
   producer.join();
   CHECK(right);

@@ -23,8 +23,7 @@ inline reactor::task<base::result<void>> append_one(broker_core* there, storage:
     done = log.append(*batch, there->epoch(), storage::crc_check::compute);
   }
   if (!done) co_return done.failure();
-  while (there->find(id)->high_watermark() < done->next)
-    co_await reactor::sleep(there->on(), base::milliseconds(1));
+  while (there->find(id)->high_watermark() < done->next) co_await reactor::sleep(there->on(), base::milliseconds(1));
   co_return base::result<void>();
 }
 

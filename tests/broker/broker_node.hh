@@ -32,8 +32,7 @@ std::string numbered(std::string_view stem, Int number) {
 
 class broker_node {
  public:
-  explicit broker_node(uint64_t seed, unsigned cores = 1, sim::world_options how = {})
-      : w(seed, how), n(w.add_node(cores)) {
+  explicit broker_node(uint64_t seed, unsigned cores = 1, sim::world_options how = {}) : w(seed, how), n(w.add_node(cores)) {
     build();
   }
   ~broker_node() {
@@ -83,8 +82,7 @@ class broker_node {
   admin_outcome create(new_topic topic, unsigned core = 0, bool validate_only = false) {
     std::vector<new_topic> topics;
     topics.push_back(std::move(topic));
-    return one(
-        w.run(n, core, control->create_topics(n.core(core), std::move(topics), validate_only)));
+    return one(w.run(n, core, control->create_topics(n.core(core), std::move(topics), validate_only)));
   }
   admin_outcome remove(const std::string& name, unsigned core = 0) {
     const topic_info* topic = seen(core).find(name);
@@ -105,8 +103,7 @@ class broker_node {
   }
   admin_outcome grow(partition_growth growth, unsigned core = 0, bool validate_only = false) {
     std::vector<partition_growth> all{std::move(growth)};
-    return one(
-        w.run(n, core, control->create_partitions(n.core(core), std::move(all), validate_only)));
+    return one(w.run(n, core, control->create_partitions(n.core(core), std::move(all), validate_only)));
   }
   admin_outcome alter(topic_alteration change, unsigned core = 0, bool validate_only = false) {
     std::vector<topic_alteration> all{std::move(change)};
@@ -181,12 +178,10 @@ class broker_node {
       }
       broker_core* there = brokers[i].get();
       there->meet(all);
-      auto work = [there, share = std::move(share), number = *epoch,
-                   clean = found->clean](reactor::core&) mutable {
+      auto work = [there, share = std::move(share), number = *epoch, clean = found->clean](reactor::core&) mutable {
         return there->start(std::move(share), number, clean);
       };
-      const auto started =
-          co_await reactor::call_task_on(home, base::core_id(i), *scopes[i], std::move(work));
+      const auto started = co_await reactor::call_task_on(home, base::core_id(i), *scopes[i], std::move(work));
       if (!started) co_return started;
     }
     CO_TRY_CHECK(co_await storage::retire(home, data_dir, std::move(found->superseded)));
@@ -202,8 +197,7 @@ class broker_node {
       broker_core* there = brokers[i].get();
       reactor::scope* own = scopes[i].get();
       auto work = [there](reactor::core&) { return there->stop(); };
-      const auto stopped =
-          co_await reactor::call_task_on(home, base::core_id(i), *own, std::move(work));
+      const auto stopped = co_await reactor::call_task_on(home, base::core_id(i), *own, std::move(work));
       if (!stopped) co_return stopped;
     }
     co_await scopes[0]->close();

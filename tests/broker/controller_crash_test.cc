@@ -25,8 +25,7 @@ known_topics topics_of(const snapshot& seen) {
   known_topics all;
   for (const topic_info* t : seen.topics) {
     const auto own = t->config.overrides.find("segment.ms");
-    all[t->kafka_name] = {t->id, t->partitions.size(),
-                    own == t->config.overrides.end() ? "" : own->second};
+    all[t->kafka_name] = {t->id, t->partitions.size(), own == t->config.overrides.end() ? "" : own->second};
   }
   return all;
 }
@@ -88,8 +87,7 @@ bool is_wanted(known_topics found, const known_topics& wanted) {
 
 }  // namespace
 
-TEST_CASE(
-    "controller: after a power cut the catalog has what was answered, and every partition lives") {
+TEST_CASE("controller: after a power cut the catalog has what was answered, and every partition lives") {
   size_t cut_short = 0;
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     CAPTURE(seed);
@@ -107,8 +105,7 @@ TEST_CASE(
       h.answered = h.wanted = found;
       {
         const unsigned core = static_cast<unsigned>(random.below(b.n.core_count()));
-        auto task = b.w.start(
-            b.n, core, change_for_ever(&b, core, random.split(static_cast<uint64_t>(round)), &h));
+        auto task = b.w.start(b.n, core, change_for_ever(&b, core, random.split(static_cast<uint64_t>(round)), &h));
         b.w.run_for(base::microseconds(random.between(100, 60000)));
         const bool power = random.chance(0.7);
         b.w.crash(b.n, {.kind = power ? sim::crash_kind::power : sim::crash_kind::process});

@@ -78,8 +78,7 @@ TEST_CASE("controller: where the catalog cannot be written, nothing changes") {
   CHECK_FALSE(b.remove("t").error);
 }
 
-TEST_CASE(
-    "controller: the directory of a deletion that was cut short is not given to a new topic") {
+TEST_CASE("controller: the directory of a deletion that was cut short is not given to a new topic") {
   broker_node b(12);
   REQUIRE(b.start());
   REQUIRE_FALSE(b.create(topic("t", 2)).error);
@@ -116,12 +115,10 @@ TEST_CASE("controller: changes from all cores at once are carried out one by one
     for (unsigned i = 0; i < 30; ++i) {
       std::vector<new_topic> topics{topic(numbered("t", i % 10), 2)};
       const unsigned core = i % 3;
-      running.push_back(
-          b.w.start(b.n, core, b.control->create_topics(b.n.core(core), std::move(topics), false)));
+      running.push_back(b.w.start(b.n, core, b.control->create_topics(b.n.core(core), std::move(topics), false)));
     }
-    REQUIRE(b.w.run_until(
-        [&] { return std::ranges::all_of(running, [](auto& r) { return r->done(); }); },
-        base::seconds(60)));
+    REQUIRE(
+        b.w.run_until([&] { return std::ranges::all_of(running, [](auto& r) { return r->done(); }); }, base::seconds(60)));
     int made = 0;
     for (auto& r : running) {
       const auto done = r->take();

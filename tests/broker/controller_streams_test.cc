@@ -41,13 +41,11 @@ using names = std::vector<std::string>;
 std::string picture(const snapshot& seen) {
   std::string text;
   for (const stream_view& s : seen.streams) {
-    text += s.stream->name + " " + std::to_string(s.stream->number) + " " +
-            std::to_string(s.stream->created) + " " +
+    text += s.stream->name + " " + std::to_string(s.stream->number) + " " + std::to_string(s.stream->created) + " " +
             std::to_string(static_cast<int>(s.stream->origin)) + "\n";
     for (const topic_info* t : s.topics) {
       text += "  " + t->topic_name + " " + std::to_string(t->number) + " [" + t->kafka_name + "] " +
-              std::string(base::as_view(t->id.to_text())) + " " +
-              std::to_string(t->partitions.size()) + "\n";
+              std::string(base::as_view(t->id.to_text())) + " " + std::to_string(t->partitions.size()) + "\n";
     }
   }
   return text;
@@ -108,8 +106,7 @@ TEST_CASE("streams: what was only looked at makes no stream") {
   CHECK_FALSE(b.create(topic("shop.orders"), 0, true).error);
   CHECK(b.create(topic("shop.orders", 0)).error->code == errc::invalid_partitions);
   CHECK(streams_of(b).empty());
-  b.n.disk().add_rule(
-      {.kind = reactor::op_kind::make_dir, .path_part = "/shop.orders", .error = 28});
+  b.n.disk().add_rule({.kind = reactor::op_kind::make_dir, .path_part = "/shop.orders", .error = 28});
   CHECK(b.create(topic("shop.orders")).error->code == errc::no_space);
   b.n.disk().clear_rules();
   b.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "meta", .error = 28});

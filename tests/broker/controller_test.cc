@@ -82,13 +82,10 @@ TEST_CASE("controller: what a new topic may be") {
       {"10,000 partitions", topic("new", 10000), {}, 10000},
       {"10,001 partitions", topic("new", 10001), errc::policy_violation},
       {"all partitions there can be", topic("new", INT32_MAX), errc::policy_violation},
-      {"factor 0", with([](auto& t) { t.replication_factor = 0; }),
-       errc::invalid_replication_factor},
-      {"factor -2", with([](auto& t) { t.replication_factor = -2; }),
-       errc::invalid_replication_factor},
+      {"factor 0", with([](auto& t) { t.replication_factor = 0; }), errc::invalid_replication_factor},
+      {"factor -2", with([](auto& t) { t.replication_factor = -2; }), errc::invalid_replication_factor},
       {"factor 1", with([](auto& t) { t.replication_factor = 1; }), {}, 1},
-      {"factor 2", with([](auto& t) { t.replication_factor = 2; }),
-       errc::invalid_replication_factor},
+      {"factor 2", with([](auto& t) { t.replication_factor = 2; }), errc::invalid_replication_factor},
       {"setting",
        with([](auto& t) {
          t.configs = {{"segment.ms", "5"}};
@@ -172,8 +169,7 @@ TEST_CASE("controller: topics of one request collide with each other, and the go
   broker_node b(4, 2);
   REQUIRE(b.start());
   std::vector<new_topic> topics{topic("a.b"), topic("a_b"), topic("ok", 3)};
-  const auto done =
-      b.w.run(b.n, 1, b.control->create_topics(b.n.core(1), std::move(topics), false));
+  const auto done = b.w.run(b.n, 1, b.control->create_topics(b.n.core(1), std::move(topics), false));
   REQUIRE(done);
   CHECK_FALSE((*done)[0].error);
   CHECK((*done)[1].error->code == errc::invalid_topic);
@@ -182,8 +178,7 @@ TEST_CASE("controller: topics of one request collide with each other, and the go
   CHECK(b.all_partitions_live());
 }
 
-TEST_CASE(
-    "controller: a deleted topic is gone everywhere, and one made again is another and empty") {
+TEST_CASE("controller: a deleted topic is gone everywhere, and one made again is another and empty") {
   broker_node b(5, 3);
   REQUIRE(b.start());
   REQUIRE_FALSE(b.create(topic("t", 4)).error);
@@ -225,15 +220,9 @@ TEST_CASE("controller: partitions are added, on all cores, and the old ones stay
       {"far too many", {"t", INT32_MAX, std::nullopt}, errc::policy_violation},
       {"unknown", {"nobody", 3, std::nullopt}, errc::unknown_topic_or_partition},
       {"none assigned", {"t", 3, std::vector<replica_list>{}}, errc::invalid_replica_assignment},
-      {"too many assigned",
-       {"t", 3, std::vector<replica_list>{{1}, {1}}},
-       errc::invalid_replica_assignment},
-      {"assigned to a stranger",
-       {"t", 3, std::vector<replica_list>{{2}}},
-       errc::invalid_replica_assignment},
-      {"assigned to nobody",
-       {"t", 3, std::vector<replica_list>{{}}},
-       errc::invalid_replica_assignment},
+      {"too many assigned", {"t", 3, std::vector<replica_list>{{1}, {1}}}, errc::invalid_replica_assignment},
+      {"assigned to a stranger", {"t", 3, std::vector<replica_list>{{2}}}, errc::invalid_replica_assignment},
+      {"assigned to nobody", {"t", 3, std::vector<replica_list>{{}}}, errc::invalid_replica_assignment},
       {"assigned", {"t", 3, std::vector<replica_list>{{1}}}, {}},
       {"more", {"t", 30, std::nullopt}, {}},
   };
@@ -278,8 +267,7 @@ TEST_CASE(
   check();
 
   CHECK(b.alter({"nobody", changes, false}).error->code == errc::unknown_topic_or_partition);
-  CHECK(b.alter({"t", {{"no.such", config_op::set, "1"}}, false}).error->code ==
-        errc::invalid_config);
+  CHECK(b.alter({"t", {{"no.such", config_op::set, "1"}}, false}).error->code == errc::invalid_config);
   check();
   CHECK_FALSE(b.alter({"t", {{"segment.ms", config_op::set, "5"}}, true}).error);
   CHECK(b.seen().find("t")->config.overrides == config_overrides{{"segment.ms", "5"}});

@@ -76,8 +76,7 @@ TEST_CASE("file store: what cannot be written leaves the old state, and the next
   disk d;
   file_store store(d.n.core(), path);
   REQUIRE(d.w.run(d.n, 0, store.put_if(0, one("a", "1"))));
-  for (const auto kind :
-       {reactor::op_kind::open, reactor::op_kind::write, reactor::op_kind::rename}) {
+  for (const auto kind : {reactor::op_kind::open, reactor::op_kind::write, reactor::op_kind::rename}) {
     d.n.disk().add_rule({.kind = kind, .path_part = "meta", .error = 28});
     CHECK(d.w.run(d.n, 0, store.put_if(1, one("a", "2"))).error().code == errc::no_space);
     d.n.disk().clear_rules();

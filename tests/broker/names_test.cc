@@ -45,14 +45,9 @@ TEST_CASE("names: a name is cut into stream and topic at its first dot") {
     std::string_view topic;
   };
   const row rows[] = {
-      {"orders", default_stream, "orders"},
-      {"shop.orders", "shop", "orders"},
-      {"a.b.c", "a", "b.c"},
-      {".lead", default_stream, ".lead"},
-      {"trail.", default_stream, "trail."},
-      {"a..b", "a", ".b"},
-      {"..", default_stream, ".."},
-      {".", default_stream, "."},
+      {"orders", default_stream, "orders"}, {"shop.orders", "shop", "orders"},    {"a.b.c", "a", "b.c"},
+      {".lead", default_stream, ".lead"},   {"trail.", default_stream, "trail."}, {"a..b", "a", ".b"},
+      {"..", default_stream, ".."},         {".", default_stream, "."},
   };
   for (const row& r : rows) {
     CAPTURE(r.name);

@@ -39,8 +39,7 @@ TEST_CASE("placement: the name of a topic has no say, and the same question has 
   }
 }
 
-TEST_CASE(
-    "placement: an override holds for its partition only, and only for a core that there is") {
+TEST_CASE("placement: an override holds for its partition only, and only for a core that there is") {
   placement where(3);
   const base::uuid id = topic_number(1);
   const base::core_id usual = where.owner_of(id, "hot", 1);

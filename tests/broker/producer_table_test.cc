@@ -47,8 +47,8 @@ TEST_CASE("producers: each row of the table of numbers has its answer") {
     const char* said;
   };
   const row rows[] = {
-      {{.first = 7}, "appended"},                          // unknown: any sequence
-      {{.first = 8, .count = 3}, "appended"},              // offsets 1 to 3
+      {{.first = 7}, "appended"},              // unknown: any sequence
+      {{.first = 8, .count = 3}, "appended"},  // offsets 1 to 3
       {{.first = 8, .count = 3}, "duplicate of 1"},
       {{.first = 7}, "duplicate of 0"},
       {{.first = 8, .count = 2}, "out_of_order_sequence"},  // begins where one did, but is another

@@ -174,7 +174,8 @@ TEST_CASE("producers: after a clean stop nothing is read again, and a log withou
 
 TEST_CASE("producers: a stop while a snapshot is written leaves nothing to be read again") {
   fixture f(31);
-  f.b.n.disk().add_rule({.kind = reactor::op_kind::sync, .path_part = "producers", .error = 0, .delay = base::milliseconds(500)});
+  f.b.n.disk().add_rule(
+      {.kind = reactor::op_kind::sync, .path_part = "producers", .error = 0, .delay = base::milliseconds(500)});
   for (int32_t i = 0; i < 22; ++i) CHECK(f.append({.first = i}, 4000) == i);
   CHECK(f.live().producers().being_kept);
   f.end(0);

@@ -93,8 +93,7 @@ TEST_CASE("stored entries: names that nobody may have, and the last number, are 
   CHECK_FALSE(decode_topic({}, base::as_bytes(encode_topic(topic))));
 }
 
-TEST_CASE(
-    "stored entries: bytes at random decode to an error or to something that can be encoded") {
+TEST_CASE("stored entries: bytes at random decode to an error or to something that can be encoded") {
   base::prng random(7);
   stored_topic small = example();
   small.overrides = {{"a", "b"}};

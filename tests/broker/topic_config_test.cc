@@ -4,8 +4,7 @@
 
 namespace millrace::broker {
 
-TEST_CASE(
-    "config keys: Kafka's 37 and one of ours, found by name, each with a default that is valid") {
+TEST_CASE("config keys: Kafka's 37 and one of ours, found by name, each with a default that is valid") {
   const broker_settings broker;
   CHECK(topic_config_keys().size() == 38);
   for (const config_key& key : topic_config_keys()) {
@@ -93,16 +92,11 @@ TEST_CASE(
     "default") {
   broker_settings broker;
   CHECK(make_topic_config({}, broker).max_message_bytes == 1048588);
-  broker.all.push_back({.name = "message.max.bytes",
-                        .value = "2000000",
-                        .about = "",
-                        .topic_key = "max.message.bytes"});
-  broker.all.push_back(
-      {.name = "millrace.ack", .value = "memory", .about = "", .topic_key = "millrace.ack"});
+  broker.all.push_back({.name = "message.max.bytes", .value = "2000000", .about = "", .topic_key = "max.message.bytes"});
+  broker.all.push_back({.name = "millrace.ack", .value = "memory", .about = "", .topic_key = "millrace.ack"});
   CHECK(make_topic_config({}, broker).max_message_bytes == 2000000);
   CHECK(make_topic_config({}, broker).log.acknowledge_from_memory);
-  const topic_config own =
-      make_topic_config({{"max.message.bytes", " 77 "}, {"millrace.ack", "durable"}}, broker);
+  const topic_config own = make_topic_config({{"max.message.bytes", " 77 "}, {"millrace.ack", "durable"}}, broker);
   CHECK(own.max_message_bytes == 77);
   CHECK_FALSE(own.log.acknowledge_from_memory);
   CHECK(own.overrides.at("max.message.bytes") == " 77 ");
@@ -133,15 +127,12 @@ TEST_CASE("topic config: every key that works arrives at its value") {
 }
 
 TEST_CASE("topic config: a stored value of another version that cannot be read counts as not set") {
-  CHECK(make_topic_config({{"max.message.bytes", "lots"}, {"from.the.future", "1"}}, {})
-            .max_message_bytes == 1048588);
+  CHECK(make_topic_config({{"max.message.bytes", "lots"}, {"from.the.future", "1"}}, {}).max_message_bytes == 1048588);
 }
 
-TEST_CASE(
-    "topic config: a default of the broker's is what keys that do not work yet may be set to") {
+TEST_CASE("topic config: a default of the broker's is what keys that do not work yet may be set to") {
   broker_settings broker;
-  broker.all.push_back(
-      {.name = "log.retention.ms", .value = "1000", .about = "", .topic_key = "retention.ms"});
+  broker.all.push_back({.name = "log.retention.ms", .value = "1000", .about = "", .topic_key = "retention.ms"});
   CHECK(setting_problem("retention.ms", "1000", broker) == "");
   CHECK(setting_problem("retention.ms", "604800000", broker) != "");
 }
@@ -158,10 +149,7 @@ TEST_CASE("topic config: changes are carried out all or none") {
   const config_overrides before = {{"segment.ms", "100"}};
   const row rows[] = {
       {"nothing", {}, {}, before},
-      {"set",
-       {{"max.message.bytes", config_op::set, "9"}},
-       {},
-       {{"max.message.bytes", "9"}, {"segment.ms", "100"}}},
+      {"set", {{"max.message.bytes", config_op::set, "9"}}, {}, {{"max.message.bytes", "9"}, {"segment.ms", "100"}}},
       {"set again", {{"segment.ms", config_op::set, "7"}}, {}, {{"segment.ms", "7"}}},
       {"remove", {{"segment.ms", config_op::remove, std::nullopt}}, {}, {}},
       {"remove what is not set", {{"flush.ms", config_op::remove, "x"}}, {}, before},
@@ -172,10 +160,7 @@ TEST_CASE("topic config: changes are carried out all or none") {
        before},
       {"unknown key", {{"no.such", config_op::set, "1"}}, errc::invalid_config, before},
       {"null", {{"segment.ms", config_op::set, std::nullopt}}, errc::invalid_argument, before},
-      {"append null",
-       {{"cleanup.policy", config_op::append, std::nullopt}},
-       errc::invalid_argument,
-       before},
+      {"append null", {{"cleanup.policy", config_op::append, std::nullopt}}, errc::invalid_argument, before},
       {"key twice",
        {{"segment.ms", config_op::set, "7"}, {"segment.ms", config_op::set, "8"}},
        errc::invalid_argument,
@@ -184,26 +169,17 @@ TEST_CASE("topic config: changes are carried out all or none") {
        {{"no.such", config_op::set, "7"}, {"no.such", config_op::set, "8"}},
        errc::invalid_argument,
        before},
-      {"append to a number",
-       {{"segment.ms", config_op::append, "1"}},
-       errc::invalid_config,
-       before},
+      {"append to a number", {{"segment.ms", config_op::append, "1"}}, errc::invalid_config, before},
       {"append what is there",
        {{"cleanup.policy", config_op::append, "delete"}},
        {},
        {{"cleanup.policy", "delete"}, {"segment.ms", "100"}}},
-      {"append what does not work yet",
-       {{"cleanup.policy", config_op::append, "compact"}},
-       errc::invalid_config,
-       before},
+      {"append what does not work yet", {{"cleanup.policy", config_op::append, "compact"}}, errc::invalid_config, before},
       {"subtract what is not there",
        {{"cleanup.policy", config_op::subtract, "compact"}},
        {},
        {{"cleanup.policy", "delete"}, {"segment.ms", "100"}}},
-      {"subtract the last",
-       {{"cleanup.policy", config_op::subtract, "delete"}},
-       errc::invalid_config,
-       before},
+      {"subtract the last", {{"cleanup.policy", config_op::subtract, "delete"}}, errc::invalid_config, before},
   };
   for (const row& r : rows) {
     CAPTURE(r.name);

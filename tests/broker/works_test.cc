@@ -78,9 +78,7 @@ TEST_CASE("works: 3,000 parked reads of another core are ended in one turn") {
   f.b.w.run_for(base::seconds(5));
   for (const reading& r : reads) REQUIRE_FALSE(r.done);
   for (reading& r : reads) f.b.brokers[0]->end_wait(r);
-  const auto all_done = [&] {
-    return std::all_of(reads.begin(), reads.end(), [](const reading& r) { return r.done; });
-  };
+  const auto all_done = [&] { return std::all_of(reads.begin(), reads.end(), [](const reading& r) { return r.done; }); };
   CHECK(f.b.w.run_until(all_done, base::seconds(5)));
 }
 
@@ -138,8 +136,8 @@ TEST_CASE("works: a parked read is answered when its partitions have enough toge
 
 TEST_CASE("works: a read of an older segment does not wait, however much it asks for") {
   works_world f(5, 1, 1);
-  REQUIRE_FALSE(f.b.create({.name = "rolls", .partitions = 1, .assignment = {}, .configs = {{"segment.bytes", "1048576"}}})
-                    .error);
+  REQUIRE_FALSE(
+      f.b.create({.name = "rolls", .partitions = 1, .assignment = {}, .configs = {{"segment.bytes", "1048576"}}}).error);
   const storage::log_id id = f.b.seen().find("rolls")->partitions[0].id;
   for (int i = 0; i < 3; ++i) f.append(id, 0, 600000);
   reading r({id});

@@ -8,8 +8,8 @@
 #include "record/record_iterator.hh"
 #include "record/verify.hh"
 
-/// Record batches and codecs. The first byte says how the rest is taken: as batches (with a CRC made right or left as it is),
-/// as the compressed form of a codec, or as plain bytes to compress.
+/// Record batches and codecs. The first byte says how the rest is taken: as batches (with a CRC made right or left as it
+/// is), as the compressed form of a codec, or as plain bytes to compress.
 
 namespace millrace::fuzz {
 
@@ -31,7 +31,8 @@ void make_whole(std::vector<uint8_t>& data) {
 void check_rebuild(const record::batch_view& batch, const record::walk_summary& walked) {
   for (uint8_t to = 0; to < codecs; ++to) {
     std::vector<uint8_t> rebuilt;
-    const record::batch_rebuild::options how{.codec = static_cast<record::codec>(to), .decompressed_bytes_max = unpacked_max};
+    const record::batch_rebuild::options how{.codec = static_cast<record::codec>(to),
+                                             .decompressed_bytes_max = unpacked_max};
     if (!record::rebuild(batch, how, rebuilt)) continue;
     const auto again = record::batch_view::frame(rebuilt);
     ASSERT(again.ok() && again->size() == rebuilt.size() && again->codec() == how.codec);
@@ -109,9 +110,12 @@ void record_batch(base::bytes input) {
       make_whole(data);
       return take_batches(data);
     }
-    case 1: return take_batches(copy_of(from.rest()));
-    case 2: return open_compressed(which, from.rest());
-    default: return compress_and_open(which, from.rest());
+    case 1:
+      return take_batches(copy_of(from.rest()));
+    case 2:
+      return open_compressed(which, from.rest());
+    default:
+      return compress_and_open(which, from.rest());
   }
 }
 

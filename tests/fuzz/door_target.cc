@@ -3,9 +3,9 @@
 #include "../sim/workload/server_node.hh"
 #include "fuzz.hh"
 #include "reactor/socket.hh"
-#include "storage/commit_file.hh"
 #include "record/batch_builder.hh"
 #include "record/verify.hh"
+#include "storage/commit_file.hh"
 #include "wire/kafka/header.hh"
 #include "wire/kafka/messages/api_versions.hh"
 #include "wire/kafka/messages/create_topics.hh"
@@ -65,7 +65,8 @@ std::vector<uint8_t> with_whole_batches(base::bytes frame) {
       uint8_t* batch = const_cast<uint8_t*>(partition.records->data());
       const size_t size = partition.records->size();
       batch[record::header::magic_at] = record::header::magic;
-      base::store_big<int32_t>(batch + record::header::batch_length_at, static_cast<int32_t>(size - record::header::frame_size));
+      base::store_big<int32_t>(batch + record::header::batch_length_at,
+                               static_cast<int32_t>(size - record::header::frame_size));
       record::seal({batch, size});
     }
   }
@@ -255,7 +256,8 @@ void door_stream(base::bytes input) {
   }
   // What the input asked for may have taken the topic away, or changed it: making it again may be refused, and so may what
   // goes there. But there is an answer to each.
-  serve_honest(w, clients, address, {create_frame(), produce_frame(), fetch_frame(), frame_of(wk::api_versions_request{}, 0)});
+  serve_honest(w, clients, address,
+               {create_frame(), produce_frame(), fetch_frame(), frame_of(wk::api_versions_request{}, 0)});
   server.stop();
   ASSERT(w.run_until([&] { return server.state() != swarm::server_state::stopping; }, patience));
   ASSERT(server.state() == swarm::server_state::stopped);

@@ -153,16 +153,26 @@ void small_files(base::bytes input) {
   std::vector<uint8_t> file = copy_of(from.rest());
   const std::string_view text = base::as_text(file);
   switch (how % 10) {
-    case 0: return checkpoint_file(std::move(file), sealed);
-    case 1: return commit_record(std::move(file), sealed);
-    case 2: return state_files(file, sealed);
-    case 3: return catalog_file(file);
-    case 4: return catalog_values(file);
-    case 5: return commit_header(std::move(file));
-    case 6: return metadata_text(text);
-    case 7: return words(text);
-    case 8: return text.empty() ? void() : one_setting(static_cast<uint8_t>(text.front()), text.substr(1));
-    default: return configuration(text);
+    case 0:
+      return checkpoint_file(std::move(file), sealed);
+    case 1:
+      return commit_record(std::move(file), sealed);
+    case 2:
+      return state_files(file, sealed);
+    case 3:
+      return catalog_file(file);
+    case 4:
+      return catalog_values(file);
+    case 5:
+      return commit_header(std::move(file));
+    case 6:
+      return metadata_text(text);
+    case 7:
+      return words(text);
+    case 8:
+      return text.empty() ? void() : one_setting(static_cast<uint8_t>(text.front()), text.substr(1));
+    default:
+      return configuration(text);
   }
 }
 

@@ -6,8 +6,8 @@ namespace millrace::fuzz {
 
 namespace {
 
-constexpr int64_t numbers_that_matter[] = {0,   1,   -1,    2,     127,   -128,       255,        256,
-                                           -2,  4095, 4096, 32767, 65535, INT32_MAX, INT32_MIN, INT64_MAX};
+constexpr int64_t numbers_that_matter[] = {0,  1,    -1,   2,     127,   -128,      255,       256,
+                                           -2, 4095, 4096, 32767, 65535, INT32_MAX, INT32_MIN, INT64_MAX};
 
 void put_number(std::vector<uint8_t>& input, base::prng& random) {
   const auto value = static_cast<uint64_t>(numbers_that_matter[random.below(std::size(numbers_that_matter))]);
@@ -50,14 +50,17 @@ void change_once(std::vector<uint8_t>& input, base::bytes other, base::prng& ran
     case 2:
       if (!input.empty()) input[random.below(input.size())] = static_cast<uint8_t>(random.next());
       return;
-    case 3: return put_number(input, random);
-    case 4: return cut_out(input, random);
+    case 3:
+      return put_number(input, random);
+    case 4:
+      return cut_out(input, random);
     case 5: {
       const base::bytes piece = some_of(input, random);
       const std::vector<uint8_t> copy(piece.begin(), piece.end());
       return insert(input, copy, random);
     }
-    case 6: return insert(input, some_of(other, random), random);
+    case 6:
+      return insert(input, some_of(other, random), random);
     default:
       if (random.chance(0.2)) input.resize(random.below(input.size() + 1));
       return;

@@ -1,3 +1,4 @@
+#include <unistd.h>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -6,14 +7,14 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <unistd.h>
 
 #include "base/prng.hh"
 #include "fuzz.hh"
 #include "mutator.hh"
 
-/// fuzz_<name> [-runs=N] [-seed=N] [FILE or DIRECTORY ...]: every given input as it is, or those of tests/vectors where none is given; then N of our own, made from them (by default as many as a smoke run has; 0: none). The same seed
-/// makes the same inputs. One that ends the process is left in /tmp/crash-<name>, and running the program with it shows it again.
+/// fuzz_<name> [-runs=N] [-seed=N] [FILE or DIRECTORY ...]: every given input as it is, or those of tests/vectors where none
+/// is given; then N of our own, made from them (by default as many as a smoke run has; 0: none). The same seed makes the
+/// same inputs. One that ends the process is left in /tmp/crash-<name>, and running the program with it shows it again.
 
 namespace millrace::fuzz {
 namespace {

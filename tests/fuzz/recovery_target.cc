@@ -8,8 +8,8 @@
 #include "storage/scan_recovery.hh"
 
 /// A data directory as a broker left it, then damaged as the input says: commit logs, checkpoints and segments with bytes
-/// changed, cut, swapped. Recovery yields logs or refuses; what it yields can be started, read and appended to, and recovered
-/// once more. The same for the recovery by scan.
+/// changed, cut, swapped. Recovery yields logs or refuses; what it yields can be started, read and appended to, and
+/// recovered once more. The same for the recovery by scan.
 
 namespace millrace::fuzz {
 
@@ -32,7 +32,8 @@ model::reference_writer make_history(source& from) {
     const uint8_t what = from.byte();
     model::part p{.log = what % logs};
     const size_t payload = (what & 0x10) != 0 ? 9000 : 50 + from.byte() * 8u;
-    for (unsigned b = 0; b <= (what >> 1 & 1u); ++b) p.batches.push_back(model::make_batch(0, 1 + (what >> 2 & 3), payload, what));
+    for (unsigned b = 0; b <= (what >> 1 & 1u); ++b)
+      p.batches.push_back(model::make_batch(0, 1 + (what >> 2 & 3), payload, what));
     p.roll = (what & 0x20) != 0;
     p.direct = (what & 0x40) != 0;
     writer.append({p}, writer.groups.size());
@@ -50,10 +51,18 @@ void change(source& from, std::vector<uint8_t>& file) {
   // Small positions hold headers: half of the changes go there.
   const size_t at = (how & 0x80) != 0 ? where % file.size() : where % std::min<size_t>(file.size(), 256);
   switch (how & 7) {
-    case 0: file[at] ^= static_cast<uint8_t>(1u << (from.byte() & 7)); return;
-    case 1: file[at] = from.byte(); return;
-    case 2: std::fill_n(file.begin() + static_cast<ptrdiff_t>(at), std::min<size_t>(file.size() - at, 4096), 0); return;
-    case 3: file.resize(at); return;
+    case 0:
+      file[at] ^= static_cast<uint8_t>(1u << (from.byte() & 7));
+      return;
+    case 1:
+      file[at] = from.byte();
+      return;
+    case 2:
+      std::fill_n(file.begin() + static_cast<ptrdiff_t>(at), std::min<size_t>(file.size() - at, 4096), 0);
+      return;
+    case 3:
+      file.resize(at);
+      return;
     case 4: {
       const base::bytes piece = from.take(from.byte());
       const size_t size = std::min(piece.size(), file.size() - at);
@@ -67,21 +76,36 @@ void change(source& from, std::vector<uint8_t>& file) {
       std::copy_n(file.begin() + static_cast<ptrdiff_t>(other), size, file.begin() + static_cast<ptrdiff_t>(block));
       return;
     }
-    case 6: file.resize(file.size() + (where & 0xffff), from.byte()); return;
-    default: file.clear(); return;
+    case 6:
+      file.resize(file.size() + (where & 0xffff), from.byte());
+      return;
+    default:
+      file.clear();
+      return;
   }
 }
 
-/// What the newest checkpoint says, changed and sealed again: what a bug of ours, or of an older version, might have written.
+/// What the newest checkpoint says, changed and sealed again: what a bug of ours, or of an older version, might have
+/// written.
 void change_checkpoint(source& from, model::reference_writer& writer) {
   st::checkpoint c = writer.latest;
   const uint64_t value = from.four();
   switch (from.byte() % 8) {
-    case 0: c.next_record = value; break;
-    case 1: c.next_position = value; break;
-    case 2: c.clean = !c.clean; break;
-    case 3: c.core = static_cast<uint32_t>(value); break;
-    case 4: c.start_number = base::leader_epoch(static_cast<int32_t>(value)); break;
+    case 0:
+      c.next_record = value;
+      break;
+    case 1:
+      c.next_position = value;
+      break;
+    case 2:
+      c.clean = !c.clean;
+      break;
+    case 3:
+      c.core = static_cast<uint32_t>(value);
+      break;
+    case 4:
+      c.start_number = base::leader_epoch(static_cast<int32_t>(value));
+      break;
     case 5:
       if (!c.logs.empty()) c.logs[0].end.position = value;
       break;
@@ -101,13 +125,27 @@ void damage(source& from, model::reference_writer& writer) {
     model::model_log& l = writer.logs[which / 8 % writer.logs.size()];
     switch (which % 8) {
       case 0:
-      case 1: change(from, writer.commit); break;
-      case 2: change(from, writer.slots[0]); break;
-      case 3: change(from, writer.slots[1]); break;
-      case 4: change(from, l.active().file); break;
-      case 5: change(from, l.segments.front().file); break;
-      case 6: change_checkpoint(from, writer); break;
-      default: l.metadata = !l.metadata; break;
+      case 1:
+        change(from, writer.commit);
+        break;
+      case 2:
+        change(from, writer.slots[0]);
+        break;
+      case 3:
+        change(from, writer.slots[1]);
+        break;
+      case 4:
+        change(from, l.active().file);
+        break;
+      case 5:
+        change(from, l.segments.front().file);
+        break;
+      case 6:
+        change_checkpoint(from, writer);
+        break;
+      default:
+        l.metadata = !l.metadata;
+        break;
     }
   }
 }

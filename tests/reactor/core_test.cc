@@ -28,16 +28,10 @@ class told_backend final : public backend {
   uint64_t entropy() override { return 1; }
   void post(base::core_id, mail&) override {}
   void give_back(lent_buffer&) override {}
-  base::result<listening> listen(const listen_address&) override {
-    return base::fail(base::errc::io);
-  }
-  base::result<std::vector<directory_entry>> list(const std::string&) override {
-    return base::fail(base::errc::io);
-  }
+  base::result<listening> listen(const listen_address&) override { return base::fail(base::errc::io); }
+  base::result<std::vector<directory_entry>> list(const std::string&) override { return base::fail(base::errc::io); }
   base::result<uint64_t> size_of(const std::string&) override { return base::fail(base::errc::io); }
-  base::result<uint64_t> free_space(const std::string&) override {
-    return base::fail(base::errc::io);
-  }
+  base::result<uint64_t> free_space(const std::string&) override { return base::fail(base::errc::io); }
   base::result<void> lock(const std::string&) override { return base::fail(base::errc::io); }
   std::string peer_name(int) override { return ""; }
 };
@@ -46,9 +40,7 @@ struct told_core {
   explicit told_core(bool touch_when_idle = false, size_t bytes = size_t{2} << 20)
       : log(
             base::core_id(0), base::log_level::info, this,
-            [](void* self, std::string_view line) {
-              static_cast<told_core*>(self)->lines.emplace_back(line);
-            },
+            [](void* self, std::string_view line) { static_cast<told_core*>(self)->lines.emplace_back(line); },
             [](void*) -> base::unix_ms { return 0; }),
         pool(std::move(memory::reserve(bytes)).value()),
         on({.stall_threshold = base::milliseconds(10), .touch_when_idle = touch_when_idle}, effects, *pool, log) {}

@@ -63,7 +63,7 @@ TEST_CASE("uring: send_file sends ranges of a file whole, from any byte, to a re
     uint64_t position;
     uint64_t length;
   };
-  const row rows[] = {{0, 1},       {100, 1 << 20},           {4095, 262145}, {1, (8 << 20) + 77},
+  const row rows[] = {{0, 1},       {100, 1 << 20},       {4095, 262145}, {1, (8 << 20) + 77},
                       {4096, 4096}, {(9 << 20) - 10, 10}, {0, 9 << 20},   {5, 0}};
   counted_send_file sending;
   for (const row& r : rows) {

@@ -23,8 +23,7 @@ task<base::result<void>> write_and_read_direct(core& on, std::string path) {
   const base::result<void> one = co_await f.write(4096, all, true);
   CHECK(one.ok());
   // Several pieces, one durable write.
-  const iovec pieces[] = {
-      {source.data(), 4096}, {source.data() + 65536, 8192}, {source.data() + 4096, 4096}};
+  const iovec pieces[] = {{source.data(), 4096}, {source.data() + 65536, 8192}, {source.data() + 4096, 4096}};
   const std::span<const iovec> gathered(pieces);
   const base::result<void> several = co_await f.write(2 << 20, gathered, true);
   CHECK(several.ok());
@@ -52,12 +51,10 @@ task<base::result<void>> write_and_read_direct(core& on, std::string path) {
   co_return closed;
 }
 
-TEST_CASE(
-    "file: durable direct writes, gathered writes, reads, allocate and truncate on a real disk") {
+TEST_CASE("file: durable direct writes, gathered writes, reads, allocate and truncate on a real disk") {
   const test::temporary_directory directory;
   auto world = test::one_core();
-  const base::result<void> done =
-      world->run(write_and_read_direct(world->on(), directory.of("direct")));
+  const base::result<void> done = world->run(write_and_read_direct(world->on(), directory.of("direct")));
   CHECK(done.ok());
 }
 
@@ -68,13 +65,11 @@ task<void> names(core& on, std::string root) {
   CHECK(twice.error().code == errc::exists);
   const base::result<file> missing = co_await file::open(on, root + "/d/x", open_read);
   CHECK(missing.error().code == errc::not_found);
-  base::result<file> x =
-      co_await file::open(on, root + "/d/x", open_write | open_create | open_exclusive);
+  base::result<file> x = co_await file::open(on, root + "/d/x", open_write | open_create | open_exclusive);
   REQUIRE(x.ok());
   const base::result<void> closed = co_await x->close();
   CHECK(closed.ok());
-  const base::result<file> again =
-      co_await file::open(on, root + "/d/x", open_write | open_create | open_exclusive);
+  const base::result<file> again = co_await file::open(on, root + "/d/x", open_write | open_create | open_exclusive);
   CHECK(again.error().code == errc::exists);
   const base::result<void> renamed = co_await rename(on, root + "/d/x", root + "/d/y");
   CHECK(renamed.ok());

@@ -27,8 +27,8 @@ TEST_CASE("log writer: lines of many cores arrive whole and in order of their co
     std::vector<std::thread> threads;
     for (unsigned c = 0; c < cores; ++c) {
       threads.emplace_back([&writer, c] {
-        base::logger log(base::core_id(c), base::log_level::info, &writer.of(c),
-                         log_writer::channel::sink, log_writer::channel::wall_clock);
+        base::logger log(base::core_id(c), base::log_level::info, &writer.of(c), log_writer::channel::sink,
+                         log_writer::channel::wall_clock);
         for (int i = 0; i < lines; ++i) log.info("test", "a line", base::field("number", i));
         log.debug("test", "nobody wants this");
       });
@@ -53,8 +53,7 @@ TEST_CASE("log writer: lines of many cores arrive whole and in order of their co
   CHECK(total == cores * lines);
 }
 
-TEST_CASE(
-    "log writer: a reader that does not read blocks nobody; what did not fit is counted and said") {
+TEST_CASE("log writer: a reader that does not read blocks nobody; what did not fit is counted and said") {
   int ends[2];
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
   REQUIRE(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);
@@ -70,8 +69,7 @@ TEST_CASE(
     CHECK(dropped > 0);
     reader = std::thread([&all, from = ends[0]] {
       char buffer[4096];
-      for (ssize_t n = 0; (n = read(from, buffer, sizeof buffer)) > 0;)
-        all.append(buffer, static_cast<size_t>(n));
+      for (ssize_t n = 0; (n = read(from, buffer, sizeof buffer)) > 0;) all.append(buffer, static_cast<size_t>(n));
     });
   }
   close(ends[1]);
@@ -80,8 +78,7 @@ TEST_CASE(
   const auto whole_lines = static_cast<size_t>(std::count(all.begin(), all.end(), '\n'));
   size_t said = 0;
   size_t notices = 0;
-  for (size_t at = all.find(" lines dropped\n"); at != std::string::npos;
-       at = all.find(" lines dropped\n", at + 1)) {
+  for (size_t at = all.find(" lines dropped\n"); at != std::string::npos; at = all.find(" lines dropped\n", at + 1)) {
     said += std::stoul(all.substr(all.rfind('\n', at) + 1));
     ++notices;
   }
@@ -93,8 +90,7 @@ TEST_CASE(
 std::string read_to_end(int from) {
   std::string all;
   char buffer[4096];
-  for (ssize_t n = 0; (n = read(from, buffer, sizeof buffer)) > 0;)
-    all.append(buffer, static_cast<size_t>(n));
+  for (ssize_t n = 0; (n = read(from, buffer, sizeof buffer)) > 0;) all.append(buffer, static_cast<size_t>(n));
   return all;
 }
 
@@ -148,8 +144,7 @@ TEST_CASE("log writer: what was logged before a crash is written") {
       for (const int caught : {SIGABRT, SIGSEGV}) std::signal(caught, SIG_DFL);  // doctest's
       log_writer writer(2, ends[1]);
       writer.flush_on_crash();
-      for (int i = 0; i < 40; ++i)
-        log_writer::channel::sink(&writer.of(i % 2), "before " + std::to_string(i));
+      for (int i = 0; i < 40; ++i) log_writer::channel::sink(&writer.of(i % 2), "before " + std::to_string(i));
       if (number == SIGABRT) std::abort();
       std::raise(number);
       _exit(0);
@@ -162,8 +157,7 @@ TEST_CASE("log writer: what was logged before a crash is written") {
     REQUIRE(waitpid(child, &status, 0) == child);
     CHECK(WIFSIGNALED(status));
     CHECK(WTERMSIG(status) == number);
-    for (int i = 0; i < 40; ++i)
-      CHECK(all.find("before " + std::to_string(i) + "\n") != std::string::npos);
+    for (int i = 0; i < 40; ++i) CHECK(all.find("before " + std::to_string(i) + "\n") != std::string::npos);
   }
 }
 

@@ -62,8 +62,7 @@ TEST_CASE("machine: the kernel's workers run where the process may, beside the r
   CHECK(same(worker_cpus(set({2, 5}), {5, 2, 100000}), set({2, 5})));
 }
 
-TEST_CASE(
-    "machine: a processor that is not there, and too little memory, are errors and nothing runs") {
+TEST_CASE("machine: a processor that is not there, and too little memory, are errors and nothing runs") {
   idle_program program;
   {
     machine cores(small({0, 1000}), program);
@@ -112,8 +111,7 @@ TEST_CASE("machine: what an idle core costs, printed") {
   const auto cpu_us = [] {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
-    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec +
-           used.ru_stime.tv_usec;
+    return (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 + used.ru_utime.tv_usec + used.ru_stime.tv_usec;
   };
   const auto before = cpu_us();
   std::this_thread::sleep_for(std::chrono::milliseconds(1000));

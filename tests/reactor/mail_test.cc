@@ -201,20 +201,19 @@ class callers final : public core_program {
     const base::core_id other(1);
     int sum = 0;
     for (int i = 0; i < 200; ++i) {
-      const int got = co_await call_on(
-          here, other, [i](core& there) { return i * 10 + static_cast<int>(there.id().value()); });
+      const int got =
+          co_await call_on(here, other, [i](core& there) { return i * 10 + static_cast<int>(there.id().value()); });
       sum += got - i * 10;
     }
     counted = sum;
     co_await call_on(here, other, [this](core&) { touched_there = true; });
-    const uint32_t self =
-        co_await call_on(here, here.id(), [](core& there) { return there.id().value(); });
+    const uint32_t self = co_await call_on(here, here.id(), [](core& there) { return there.id().value(); });
     own = self == 0;
-    const base::result<int> doubled = co_await call_task_on(
-        here, other, *scopes[1], [](core& there) { return twice(there, 21); });
+    const base::result<int> doubled =
+        co_await call_task_on(here, other, *scopes[1], [](core& there) { return twice(there, 21); });
     answer = doubled.ok() ? *doubled : -1;
-    const base::result<int> closed = co_await call_task_on(
-        here, other, *scopes[1], [this](core& there) { return close_there(there); });
+    const base::result<int> closed =
+        co_await call_task_on(here, other, *scopes[1], [this](core& there) { return close_there(there); });
     CHECK(closed.ok());
     finished.store(true);
     finished.notify_all();
@@ -255,8 +254,7 @@ TEST_CASE("call: a function and a task run on the other core and their values co
 task<base::result<int>> never_run(core&) { co_return 1; }
 
 task<void> closed_call(core& here, scope& there, base::error& got) {
-  const base::result<int> refused =
-      co_await call_task_on(here, here.id(), there, [](core& on) { return never_run(on); });
+  const base::result<int> refused = co_await call_task_on(here, here.id(), there, [](core& on) { return never_run(on); });
   got = refused.ok() ? base::error{base::errc::busy} : refused.error();
 }
 

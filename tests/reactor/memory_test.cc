@@ -22,8 +22,7 @@ TEST_CASE(
   for (uint64_t seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
     base::prng random(seed);
-    auto pool =
-        reserved(size_t{70} << 20);  // one largest block, and some that is not a power of two
+    auto pool = reserved(size_t{70} << 20);  // one largest block, and some that is not a power of two
     std::vector<chunk> held;
     std::map<uint8_t*, size_t> ranges;
     size_t used = 0;
@@ -50,8 +49,7 @@ TEST_CASE(
       REQUIRE(reinterpret_cast<uintptr_t>(made.data()) % alignment == 0);
       const auto after = ranges.lower_bound(made.data());
       if (after != ranges.end()) REQUIRE(made.data() + made.size() <= after->first);
-      if (after != ranges.begin())
-        REQUIRE(std::prev(after)->first + std::prev(after)->second <= made.data());
+      if (after != ranges.begin()) REQUIRE(std::prev(after)->first + std::prev(after)->second <= made.data());
       ranges[made.data()] = made.size();
       const auto mark = static_cast<uint8_t>(random.next());
       made.data()[0] = made.data()[made.size() - 1] = mark;
@@ -69,8 +67,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE(
-    "memory: a budget that is used up lends nothing, and lends again when something came back") {
+TEST_CASE("memory: a budget that is used up lends nothing, and lends again when something came back") {
   auto pool = reserved(size_t{2} << 20);
   std::vector<chunk> held;
   for (int i = 0; i < 512; ++i) {

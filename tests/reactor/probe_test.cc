@@ -16,8 +16,7 @@ probe_request asked_of(const std::string& directory) {
 }
 
 std::string value_of(const std::vector<probe_line>& lines, const std::string& name) {
-  const auto at =
-      std::find_if(lines.begin(), lines.end(), [&](const probe_line& l) { return l.name == name; });
+  const auto at = std::find_if(lines.begin(), lines.end(), [&](const probe_line& l) { return l.name == name; });
   return at == lines.end() ? "(no such line)" : at->value;
 }
 

@@ -74,8 +74,7 @@ task<void> talk(core& on, uint16_t port, int number, int& finished) {
   socket own(on, *handle);
   for (int round = 0; round < 5; ++round) {
     const std::string text = "number " + std::to_string(number) + " round " + std::to_string(round);
-    const iovec pieces[] = {{const_cast<char*>(text.data()), 3},
-                            {const_cast<char*>(text.data()) + 3, text.size() - 3}};
+    const iovec pieces[] = {{const_cast<char*>(text.data()), 3}, {const_cast<char*>(text.data()) + 3, text.size() - 3}};
     const int sent = co_await own.send(std::span<const iovec>(pieces));
     CHECK(sent == 0);
     const std::string back = co_await read_exactly(own, text.size());
@@ -119,9 +118,7 @@ struct pair {
 
 class one_door final : public connection_handler {
  public:
-  explicit one_door(core& on) : door(on, *this), arrived(on) {
-    REQUIRE(door.open({.host = "127.0.0.1", .port = 0}).ok());
-  }
+  explicit one_door(core& on) : door(on, *this), arrived(on) { REQUIRE(door.open({.host = "127.0.0.1", .port = 0}).ok()); }
   void on_accept(int handle) override {
     last = handle;
     arrived.wake_all();
@@ -334,14 +331,11 @@ TEST_CASE("socket: a connect that cannot be is an error") {
 TEST_CASE("listener: a port in use, a foreign host and a host that is none are errors") {
   auto world = test::one_core();
   backend& effects = world->effects();
-  const base::result<listening> first =
-      effects.listen({.host = "127.0.0.1", .port = 0, .shared = false});
+  const base::result<listening> first = effects.listen({.host = "127.0.0.1", .port = 0, .shared = false});
   REQUIRE(first.ok());
-  const base::result<listening> second =
-      effects.listen({.host = "127.0.0.1", .port = first->port, .shared = false});
+  const base::result<listening> second = effects.listen({.host = "127.0.0.1", .port = first->port, .shared = false});
   CHECK(second.error() == base::error{base::errc::io, 0, EADDRINUSE});
-  CHECK(effects.listen({.host = "localhost", .port = 0}).error().code ==
-        base::errc::invalid_argument);
+  CHECK(effects.listen({.host = "localhost", .port = 0}).error().code == base::errc::invalid_argument);
   CHECK(effects.listen({.host = "192.0.2.1", .port = 0}).error().detail == EADDRNOTAVAIL);
   const base::result<listening> shared = effects.listen({.host = "::1", .port = 0});
   REQUIRE(shared.ok());

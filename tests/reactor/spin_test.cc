@@ -5,8 +5,7 @@
 namespace millrace::reactor {
 namespace {
 
-TEST_CASE(
-    "spin: begins with nothing, grows to its bound while it finds work, and shrinks to nothing") {
+TEST_CASE("spin: begins with nothing, grows to its bound while it finds work, and shrinks to nothing") {
   spin_length spin(base::microseconds(200));
   CHECK(spin.now().ns == 0);
   spin.found_work();

@@ -84,8 +84,7 @@ TEST_CASE("task: wake-ups go through the ready queue, results come back through 
   CHECK(world->run(nested(world->on(), 200)) == 200);
 }
 
-TEST_CASE(
-    "task: destroying a suspended frame destroys its locals and takes its waiter out of the list") {
+TEST_CASE("task: destroying a suspended frame destroys its locals and takes its waiter out of the list") {
   auto world = test::one_core();
   wait_list list(world->on());
   int alive = 0;

@@ -31,8 +31,7 @@ TEST_CASE("timer wheel: fires never early, in order of tick, as a sorted list wo
         wheel.disarm(t);
       } else {
         const uint64_t far = uint64_t{1} << random.below(44);
-        const base::instant deadline =
-            now + base::duration{static_cast<int64_t>(random.below(far))};
+        const base::instant deadline = now + base::duration{static_cast<int64_t>(random.below(far))};
         wheel.arm(t, deadline);
         t.due = up(deadline);
         REQUIRE(t.deadline() == deadline);
@@ -49,8 +48,7 @@ TEST_CASE("timer wheel: fires never early, in order of tick, as a sorted list wo
       } else {
         REQUIRE(next.ns / 1000000 <= std::max(first, now.ns / 1000000));
       }
-      now =
-          now + base::duration{static_cast<int64_t>(random.below(uint64_t{1} << random.below(43)))};
+      now = now + base::duration{static_cast<int64_t>(random.below(uint64_t{1} << random.below(43)))};
       std::vector<plain_timer*> want;
       for (const auto& each : timers) {
         if (each->armed() && each->due <= now.ns / 1000000) want.push_back(each.get());
@@ -76,8 +74,7 @@ TEST_CASE("timer wheel: fires never early, in order of tick, as a sorted list wo
 }
 
 TEST_CASE("timer wheel: edges of slots and levels") {
-  const int64_t edges[] = {0,    1,    62,   63,     64,     65,       127,       128,
-                           4095, 4096, 4097, 262143, 262144, 16777216, 1073741824};
+  const int64_t edges[] = {0, 1, 62, 63, 64, 65, 127, 128, 4095, 4096, 4097, 262143, 262144, 16777216, 1073741824};
   for (const int64_t start : edges) {
     for (const int64_t length : edges) {
       CAPTURE(start);

@@ -100,8 +100,7 @@ TEST_CASE("uring: cancel ends a receive and an accept once, also before the kern
   CHECK(world->effects().in_kernel() == 0);
 }
 
-TEST_CASE(
-    "uring: one who takes all receive buffers starves the others only until he gives them back") {
+TEST_CASE("uring: one who takes all receive buffers starves the others only until he gives them back") {
   auto world = test::one_core();
   core& on = world->on();
   int greedy[2];
@@ -164,8 +163,7 @@ TEST_CASE(
   close(modest[1]);
 }
 
-TEST_CASE(
-    "uring: an accept that nobody empties holds 64, keeps the others, and gives them in order") {
+TEST_CASE("uring: an accept that nobody empties holds 64, keeps the others, and gives them in order") {
   auto world = test::one_core();
   core& on = world->on();
   const base::result<listening> door = world->effects().listen({.host = "127.0.0.1", .port = 0});
@@ -183,8 +181,7 @@ TEST_CASE(
     on.submit(*connecting.back());
     on.turn(base::duration{});
   }
-  turns_until(on,
-              [&] { return connecting.back()->runs == 1 && accept.count == accept_op::capacity; });
+  turns_until(on, [&] { return connecting.back()->runs == 1 && accept.count == accept_op::capacity; });
   std::vector<int> got;
   turns_until(on, [&] {
     while (accept.count > 0) {
@@ -228,8 +225,7 @@ TEST_CASE(
   on.cancel(*sends[2]);  // not begun: comes back at once
   on.turn(base::duration{});
   CHECK(world->effects().counters().bytes_sent < 6000);
-  turns_until(on,
-              [&] { return sends[0]->runs == 1 && sends[1]->runs == 1 && sends[2]->runs == 1; });
+  turns_until(on, [&] { return sends[0]->runs == 1 && sends[1]->runs == 1 && sends[2]->runs == 1; });
   CHECK(sends[0]->result == 3000);
   CHECK(sends[1]->result == 3000);
   CHECK(sends[2]->result == -ECANCELED);
@@ -286,8 +282,7 @@ TEST_CASE("uring: receives and sends that last take no room from files, however 
   }
   for (int i = 0; i < 100; ++i) on.turn(base::duration{});
   const auto armed = [&] {
-    return static_cast<unsigned>(
-        std::count_if(receives.begin(), receives.end(), [](const auto& r) { return r->o.armed; }));
+    return static_cast<unsigned>(std::count_if(receives.begin(), receives.end(), [](const auto& r) { return r->o.armed; }));
   };
   CHECK(armed() == most);
   CHECK(written_within(on, directory.of("beside receives")) == 3);

@@ -85,8 +85,7 @@ TEST_CASE("batch_builder: the bound holds for any record") {
     batch_builder builder(out, {});
     const std::string key = random_text(random, 200), value = random_text(random, 20000);
     const header_field fields[] = {{key, base::as_bytes(value)}, {value, std::nullopt}};
-    const new_record record{random.between(-1, INT64_MAX / 2), base::as_bytes(key),
-                            base::as_bytes(value), fields};
+    const new_record record{random.between(-1, INT64_MAX / 2), base::as_bytes(key), base::as_bytes(value), fields};
     const size_t before = builder.size();
     builder.add(record);
     REQUIRE(builder.size() - before <= batch_builder::size_bound(record));
@@ -116,8 +115,7 @@ TEST_CASE("batch_builder: options become fields") {
   CHECK(seen.timestamp_delta == 3);
 }
 
-TEST_CASE(
-    "batch_builder: times that are too far apart are refused and leave the target as it was") {
+TEST_CASE("batch_builder: times that are too far apart are refused and leave the target as it was") {
   std::vector<uint8_t> out{1, 2, 3};
   batch_builder builder(out, {});
   builder.add({INT64_MIN, std::nullopt, std::nullopt, {}});

@@ -46,15 +46,13 @@ TEST_CASE("batch_rebuild: from every codec to every codec the records and the ot
 TEST_CASE("batch_rebuild: a failure leaves the target as it was") {
   auto data = batch_of({{0, 1, {}, std::string(100000, 'x'), {}}}, {.codec = codec::gzip});
   std::vector<uint8_t> out{1, 2, 3};
-  CHECK(rebuild(view(data), {codec::zstd, std::nullopt, 1000}, out).error().code ==
-        errc::too_large);
+  CHECK(rebuild(view(data), {codec::zstd, std::nullopt, 1000}, out).error().code == errc::too_large);
   CHECK(out == std::vector<uint8_t>{1, 2, 3});
   data[80] ^= 0x55;
   data[90] ^= 0x55;
   CHECK_FALSE(rebuild(view(data), {codec::zstd, std::nullopt, plenty}, out).ok());
   CHECK(out == std::vector<uint8_t>{1, 2, 3});
   base::store_big<int16_t>(data.data() + header::attributes_at, 7);
-  CHECK(rebuild(view(data), {codec::none, std::nullopt, plenty}, out).error().place ==
-        place(check::codec));
+  CHECK(rebuild(view(data), {codec::none, std::nullopt, plenty}, out).error().place == place(check::codec));
   CHECK(out == std::vector<uint8_t>{1, 2, 3});
 }

@@ -16,8 +16,7 @@ TEST_CASE("batch_walk: a batch says the same in every codec, at once and in step
   for (int turn = 0; turn < 100; ++turn) {
     const auto records = random_records(random, {.count_max = 200, .text_max = 2000});
     const auto plain = batch_of(records);
-    const walk_summary want =
-        walk_batch(view(plain), walk_rules::produced(view(plain)), unpack, plenty).value();
+    const walk_summary want = walk_batch(view(plain), walk_rules::produced(view(plain)), unpack, plenty).value();
     for (uint8_t number = 0; number <= codec_last; ++number) {
       const auto data = batch_of(records, {.codec = static_cast<codec>(number)});
       const batch_view batch = view(data);
@@ -50,8 +49,7 @@ TEST_CASE("batch_walk: what cannot be opened is an invalid record, what is too l
   }
   auto unknown = batch_of(records);
   base::store_big<int16_t>(unknown.data() + header::attributes_at, 6);
-  const auto refused =
-      walk_batch(view(unknown), walk_rules::produced(view(unknown)), unpack, plenty);
+  const auto refused = walk_batch(view(unknown), walk_rules::produced(view(unknown)), unpack, plenty);
   CHECK(refused.error().code == errc::invalid_record);
   CHECK(refused.error().place == place(check::codec));
 }
@@ -70,21 +68,19 @@ TEST_CASE("find_by_timestamp: the first record at or after the time, like a line
   decompressor unpack;
   for (int turn = 0; turn < 300; ++turn) {
     const auto records = random_records(random, {.gaps = random.chance(0.5)});
-    const auto data = batch_of(
-        records, {.codec = static_cast<codec>(random.below(5)), .base_offset = base::offset(1000)});
+    const auto data = batch_of(records, {.codec = static_cast<codec>(random.below(5)), .base_offset = base::offset(1000)});
     const unix_ms target = 1700000000000 + random.between(-6000, 6000);
     const auto found = find_by_timestamp(view(data), target, unpack, plenty).value();
-    const auto it = std::find_if(records.begin(), records.end(),
-                                 [&](const plain_record& r) { return r.timestamp >= target; });
+    const auto it =
+        std::find_if(records.begin(), records.end(), [&](const plain_record& r) { return r.timestamp >= target; });
     REQUIRE(found.found == (it != records.end()));
     if (found.found) {
       REQUIRE(found.at == base::offset(1000 + it->offset_delta));
       REQUIRE(found.timestamp == it->timestamp);
     }
     const auto largest = find_max_timestamp(view(data), unpack, plenty).value();
-    const auto most =
-        std::max_element(records.begin(), records.end(),
-                         [](const auto& a, const auto& b) { return a.timestamp < b.timestamp; });
+    const auto most = std::max_element(records.begin(), records.end(),
+                                       [](const auto& a, const auto& b) { return a.timestamp < b.timestamp; });
     REQUIRE(largest.found == (most->timestamp != no_timestamp));
     if (largest.found) {
       REQUIRE(largest.at == base::offset(1000 + most->offset_delta));
@@ -95,8 +91,8 @@ TEST_CASE("find_by_timestamp: the first record at or after the time, like a line
 
 TEST_CASE("find_by_timestamp: with LogAppendTime the batch's time counts") {
   decompressor unpack;
-  const auto data = batch_of({{0, 1, {}, "a", {}}, {1, 9000, {}, "b", {}}},
-                             {.base_offset = base::offset(50), .log_append_time = 5000});
+  const auto data =
+      batch_of({{0, 1, {}, "a", {}}, {1, 9000, {}, "b", {}}}, {.base_offset = base::offset(50), .log_append_time = 5000});
   CHECK(find_by_timestamp(view(data), 5000, unpack, plenty).value().at == base::offset(50));
   CHECK(find_by_timestamp(view(data), 5000, unpack, plenty).value().timestamp == 5000);
   CHECK_FALSE(find_by_timestamp(view(data), 5001, unpack, plenty).value().found);

@@ -57,8 +57,7 @@ inline std::vector<plain_record> random_records(base::prng& random, const shape&
 }
 
 /// The batch of these records, alone in a vector.
-inline std::vector<uint8_t> batch_of(const std::vector<plain_record>& records,
-                                     const batch_options& options = {}) {
+inline std::vector<uint8_t> batch_of(const std::vector<plain_record>& records, const batch_options& options = {}) {
   std::vector<uint8_t> out;
   batch_builder builder(out, options);
   for (const plain_record& r : records) {

@@ -52,8 +52,7 @@ octets raw_snappy(bytes input) {
 
 TEST_CASE("compression: what is packed opens to itself at every size, codec and level") {
   base::prng random(11);
-  const size_t sizes[] = {0,     1,     2,     100,    32767,  32768,  32769,
-                          65535, 65536, 65537, 131072, 300000, 1100000};
+  const size_t sizes[] = {0, 1, 2, 100, 32767, 32768, 32769, 65535, 65536, 65537, 131072, 300000, 1100000};
   for (const codec which : codecs) {
     CAPTURE(name_of(which));
     for (const size_t size : sizes) {

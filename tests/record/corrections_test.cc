@@ -37,16 +37,13 @@ TEST_CASE("corrections: a batch that is right is left alone") {
   }
 }
 
-TEST_CASE(
-    "corrections: CreateTime clears the two bits and sets the largest time, with a right CRC") {
+TEST_CASE("corrections: CreateTime clears the two bits and sets the largest time, with a right CRC") {
   base::prng random(10);
   for (int turn = 0; turn < 200; ++turn) {
     const auto records = random_records(random);
-    auto data =
-        batch_of(records, {.codec = static_cast<codec>(random.below(5)), .transactional = true});
+    auto data = batch_of(records, {.codec = static_cast<codec>(random.below(5)), .transactional = true});
     const auto right = data;
-    set_fields(data, static_cast<int>(random.below(2) * 0x08 + random.below(2) * 0x40),
-               random.between(-5, 5));
+    set_fields(data, static_cast<int>(random.below(2) * 0x08 + random.below(2) * 0x40), random.between(-5, 5));
     const bool different = data != right;
     CHECK(correct_create_time(data, walked(data)) == different);
     REQUIRE(data == right);

@@ -56,8 +56,7 @@ TEST_CASE("garbage: random bytes are refused") {
     random.fill(data);
     if (data.size() > header::magic_at && random.chance(0.9)) data[header::magic_at] = 2;
     if (data.size() > 12 && random.chance(0.9)) {
-      base::store_big(data.data() + header::batch_length_at,
-                      static_cast<int32_t>(data.size() - 12));
+      base::store_big(data.data() + header::batch_length_at, static_cast<int32_t>(data.size() - 12));
     }
     REQUIRE_FALSE(take(data, unpack));
   }
@@ -68,8 +67,8 @@ TEST_CASE("garbage: batches with a few wrong bytes and a right CRC get an answer
   decompressor unpack;
   int taken = 0;
   for (int turn = 0; turn < 6000; ++turn) {
-    auto data = batch_of(random_records(random, {.count_max = 8, .text_max = 60}),
-                         {.codec = static_cast<codec>(random.below(5))});
+    auto data =
+        batch_of(random_records(random, {.count_max = 8, .text_max = 60}), {.codec = static_cast<codec>(random.below(5))});
     for (uint64_t flips = random.below(4); flips > 0; --flips) {
       data[random.below(data.size())] = static_cast<uint8_t>(random.next());
     }

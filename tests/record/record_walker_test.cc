@@ -23,10 +23,9 @@ struct outcome {
     if (!(a.why == b.why)) return false;
     const walk_summary &x = a.summary, &y = b.summary;
     return a.why.code != errc{} ||
-           (x.count == y.count && x.max_timestamp == y.max_timestamp &&
-            x.found_delta == y.found_delta && x.max_timestamp_delta == y.max_timestamp_delta &&
-            x.found_timestamp == y.found_timestamp && x.null_keys == y.null_keys &&
-            x.first_null_key == y.first_null_key && x.fault_count == y.fault_count);
+           (x.count == y.count && x.max_timestamp == y.max_timestamp && x.found_delta == y.found_delta &&
+            x.max_timestamp_delta == y.max_timestamp_delta && x.found_timestamp == y.found_timestamp &&
+            x.null_keys == y.null_keys && x.first_null_key == y.first_null_key && x.fault_count == y.fault_count);
   }
 };
 
@@ -84,9 +83,7 @@ TEST_CASE("record_walker: refuses every malformed record at its place") {
       {"timestamp overlong",
        {0x20, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02, 0, 1, 1, 0, 0},
        check::record_length},
-      {"delta overlong",
-       {0x16, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 1, 1, 0, 0},
-       check::record_length},
+      {"delta overlong", {0x16, 0, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 1, 1, 0, 0}, check::record_length},
       {"key length -2", {0x0c, 0, 0, 0, 3, 1, 0}, check::record_length},
       {"key past the record", {0x0c, 0, 0, 0, 6, 1, 0}, check::record_length},
       {"key of 2 GiB", {0x14, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff, 0x0f, 1, 0}, check::record_length},
@@ -139,8 +136,7 @@ TEST_CASE("record_walker: sees what is in the batch, wherever the pieces are cut
     int32_t null_keys = 0, first_null = -1;
     for (size_t i = 0; i < records.size(); ++i) {
       const plain_record& r = records[i];
-      if (r.timestamp != no_timestamp && (largest == nullptr || r.timestamp > largest->timestamp))
-        largest = &r;
+      if (r.timestamp != no_timestamp && (largest == nullptr || r.timestamp > largest->timestamp)) largest = &r;
       if (found == nullptr && r.timestamp >= rules.search_timestamp) found = &r;
       if (!r.key && null_keys++ == 0) first_null = static_cast<int32_t>(i);
     }
@@ -180,8 +176,7 @@ TEST_CASE("record_walker: damaged records are judged alike whole and in pieces")
   CHECK(refused > 500);
 }
 
-TEST_CASE(
-    "record_walker: faults are counted, listed as far as there is room, and do not stop the walk") {
+TEST_CASE("record_walker: faults are counted, listed as far as there is room, and do not stop the walk") {
   octets out;
   batch_builder builder(out, {});
   const auto text = base::as_bytes("x");
@@ -236,12 +231,10 @@ TEST_CASE("record_walker: in a LogAppendTime batch of the log every record has t
   builder.add({1, std::nullopt, std::nullopt, {}});
   builder.add({9999, std::nullopt, std::nullopt, {}});
   REQUIRE(builder.finish().ok());
-  const walk_summary stored =
-      walk_whole(view(out).records(), walk_rules::stored(view(out))).summary;
+  const walk_summary stored = walk_whole(view(out).records(), walk_rules::stored(view(out))).summary;
   CHECK(stored.max_timestamp == 5000);
   CHECK(stored.max_timestamp_delta == 0);
-  const walk_summary produced =
-      walk_whole(view(out).records(), walk_rules::produced(view(out))).summary;
+  const walk_summary produced = walk_whole(view(out).records(), walk_rules::produced(view(out))).summary;
   CHECK(produced.max_timestamp == 9999);
   CHECK(produced.max_timestamp_delta == 1);
 }
@@ -254,6 +247,5 @@ TEST_CASE("record_walker: gaps are for the log, not for clients") {
         base::error{errc::invalid_record, place(check::offset_delta), 1});
   walk_rules short_range = walk_rules::stored(batch);
   short_range.last_offset_delta = 3;
-  CHECK(walk_whole(batch.records(), short_range).why ==
-        base::error{errc::invalid_record, place(check::offset_delta), 2});
+  CHECK(walk_whole(batch.records(), short_range).why == base::error{errc::invalid_record, place(check::offset_delta), 2});
 }

@@ -35,22 +35,15 @@ TEST_CASE("verify: every rule about the header has its place") {
       {"untouched", [](uint8_t*) {}, check::none, check::none},
       {"base offset 1", put<int64_t>(base_offset_at, 1), check::base_offset, check::none},
       {"base offset -1", put<int64_t>(base_offset_at, -1), check::base_offset, check::base_offset},
-      {"base offset at the end", put<int64_t>(base_offset_at, INT64_MAX - 2), check::base_offset,
-       check::base_offset},
-      {"base offset before that", put<int64_t>(base_offset_at, INT64_MAX - 3), check::base_offset,
-       check::none},
+      {"base offset at the end", put<int64_t>(base_offset_at, INT64_MAX - 2), check::base_offset, check::base_offset},
+      {"base offset before that", put<int64_t>(base_offset_at, INT64_MAX - 3), check::base_offset, check::none},
       {"count 0", put<int32_t>(record_count_at, 0), check::record_count, check::none},
       {"count -1", put<int32_t>(record_count_at, -1), check::record_count, check::record_count},
-      {"fewer records than offsets", put<int32_t>(record_count_at, 2), check::record_count,
-       check::none},
-      {"more records than offsets", put<int32_t>(record_count_at, 4), check::record_count,
-       check::record_count},
-      {"most records", put<int32_t>(record_count_at, INT32_MAX), check::record_count,
-       check::record_count},
-      {"last delta -1", put<int32_t>(last_offset_delta_at, -1), check::last_offset_delta,
-       check::last_offset_delta},
-      {"last delta too large", put<int32_t>(last_offset_delta_at, INT32_MAX), check::record_count,
-       check::none},
+      {"fewer records than offsets", put<int32_t>(record_count_at, 2), check::record_count, check::none},
+      {"more records than offsets", put<int32_t>(record_count_at, 4), check::record_count, check::record_count},
+      {"most records", put<int32_t>(record_count_at, INT32_MAX), check::record_count, check::record_count},
+      {"last delta -1", put<int32_t>(last_offset_delta_at, -1), check::last_offset_delta, check::last_offset_delta},
+      {"last delta too large", put<int32_t>(last_offset_delta_at, INT32_MAX), check::record_count, check::none},
       {"codec 4", put<int16_t>(attributes_at, 4), check::none, check::none},
       {"codec 5", put<int16_t>(attributes_at, 5), check::codec, check::codec},
       {"codec 7", put<int16_t>(attributes_at, 7), check::codec, check::codec},
@@ -59,8 +52,7 @@ TEST_CASE("verify: every rule about the header has its place") {
       {"producer without sequence", put<int64_t>(producer_id_at, 0), check::sequence, check::none},
       {"sequence without producer", put<int32_t>(base_sequence_at, 5), check::none, check::none},
   };
-  const std::vector<uint8_t> good =
-      batch_of({{0, 1, {}, "a", {}}, {1, 2, {}, "b", {}}, {2, 3, {}, "c", {}}});
+  const std::vector<uint8_t> good = batch_of({{0, 1, {}, "a", {}}, {1, 2, {}, "b", {}}, {2, 3, {}, "c", {}}});
   for (const row& r : rows) {
     CAPTURE(r.name);
     std::vector<uint8_t> data = good;
@@ -102,8 +94,7 @@ TEST_CASE("verify: a flipped bit inside the CRC's bytes is corrupt, in front of 
 
 TEST_CASE("verify: every check explains itself") {
   std::set<std::string> sentences;
-  for (uint16_t c = 0; c <= place(check::compression); ++c)
-    sentences.insert(explain(static_cast<check>(c)));
+  for (uint16_t c = 0; c <= place(check::compression); ++c) sentences.insert(explain(static_cast<check>(c)));
   CHECK(sentences.size() == place(check::compression) + 1);
   CHECK(sentences.count("unknown") == 0);
 }

@@ -23,32 +23,20 @@ TEST_CASE("configuration: settings that contradict each other are refused, each 
        "advertised.listeners must say"},
       {"no host, not advertised", {set("listeners", "P://:9092"), open}, "P://host:9092"},
       {"every interface, another one advertised",
-       {set("listeners", "A://0.0.0.0:9092,B://127.0.0.1:9093"),
-        set("advertised.listeners", "B://127.0.0.1:9093"), open},
+       {set("listeners", "A://0.0.0.0:9092,B://127.0.0.1:9093"), set("advertised.listeners", "B://127.0.0.1:9093"), open},
        "A://0.0.0.0:9092 listens on every interface"},
       {"every interface, advertised",
-       {set("listeners", "P://0.0.0.0:9092"), set("advertised.listeners", "P://b1.example:9092"),
-        open},
+       {set("listeners", "P://0.0.0.0:9092"), set("advertised.listeners", "P://b1.example:9092"), open},
        nullptr},
-      {"not loopback, not allowed",
-       {set("listeners", "P://10.1.2.3:9092")},
-       "allow.unauthenticated"},
-      {"a name that may be anywhere",
-       {set("listeners", "P://broker-1:9092")},
-       "allow.unauthenticated"},
+      {"not loopback, not allowed", {set("listeners", "P://10.1.2.3:9092")}, "allow.unauthenticated"},
+      {"a name that may be anywhere", {set("listeners", "P://broker-1:9092")}, "allow.unauthenticated"},
       {"not loopback, allowed", {set("listeners", "P://10.1.2.3:9092"), open}, nullptr},
       {"TLS", {set("listeners", "SSL://127.0.0.1:9092")}, "neither TLS nor SASL"},
       {"SASL", {set("listeners", "SASL_PLAINTEXT://127.0.0.1:9092")}, "neither TLS nor SASL"},
-      {"one name twice",
-       {set("listeners", "P://127.0.0.1:1,P://127.0.0.1:2")},
-       "the name P stands twice"},
-      {"one address twice",
-       {set("listeners", "P://127.0.0.1:1,Q://127.0.0.1:1")},
-       "127.0.0.1:1 stands twice"},
+      {"one name twice", {set("listeners", "P://127.0.0.1:1,P://127.0.0.1:2")}, "the name P stands twice"},
+      {"one address twice", {set("listeners", "P://127.0.0.1:1,Q://127.0.0.1:1")}, "127.0.0.1:1 stands twice"},
       {"two free ports", {set("listeners", "P://127.0.0.1:0,Q://127.0.0.1:0")}, nullptr},
-      {"advertised without listener",
-       {set("advertised.listeners", "OTHER://127.0.0.1:9092")},
-       "listeners has no OTHER"},
+      {"advertised without listener", {set("advertised.listeners", "OTHER://127.0.0.1:9092")}, "listeners has no OTHER"},
       {"advertised everywhere",
        {set("advertised.listeners", "PLAINTEXT://0.0.0.0:9092")},
        "no address that a client can reach"},
@@ -68,22 +56,18 @@ TEST_CASE("configuration: settings that contradict each other are refused, each 
 }
 
 TEST_CASE("configuration: an error between settings names the place that the value came from") {
-  const loaded_config loaded = load_config({.file = {},
-                                            .environment = {"MILLRACE_LISTENERS=P://10.0.0.1:9092"},
-                                            .flags = {},
-                                            .sets = {}});
+  const loaded_config loaded =
+      load_config({.file = {}, .environment = {"MILLRACE_LISTENERS=P://10.0.0.1:9092"}, .flags = {}, .sets = {}});
   REQUIRE(loaded.errors.size() == 1);
   CHECK(loaded.errors[0].starts_with("MILLRACE_LISTENERS: listeners: P://10.0.0.1:9092 lets in"));
 }
 
 TEST_CASE("configuration: a batch that can never arrive or be stored is a warning") {
   CHECK(load_sets({}).warnings.empty());
-  const auto arrive =
-      load_sets({set("message.max.bytes", "2MiB"), set("socket.request.max.bytes", "1MiB")});
+  const auto arrive = load_sets({set("message.max.bytes", "2MiB"), set("socket.request.max.bytes", "1MiB")});
   CHECK(arrive.errors.empty());
   CHECK(contains(joined(arrive.warnings), "socket.request.max.bytes (1048576)"));
-  const auto store =
-      load_sets({set("message.max.bytes", "2MiB"), set("log.segment.bytes", "1MiB")});
+  const auto store = load_sets({set("message.max.bytes", "2MiB"), set("log.segment.bytes", "1MiB")});
   CHECK(store.errors.empty());
   CHECK(contains(joined(store.warnings), "log.segment.bytes (1048576)"));
 }
@@ -108,8 +92,7 @@ TEST_CASE("configuration: a setting without effect in this version is said") {
     CHECK(load_sets({set(r.key, r.initial)}).warnings.empty());
     const auto loaded = load_sets({set(r.key, r.other)});
     CHECK(loaded.errors.empty());
-    CHECK(joined(loaded.warnings) ==
-          "--set: " + std::string(r.key) + " has no effect: " + r.why + "\n");
+    CHECK(joined(loaded.warnings) == "--set: " + std::string(r.key) + " has no effect: " + r.why + "\n");
   }
 }
 
@@ -130,22 +113,13 @@ TEST_CASE("machine: what the configuration asks must be there") {
   const row rows[] = {
       {"defaults", {}, 2048, nullptr},
       {"one core", {set("cores", "2")}, 2048, nullptr},
-      {"a CPU that is not ours",
-       {set("cores", "1-2")},
-       2048,
-       "may not use CPU 1 (it may use 0,2,3)"},
+      {"a CPU that is not ours", {set("cores", "1-2")}, 2048, "may not use CPU 1 (it may use 0,2,3)"},
       {"too little for three cores", {}, 767, "3 cores need at least 192 MiB, not 191"},
       {"just enough for three cores", {}, 768, nullptr},
       {"more than there is", {set("memory", "3GiB")}, 2048, "more than the machine has"},
       {"the last core", {set("placement.override", "a-0:2")}, 2048, nullptr},
-      {"a core too far",
-       {set("placement.override", "a-0:3")},
-       2048,
-       "names core 3, and there are 3"},
-      {"a core too far of one",
-       {set("cores", "3"), set("placement.override", "a-0:1")},
-       2048,
-       "there are 1"},
+      {"a core too far", {set("placement.override", "a-0:3")}, 2048, "names core 3, and there are 3"},
+      {"a core too far of one", {set("cores", "3"), set("placement.override", "a-0:1")}, 2048, "there are 1"},
   };
   const uint32_t allowed[] = {0, 2, 3};
   for (const row& r : rows) {

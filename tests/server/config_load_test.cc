@@ -17,32 +17,19 @@ TEST_CASE("configuration: each source overrides those before it") {
   };
   const row rows[] = {
       {"nothing", {}, 1, origin::built_in, ""},
-      {"file",
-       {.file = file.path(), .environment = {}, .flags = {}, .sets = {}},
-       2,
-       origin::file,
-       file.path() + ":1"},
+      {"file", {.file = file.path(), .environment = {}, .flags = {}, .sets = {}}, 2, origin::file, file.path() + ":1"},
       {"environment",
-       {.file = file.path(),
-        .environment = {"PATH=x", "MILLRACE_NUM_PARTITIONS=3"},
-        .flags = {},
-        .sets = {}},
+       {.file = file.path(), .environment = {"PATH=x", "MILLRACE_NUM_PARTITIONS=3"}, .flags = {}, .sets = {}},
        3,
        origin::environment,
        "MILLRACE_NUM_PARTITIONS"},
       {"flag",
-       {.file = file.path(),
-        .environment = {"MILLRACE_NUM_PARTITIONS=3"},
-        .flags = {flag},
-        .sets = {}},
+       {.file = file.path(), .environment = {"MILLRACE_NUM_PARTITIONS=3"}, .flags = {flag}, .sets = {}},
        4,
        origin::flag,
        "--flag"},
       {"set",
-       {.file = file.path(),
-        .environment = {"MILLRACE_NUM_PARTITIONS=3"},
-        .flags = {flag},
-        .sets = {set(key, "5")}},
+       {.file = file.path(), .environment = {"MILLRACE_NUM_PARTITIONS=3"}, .flags = {flag}, .sets = {set(key, "5")}},
        5,
        origin::set,
        "--set"},
@@ -62,33 +49,26 @@ TEST_CASE("configuration: each source overrides those before it") {
   }
 }
 
-TEST_CASE(
-    "configuration: a bad value in a weaker source is said although a stronger one hides it") {
-  const loaded_config loaded = load_config({.file = {},
-                                            .environment = {"MILLRACE_NUM_PARTITIONS=many"},
-                                            .flags = {},
-                                            .sets = {set("num.partitions", "5")}});
-  CHECK(joined(loaded.errors) ==
-        "MILLRACE_NUM_PARTITIONS: num.partitions: 'many' is not a whole number\n");
+TEST_CASE("configuration: a bad value in a weaker source is said although a stronger one hides it") {
+  const loaded_config loaded = load_config(
+      {.file = {}, .environment = {"MILLRACE_NUM_PARTITIONS=many"}, .flags = {}, .sets = {set("num.partitions", "5")}});
+  CHECK(joined(loaded.errors) == "MILLRACE_NUM_PARTITIONS: num.partitions: 'many' is not a whole number\n");
 }
 
 TEST_CASE("configuration: every unknown name is said with its place and the nearest name") {
   const temporary_file file("num.partition = 2\n\n[log.retention]\nhours = 1\nms = 5\n");
-  const loaded_config loaded =
-      load_config({.file = file.path(),
-                   .environment = {"MILLRACE_NUM_PARTITION=1", "MILLRACE_Q"},
-                   .flags = {},
-                   .sets = {set("zzzzzzzzzzzz", "1"), set("log_dirs", "x")}});
-  CHECK(
-      joined(loaded.errors) ==
-      file.path() +
-          ":4: there is no setting log.retention.hours (Millrace has log.retention.ms instead)\n" +
-          file.path() + ":1: there is no setting num.partition (did you mean num.partitions?)\n" +
-          "environment: there is no setting MILLRACE_NUM_PARTITION (did you mean "
-          "MILLRACE_NUM_PARTITIONS?)\n"
-          "environment: there is no setting MILLRACE_Q\n"
-          "--set: there is no setting zzzzzzzzzzzz\n"
-          "--set: there is no setting log_dirs (did you mean log.dirs?)\n");
+  const loaded_config loaded = load_config({.file = file.path(),
+                                            .environment = {"MILLRACE_NUM_PARTITION=1", "MILLRACE_Q"},
+                                            .flags = {},
+                                            .sets = {set("zzzzzzzzzzzz", "1"), set("log_dirs", "x")}});
+  CHECK(joined(loaded.errors) ==
+        file.path() + ":4: there is no setting log.retention.hours (Millrace has log.retention.ms instead)\n" + file.path() +
+            ":1: there is no setting num.partition (did you mean num.partitions?)\n" +
+            "environment: there is no setting MILLRACE_NUM_PARTITION (did you mean "
+            "MILLRACE_NUM_PARTITIONS?)\n"
+            "environment: there is no setting MILLRACE_Q\n"
+            "--set: there is no setting zzzzzzzzzzzz\n"
+            "--set: there is no setting log_dirs (did you mean log.dirs?)\n");
 }
 
 TEST_CASE("configuration: an unknown name of any length is refused quickly") {

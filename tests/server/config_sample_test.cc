@@ -19,8 +19,7 @@ std::string file_text(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE(
-    "configs/millrace.toml: is what the table says (build/tests/server/print_config makes it)") {
+TEST_CASE("configs/millrace.toml: is what the table says (build/tests/server/print_config makes it)") {
   CHECK(file_text("millrace.toml") == sample_config());
 }
 
@@ -32,8 +31,7 @@ TEST_CASE("configs/millrace.toml: with every # taken away it changes nothing") {
     text += line.starts_with('#') && !line.starts_with("# ") ? line.substr(1) + "\n" : "\n";
   }
   const temporary_file file(text);
-  const loaded_config loaded =
-      load_config({.file = file.path(), .environment = {}, .flags = {}, .sets = {}});
+  const loaded_config loaded = load_config({.file = file.path(), .environment = {}, .flags = {}, .sets = {}});
   CHECK(joined(loaded.errors) == "");
   CHECK(joined(loaded.warnings) == "");
   const loaded_config plain = load_sets({});
@@ -44,14 +42,12 @@ TEST_CASE("configs/millrace.toml: with every # taken away it changes nothing") {
   }
 }
 
-TEST_CASE(
-    "configs: the samples for a laptop and for bare metal are accepted and change something") {
+TEST_CASE("configs: the samples for a laptop and for bare metal are accepted and change something") {
   for (const char* name : {"laptop.toml", "bare-metal.toml"}) {
     CAPTURE(name);
     const std::string path = std::string(CONFIGS_DIRECTORY) + "/" + name;
     CHECK(read_config_file(path).settings.size() > 2);
-    const loaded_config loaded =
-        load_config({.file = path, .environment = {}, .flags = {}, .sets = {}});
+    const loaded_config loaded = load_config({.file = path, .environment = {}, .flags = {}, .sets = {}});
     CHECK(joined(loaded.errors) == "");
     CHECK(joined(loaded.warnings) == "");
   }

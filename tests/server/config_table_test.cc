@@ -15,8 +15,7 @@ TEST_CASE("table: names are unique, also as variables, and none is the table of 
     CAPTURE(row.name);
     CHECK(variables.insert(environment_name(row.name)).second);
     CHECK((row.topic_key.empty() || topic_keys.insert(row.topic_key).second));
-    for (const struct row& other : config_rows())
-      CHECK(!other.name.starts_with(std::string(row.name) + "."));
+    for (const struct row& other : config_rows()) CHECK(!other.name.starts_with(std::string(row.name) + "."));
     CHECK(config_rows()[find_row(row.name).value()].name == row.name);
     CHECK(find_environment_row(environment_name(row.name)) == find_row(row.name));
   }
@@ -28,9 +27,7 @@ TEST_CASE("table: names are unique, also as variables, and none is the table of 
 TEST_CASE("table: no two rows share a field") {
   for (const row& row : config_rows()) {
     CAPTURE(row.name);
-    CHECK(std::ranges::count_if(config_rows(), [&](const struct row& other) {
-            return other.where == row.where;
-          }) == 1);
+    CHECK(std::ranges::count_if(config_rows(), [&](const struct row& other) { return other.where == row.where; }) == 1);
   }
 }
 

@@ -92,8 +92,7 @@ TEST_CASE("values: every choice reads back as itself") {
   CHECK(load_sets({set("millrace.ack", "memory")}).values.millrace_ack == ack_policy::memory);
   CHECK(load_sets({set("reactor.send", "copy")}).values.reactor_send == send_mechanism::copy);
   CHECK(load_sets({set("reactor.send", "zerocopy")}).values.reactor_send == send_mechanism::zero_copy);
-  CHECK(load_sets({set("reactor.cold_read", "direct")}).values.reactor_cold_read ==
-        cold_read_mechanism::direct);
+  CHECK(load_sets({set("reactor.cold_read", "direct")}).values.reactor_cold_read == cold_read_mechanism::direct);
   CHECK(load_sets({set("logging.level", "error")}).values.logging_level == base::log_level::error);
 }
 
@@ -102,10 +101,8 @@ TEST_CASE("values: types are Kafka's numbers") {
     const char* key;
     int type;
   };
-  const row rows[] = {{"delete.topic.enable", 1}, {"compression.type", 2},
-                      {"num.partitions", 3},      {"log.retention.ms", 5},
-                      {"log.cleanup.policy", 7},  {"listeners", 7},
-                      {"millrace.ack", 2},        {"memory", 5}};
+  const row rows[] = {{"delete.topic.enable", 1}, {"compression.type", 2}, {"num.partitions", 3}, {"log.retention.ms", 5},
+                      {"log.cleanup.policy", 7},  {"listeners", 7},        {"millrace.ack", 2},   {"memory", 5}};
   for (const row& r : rows) {
     CAPTURE(r.key);
     CHECK(kafka_type(config_rows()[find_row(r.key).value()]) == r.type);

@@ -57,21 +57,16 @@ TEST_CASE("options: help names every flag and ends well") {
   const char* const help[] = {"--help"};
   const parsed_options parsed = parse_options(help);
   CHECK(parsed.exit_code == 0);
-  for (const char* flag : {"--config", "--data-dir", "--kafka", "--cores", "--memory", "--set",
-                           "--probe", "--version", "--recover-by-scan"}) {
+  for (const char* flag :
+       {"--config", "--data-dir", "--kafka", "--cores", "--memory", "--set", "--probe", "--version", "--recover-by-scan"}) {
     CAPTURE(flag);
     CHECK(contains(parsed.text, flag));
   }
 }
 
 TEST_CASE("options: mistakes are one line and a code that is not 0") {
-  const std::vector<std::vector<const char*>> mistakes = {{"--nonsense"},
-                                                          {"word"},
-                                                          {"--cores"},
-                                                          {"--set"},
-                                                          {"--set", "a"},
-                                                          {"--set", "=1"},
-                                                          {"--set", "a=1", "b=2"}};
+  const std::vector<std::vector<const char*>> mistakes = {
+      {"--nonsense"}, {"word"}, {"--cores"}, {"--set"}, {"--set", "a"}, {"--set", "=1"}, {"--set", "a=1", "b=2"}};
   for (const auto& arguments : mistakes) {
     CAPTURE(arguments.front());
     const parsed_options parsed = parse_options(arguments);
@@ -85,8 +80,7 @@ TEST_CASE("options: a flag given to the configuration wins over the file and los
   const temporary_file file("log.dirs = \"from-file\"\n");
   const char* const words[] = {"--data-dir", "from-flag"};
   const options value = parse_options(words).value;
-  const config_sources sources{
-      .file = file.path(), .environment = {}, .flags = value.flags, .sets = {}};
+  const config_sources sources{.file = file.path(), .environment = {}, .flags = value.flags, .sets = {}};
   CHECK(load_config(sources).values.log_dirs == "from-flag");
   config_sources more = sources;
   more.sets = {set("log.dirs", "from-set")};

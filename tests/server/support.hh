@@ -29,9 +29,7 @@ inline std::string joined(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) all += line + "\n";
   return all;
 }
-inline bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
+inline bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 /// The text in force of a row.
 inline std::string text_of(const loaded_config& loaded, std::string_view key) {

@@ -22,8 +22,7 @@ struct noted final : sim::event {
 
 }  // namespace
 
-TEST_CASE(
-    "clock: events fire in order of time, then in order of scheduling, however they were put in") {
+TEST_CASE("clock: events fire in order of time, then in order of scheduling, however they were put in") {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     base::prng random(seed);
     sim::sim_clock clock;

@@ -17,10 +17,8 @@ using sim::world;
 namespace {
 
 /// Appends numbered blocks for ever, each durable before it is acknowledged.
-task<void> append_for_ever(reactor::core& on, std::vector<uint64_t>* acknowledged,
-                           base::mutable_bytes memory) {
-  const int64_t handle =
-      co_await open(on, "/log", reactor::open_write | reactor::open_create | reactor::open_direct);
+task<void> append_for_ever(reactor::core& on, std::vector<uint64_t>* acknowledged, base::mutable_bytes memory) {
+  const int64_t handle = co_await open(on, "/log", reactor::open_write | reactor::open_create | reactor::open_direct);
   const int64_t named = co_await on_path(on, op_kind::sync_dir, "/");
   ASSERT(handle >= 0 && named == 0);
   for (uint64_t number = 0;; ++number) {

@@ -21,11 +21,9 @@ task<std::vector<int64_t>> every_word(reactor::core& on) {
   out.push_back(co_await on_path(on, op_kind::make_dir, "/d"));
   const int64_t missing = co_await open(on, "/d/f", reactor::open_read);
   out.push_back(missing);
-  const int64_t made = co_await open(
-      on, "/d/f", reactor::open_write | reactor::open_create | reactor::open_exclusive);
+  const int64_t made = co_await open(on, "/d/f", reactor::open_write | reactor::open_create | reactor::open_exclusive);
   out.push_back(made);
-  const int64_t again = co_await open(
-      on, "/d/f", reactor::open_write | reactor::open_create | reactor::open_exclusive);
+  const int64_t again = co_await open(on, "/d/f", reactor::open_write | reactor::open_create | reactor::open_exclusive);
   out.push_back(again);
   out.push_back(co_await write(on, made, 50, bytes));
   out.push_back(co_await read(on, made, 100, target));
@@ -114,8 +112,7 @@ TEST_CASE("disk: a rule strikes the operations it names, as often as it says") {
   world w(4);
   sim::node& n = w.add_node();
   const std::vector<uint8_t> bytes = filled(512, 'x');
-  n.disk().add_rule(
-      {.kind = op_kind::write, .path_part = "log", .skip = 1, .count = 2, .error = EIO});
+  n.disk().add_rule({.kind = op_kind::write, .path_part = "log", .skip = 1, .count = 2, .error = EIO});
   CHECK(run(w, write_file(n.core(), "/log.1", bytes, true)) == 512);
   CHECK(run(w, write_file(n.core(), "/log.1", bytes, true)) == -EIO);
   CHECK(run(w, write_file(n.core(), "/other", bytes, true)) == 512);
@@ -151,13 +148,11 @@ TEST_CASE("disk: direct writes land, and damage is seen by readers") {
   world w(6);
   sim::node& n = w.add_node();
   aligned memory(8192, 'd');
-  CHECK(run(w, open(n.core(), "/f",
-                    reactor::open_write | reactor::open_create | reactor::open_direct)) == 3);
+  CHECK(run(w, open(n.core(), "/f", reactor::open_write | reactor::open_create | reactor::open_direct)) == 3);
   CHECK(run(w, write(n.core(), 3, 4096, memory.bytes(), true)) == 8192);
   CHECK(n.disk().durable_contents("/f")->size() == 12288);
   CHECK(n.disk().corrupt("/f", 4096, 1, sim::damage::zeros).ok());
-  CHECK(n.disk().corrupt("/f", 12288, 1, sim::damage::zeros).error().code ==
-        base::errc::out_of_range);
+  CHECK(n.disk().corrupt("/f", 12288, 1, sim::damage::zeros).error().code == base::errc::out_of_range);
   CHECK(n.disk().corrupt("/no", 0, 1, sim::damage::zeros).error().code == base::errc::not_found);
   aligned back(12288);
   CHECK(run(w, read(n.core(), 3, 0, back.bytes())) == 12288);

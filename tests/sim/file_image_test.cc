@@ -27,9 +27,7 @@ struct bench {
     for (const char c : letters) bytes += std::string(4096, c);
     write(first * 4096, bytes, durable);
   }
-  void allocate(uint64_t first, uint64_t count) {
-    file.allocate(first * 4096, count * 4096, ++stamp);
-  }
+  void allocate(uint64_t first, uint64_t count) { file.allocate(first * 4096, count * 4096, ++stamp); }
   void truncate(uint64_t count) { file.truncate(count * 4096, ++stamp); }
   void sync() { file.sync(stamp); }
 
@@ -39,9 +37,8 @@ struct bench {
     std::vector<uint8_t> bytes(file.size());
     (void)file.read(0, bytes);
     for (size_t at = 0; at < bytes.size(); at += 4096) {
-      const std::set<uint8_t> kinds(
-          bytes.begin() + static_cast<ptrdiff_t>(at),
-          bytes.begin() + static_cast<ptrdiff_t>(std::min(at + 4096, bytes.size())));
+      const std::set<uint8_t> kinds(bytes.begin() + static_cast<ptrdiff_t>(at),
+                                    bytes.begin() + static_cast<ptrdiff_t>(std::min(at + 4096, bytes.size())));
       out += kinds.size() > 1 ? '?' : *kinds.begin() == 0 ? '.' : static_cast<char>(*kinds.begin());
     }
     return out;
@@ -118,8 +115,8 @@ TEST_CASE("file image: what a power cut leaves, when it drops or keeps all that 
          b.blocks(2, "c");
        },
        ".bc", ".b.", ".bc"},
-      {"a durable write that grows the file takes the size along",
-       [](bench& b) { b.blocks(1, "b", true); }, ".b", ".b", ".b"},
+      {"a durable write that grows the file takes the size along", [](bench& b) { b.blocks(1, "b", true); }, ".b", ".b",
+       ".b"},
       {"a durable write does not take another write of its file along",
        [](bench& b) {
          b.blocks(0, "abc");

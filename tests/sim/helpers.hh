@@ -16,9 +16,7 @@ namespace millrace::sim::test {
 using reactor::op_kind;
 using reactor::task;
 
-inline std::vector<uint8_t> filled(size_t count, uint8_t byte) {
-  return std::vector<uint8_t>(count, byte);
-}
+inline std::vector<uint8_t> filled(size_t count, uint8_t byte) { return std::vector<uint8_t>(count, byte); }
 
 /// Block-aligned memory, as O_DIRECT wants it.
 class aligned {
@@ -37,16 +35,14 @@ class aligned {
   uint8_t* data_;
 };
 
-inline task<int64_t> open(reactor::core& on, std::string path,
-                          uint32_t flags = reactor::open_write | reactor::open_create) {
+inline task<int64_t> open(reactor::core& on, std::string path, uint32_t flags = reactor::open_write | reactor::open_create) {
   reactor::awaited_op o(on, op_kind::open);
   o.path = path.c_str();
   o.flags = flags;
   co_return co_await o;
 }
 
-inline task<int64_t> write(reactor::core& on, int64_t handle, uint64_t position, base::bytes source,
-                           bool durable = false) {
+inline task<int64_t> write(reactor::core& on, int64_t handle, uint64_t position, base::bytes source, bool durable = false) {
   const iovec piece{const_cast<uint8_t*>(source.data()), source.size()};
   reactor::awaited_op o(on, op_kind::write);
   o.handle = static_cast<int>(handle);
@@ -57,8 +53,7 @@ inline task<int64_t> write(reactor::core& on, int64_t handle, uint64_t position,
   co_return co_await o;
 }
 
-inline task<int64_t> read(reactor::core& on, int64_t handle, uint64_t position,
-                          base::mutable_bytes target) {
+inline task<int64_t> read(reactor::core& on, int64_t handle, uint64_t position, base::mutable_bytes target) {
   const iovec piece{target.data(), target.size()};
   reactor::awaited_op o(on, op_kind::read);
   o.handle = static_cast<int>(handle);
@@ -69,8 +64,7 @@ inline task<int64_t> read(reactor::core& on, int64_t handle, uint64_t position,
 }
 
 /// sync, close, shutdown: what needs a handle alone.
-inline task<int64_t> on_handle(reactor::core& on, op_kind kind, int64_t handle,
-                               uint64_t position = 0, uint64_t length = 0) {
+inline task<int64_t> on_handle(reactor::core& on, op_kind kind, int64_t handle, uint64_t position = 0, uint64_t length = 0) {
   reactor::awaited_op o(on, kind);
   o.handle = static_cast<int>(handle);
   o.position = position;
@@ -78,8 +72,7 @@ inline task<int64_t> on_handle(reactor::core& on, op_kind kind, int64_t handle,
   co_return co_await o;
 }
 
-inline task<int64_t> on_path(reactor::core& on, op_kind kind, std::string path,
-                             std::string path2 = {}) {
+inline task<int64_t> on_path(reactor::core& on, op_kind kind, std::string path, std::string path2 = {}) {
   reactor::awaited_op o(on, kind);
   o.path = path.c_str();
   o.path2 = path2.c_str();
@@ -149,9 +142,7 @@ class receiver final : public reactor::receive_op {
   void give_back_all() {
     while (!held.empty()) core_.effects().give_back(held.pop_front());
   }
-  bool ended() const {
-    return !ends.empty() && !in_flight && ends.back() != 1 && ends.back() != -ENOBUFS;
-  }
+  bool ended() const { return !ends.empty() && !in_flight && ends.back() != 1 && ends.back() != -ENOBUFS; }
 
   std::vector<uint8_t> bytes;
   std::vector<int64_t> ends;

@@ -19,8 +19,7 @@ struct letter final : reactor::mail {
 
 /// Posts a letter in each of its turns.
 struct writer final : reactor::ready_item {
-  writer(reactor::core& on, base::core_id to, std::vector<std::pair<unsigned, int>>& log)
-      : target(to) {
+  writer(reactor::core& on, base::core_id to, std::vector<std::pair<unsigned, int>>& log) : target(to) {
     for (int i = 0; i < 200; ++i) {
       letters.emplace_back();
       letters.back().log = &log;

@@ -70,13 +70,11 @@ TEST_CASE("names: refusals") {
       {"remove of nothing", [](bench& b) { return b.remove("no"); }, -ENOENT},
       {"remove of a directory", [](bench& b) { return b.remove("d"); }, -EISDIR},
       {"remove_directory of a file", [](bench& b) { return b.remove_directory("a"); }, -ENOTDIR},
-      {"remove_directory of a full one", [](bench& b) { return b.remove_directory("d"); },
-       -ENOTEMPTY},
+      {"remove_directory of a full one", [](bench& b) { return b.remove_directory("d"); }, -ENOTEMPTY},
       {"rename of nothing", [](bench& b) { return b.rename("no", "b"); }, -ENOENT},
       {"rename of a file over a directory", [](bench& b) { return b.rename("a", "d"); }, -EISDIR},
       {"rename of a directory over a file", [](bench& b) { return b.rename("e", "a"); }, -ENOTDIR},
-      {"rename of a directory over a full one", [](bench& b) { return b.rename("e", "d"); },
-       -ENOTEMPTY},
+      {"rename of a directory over a full one", [](bench& b) { return b.rename("e", "d"); }, -ENOTEMPTY},
       {"rename of a directory into itself", [](bench& b) { return b.rename("d", "d/y"); }, -EINVAL},
       {"rename to itself", [](bench& b) { return b.rename("a", "./a"); }, 0},
       {"rename of a directory over an empty one", [](bench& b) { return b.rename("d", "e"); }, 0},
@@ -178,8 +176,7 @@ TEST_CASE("names: what a power cut leaves, when it drops or keeps all that is vo
   }
 }
 
-TEST_CASE(
-    "names: a rename over a file leaves the old or the new one, never none and never two names") {
+TEST_CASE("names: a rename over a file leaves the old or the new one, never none and never two names") {
   std::set<bool> replaced;
   for (uint64_t seed = 0; seed < 40; ++seed) {
     base::prng random(seed);

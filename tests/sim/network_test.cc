@@ -23,9 +23,8 @@ TEST_CASE(
     here.start();
     auto forth = p.w.start(p.client, 0, send(p.client.core(), p.near, out));
     auto reply = p.w.start(p.server, 0, send(p.server.core(), p.far, back));
-    REQUIRE(p.w.run_until(
-        [&] { return there.bytes.size() == out.size() && here.bytes.size() == back.size(); },
-        base::seconds(600)));
+    REQUIRE(p.w.run_until([&] { return there.bytes.size() == out.size() && here.bytes.size() == back.size(); },
+                          base::seconds(600)));
     REQUIRE(p.w.run_until([&] { return forth->done() && reply->done(); }, base::seconds(1)));
     CHECK(forth->take() == 700'000);
     CHECK(reply->take() == 90'000);
@@ -162,8 +161,7 @@ TEST_CASE("network: a cancelled receive ends, and what comes later is there for 
     p.w.run_for(base::milliseconds(1));
     p.server.core().cancel(there);
     p.server.core().cancel(there);
-    REQUIRE(
-        p.w.run_until([&] { return !there.in_flight && !there.ends.empty(); }, base::seconds(1)));
+    REQUIRE(p.w.run_until([&] { return !there.in_flight && !there.ends.empty(); }, base::seconds(1)));
     CHECK(there.ends.back() == -ECANCELED);
     CHECK_FALSE(there.armed);
     CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(100, 'z'))) == 100);
@@ -259,8 +257,7 @@ TEST_CASE("network: connections to a shared port reach every core") {
   acceptor one(server.core(0), first->handle);
   acceptor two(server.core(1), second->handle);
   std::vector<std::unique_ptr<sim::started<int64_t>>> tasks;
-  for (int i = 0; i < 220; ++i)
-    tasks.push_back(w.start(client, 0, connect(client.core(), server.address(), first->port)));
+  for (int i = 0; i < 220; ++i) tasks.push_back(w.start(client, 0, connect(client.core(), server.address(), first->port)));
   w.run_for(base::seconds(20));
   for (auto& t : tasks) {
     REQUIRE(t->done());

@@ -87,9 +87,8 @@ std::string commit() {
 }
 
 void say_failed(std::string_view checker, double at, uint64_t seed, const arguments& a) {
-  const std::string line =
-      fmt::format("FAILED {} at {:.6f} s   replay: build/tests/sim/swarm --seed={}{}   commit {}\n",
-                  checker, at, seed, words_of(a), commit());
+  const std::string line = fmt::format("FAILED {} at {:.6f} s   replay: build/tests/sim/swarm --seed={}{}   commit {}\n",
+                                       checker, at, seed, words_of(a), commit());
   std::fwrite(line.data(), 1, line.size(), stdout);
   std::fflush(stdout);
 }
@@ -101,14 +100,11 @@ const arguments* running_with = nullptr;
 
 void on_abort(int) {
   std::signal(SIGABRT, SIG_DFL);
-  say_failed("crash", running == nullptr ? 0 : static_cast<double>(running->now().ns) / 1e9,
-             running_seed, *running_with);
+  say_failed("crash", running == nullptr ? 0 : static_cast<double>(running->now().ns) / 1e9, running_seed, *running_with);
   _exit(static_cast<int>(broken::crash));
 }
 
-void narrate(std::string_view line) {
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
-}
+void narrate(std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); }
 void write_log(void*, std::string_view line) { narrate(line); }
 
 /// Totals of finished runs; in memory that the processes share.
@@ -120,9 +116,7 @@ struct totals {
 int run_seed(uint64_t seed, const arguments& a, bool talk, run_outcome& out) {
   run_options options = options_of(seed, a);
   const std::string& log = a.log;
-  if (talk)
-    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed),
-                describe(options).c_str());
+  if (talk) std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), describe(options).c_str());
   std::fflush(stdout);
   if (!log.empty()) {
     options.world.log_sink = write_log;
@@ -137,8 +131,8 @@ int run_seed(uint64_t seed, const arguments& a, bool talk, run_outcome& out) {
   running_with = &a;
   out = one->go();
   if (out.found.kind != broken::nothing) {
-    std::printf("seed %llu: %s: %s\n", static_cast<unsigned long long>(seed),
-                out.found.checker.c_str(), out.found.what.c_str());
+    std::printf("seed %llu: %s: %s\n", static_cast<unsigned long long>(seed), out.found.checker.c_str(),
+                out.found.what.c_str());
     say_failed(out.found.checker, static_cast<double>(out.virtual_time.ns) / 1e9, seed, a);
     _exit(static_cast<int>(out.found.kind));
   }
@@ -160,8 +154,8 @@ int run_one(const arguments& a) {
         "seed %llu passed: schedule_hash=%016llx events=%llu events/s=%.0f virtual=%.3fs "
         "virtual/real=%.1f\n",
         static_cast<unsigned long long>(a.seed), static_cast<unsigned long long>(out.schedule_hash),
-        static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took,
-        virtual_seconds, virtual_seconds / took);
+        static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took, virtual_seconds,
+        virtual_seconds / took);
     if (i > 0 && out.schedule_hash != hash) {
       say_failed("schedule_hash", virtual_seconds, a.seed, a);
       return two_schedules;
@@ -200,8 +194,7 @@ int run_shrink(const arguments& a) {
 class pool {
  public:
   explicit pool(const arguments& a) : arguments_(a) {
-    void* shared =
-        mmap(nullptr, sizeof(totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* shared = mmap(nullptr, sizeof(totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) std::abort();
     totals_ = new (shared) totals;
   }
@@ -211,8 +204,7 @@ class pool {
     uint64_t next = arguments_.from;
     const auto more = [&] {
       if (arguments_.first && failed_ > 0) return false;
-      if (arguments_.minutes > 0)
-        return real_seconds() - begun < static_cast<double>(arguments_.minutes) * 60;
+      if (arguments_.minutes > 0) return real_seconds() - begun < static_cast<double>(arguments_.minutes) * 60;
       return next - arguments_.from < arguments_.seeds;
     };
     while (more() || !children_.empty()) {
@@ -222,10 +214,8 @@ class pool {
     const double took = real_seconds() - begun;
     const double virtual_seconds = static_cast<double>(totals_->virtual_ns) / 1e9;
     std::printf("seeds %llu-%llu: %.1f seeds/min events=%llu events/s=%.0f virtual/real=%.1f\n",
-                static_cast<unsigned long long>(arguments_.from),
-                static_cast<unsigned long long>(next - 1),
-                static_cast<double>(next - arguments_.from) / took * 60,
-                static_cast<unsigned long long>(totals_->events),
+                static_cast<unsigned long long>(arguments_.from), static_cast<unsigned long long>(next - 1),
+                static_cast<double>(next - arguments_.from) / took * 60, static_cast<unsigned long long>(totals_->events),
                 static_cast<double>(totals_->events) / took, virtual_seconds / took);
     std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(passed_),
                 static_cast<unsigned long long>(failed_));
@@ -251,8 +241,8 @@ class pool {
   void reap() {
     int status = 0;
     const pid_t process = wait(&status);
-    const auto found = std::find_if(children_.begin(), children_.end(),
-                                    [&](const child& c) { return c.process == process; });
+    const auto found =
+        std::find_if(children_.begin(), children_.end(), [&](const child& c) { return c.process == process; });
     if (found == children_.end()) return;
     const uint64_t seed = found->seed;
     children_.erase(found);

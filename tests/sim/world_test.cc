@@ -23,8 +23,7 @@ task<void> churn(reactor::core& on, std::string path, int rounds) {
   const std::vector<uint8_t> bytes = filled(3000, 'c');
   const int64_t handle = co_await open(on, std::move(path));
   for (int i = 0; i < rounds; ++i) {
-    const int64_t written =
-        co_await write(on, handle, static_cast<uint64_t>(i) * 3000, bytes, i % 3 == 0);
+    const int64_t written = co_await write(on, handle, static_cast<uint64_t>(i) * 3000, bytes, i % 3 == 0);
     ASSERT(written == 3000);
     co_await reactor::next_turn(on);
   }

@@ -9,11 +9,19 @@ namespace {
 using namespace test;
 
 checkpoint sample(uint64_t number, int32_t start = 1) {
-  checkpoint c{.number = number, .start_number = base::leader_epoch(start), .core = 3, .clean = true, .commit_log = 77,
-               .next_record = 8, .next_position = 4096 * 9, .previous_digest = 0x1234567890};
+  checkpoint c{.number = number,
+               .start_number = base::leader_epoch(start),
+               .core = 3,
+               .clean = true,
+               .commit_log = 77,
+               .next_record = 8,
+               .next_position = 4096 * 9,
+               .previous_digest = 0x1234567890};
   for (int32_t i = 0; i < 100; ++i) {
-    log_state l{.id = id_of(5, i), .directory = "orders-" + std::to_string(i),
-                .end = {base::offset(10), 5000u + static_cast<uint64_t>(i), base::offset(99)}, .log_start = base::offset(i),
+    log_state l{.id = id_of(5, i),
+                .directory = "orders-" + std::to_string(i),
+                .end = {base::offset(10), 5000u + static_cast<uint64_t>(i), base::offset(99)},
+                .log_start = base::offset(i),
                 .producers_from = base::offset(99 - i % 7)};
     for (int32_t e = 0; e < i % 4; ++e) l.epochs.push_back({base::leader_epoch(e), base::offset(e * 10)});
     for (int32_t d = 0; d < i % 3; ++d) l.damage.push_back({base::offset(d * 7), base::offset(d * 7 + 2)});

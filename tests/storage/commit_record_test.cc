@@ -106,8 +106,11 @@ TEST_CASE("commit record: well sealed but impossible entries are refused") {
     size_t at;  // in the first entry
     uint64_t value;
   };
-  const row rows[] = {{"end before direct end", 48, 10000}, {"begin not a block", 32, 4097}, {"end too far", 48, UINT64_MAX / 2},
-                      {"next before first", 72, 119},       {"segment behind first", 24, 121}};
+  const row rows[] = {{"end before direct end", 48, 10000},
+                      {"begin not a block", 32, 4097},
+                      {"end too far", 48, UINT64_MAX / 2},
+                      {"next before first", 72, 119},
+                      {"segment behind first", 24, 121}};
   for (const row& r : rows) {
     CAPTURE(std::string(r.name));
     std::vector<record_entry> entries;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "storage/data_dir.hh"
 #include "reference_writer.hh"
+#include "storage/data_dir.hh"
 
 namespace millrace::storage {
 namespace {

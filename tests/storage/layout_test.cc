@@ -16,16 +16,11 @@ TEST_CASE("layout: segment files carry their base offset in twenty digits") {
     int64_t base;
   };
   const row rows[] = {
-      {"00000000000000000042.log", true, true, 42},
-      {"00000000000000000042.index", false, true, 42},
-      {"00000000000000000042.timeindex", false, true, 42},
-      {"09223372036854775807.log", true, true, INT64_MAX},
-      {"09223372036854775808.log", false, false, 0},
-      {"0000000000000000042.log", false, false, 0},
-      {"-0000000000000000042.log", false, false, 0},
-      {"00000000000000000042.log.deleted", false, false, 0},
-      {"00000000000000000042.snapshot", false, false, 0},
-      {"", false, false, 0},
+      {"00000000000000000042.log", true, true, 42},        {"00000000000000000042.index", false, true, 42},
+      {"00000000000000000042.timeindex", false, true, 42}, {"09223372036854775807.log", true, true, INT64_MAX},
+      {"09223372036854775808.log", false, false, 0},       {"0000000000000000042.log", false, false, 0},
+      {"-0000000000000000042.log", false, false, 0},       {"00000000000000000042.log.deleted", false, false, 0},
+      {"00000000000000000042.snapshot", false, false, 0},  {"", false, false, 0},
   };
   for (const row& r : rows) {
     CAPTURE(std::string(r.name));
@@ -40,9 +35,9 @@ TEST_CASE("layout: a log's directory ends with its partition") {
     const char* name;
     int32_t partition;  // -1: no log's
   };
-  const row rows[] = {{"orders-0", 0},     {"a.b-c-17", 17}, {"x-2147483647", INT32_MAX}, {"x-2147483648", -1},
-                      {"orders-", -1},     {"-3", -1},       {"orders", -1},              {"orders-01", -1},
-                      {"orders-1x", -1},   {"", -1},         {"commit", -1},              {"lost+found", -1}};
+  const row rows[] = {{"orders-0", 0}, {"a.b-c-17", 17},  {"x-2147483647", INT32_MAX}, {"x-2147483648", -1}, {"orders-", -1},
+                      {"-3", -1},      {"orders", -1},    {"orders-01", -1},           {"orders-1x", -1},    {"", -1},
+                      {"commit", -1},  {"lost+found", -1}};
   for (const row& r : rows) {
     CAPTURE(std::string(r.name));
     CHECK(parse_log_directory(r.name).value_or(-1) == r.partition);

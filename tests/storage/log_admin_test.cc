@@ -96,8 +96,8 @@ TEST_CASE("log admin: a removal that failed can be tried again") {
     model_log& m = *f.logs[0];
     f.n.disk().add_rule({.kind = kind, .count = 1});
     CHECK(!f.remove(m));
-    CHECK(f.find(m)->append(*record::batch_view::frame(m.batches.begin()->second.bytes), f.start_number,
-                            crc_check::compute)
+    CHECK(f.find(m)
+              ->append(*record::batch_view::frame(m.batches.begin()->second.bytes), f.start_number, crc_check::compute)
               .error()
               .code == base::errc::storage);
     f.n.disk().clear_rules();
@@ -162,8 +162,8 @@ TEST_CASE("log admin: a directory that holds segments is not taken for a new log
 TEST_CASE("log admin: log start rises, files below it leave, and no crash brings it back") {
   for (const uint64_t seed : seeds(4500, 60)) {
     CAPTURE(seed);
-    log_world f(seed, {.segment_bytes = 50 << 10, .commit_bytes = 4096 + (256 << 10), .logs = 2,
-                       .ack_from_memory = seed % 4 == 0});
+    log_world f(
+        seed, {.segment_bytes = 50 << 10, .commit_bytes = 4096 + (256 << 10), .logs = 2, .ack_from_memory = seed % 4 == 0});
     f.boot();
     for (int round = 0; round < 5; ++round) {
       f.run_some(60);

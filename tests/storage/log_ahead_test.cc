@@ -6,8 +6,12 @@ namespace millrace::storage::test {
 namespace {
 
 world_setup cold_setup(uint64_t ahead) {
-  return {.segment_bytes = 8 << 20, .commit_bytes = 4096 + (4 << 20), .inline_max = 64 << 10, .logs = 2,
-          .memory = size_t{128} << 20, .read_ahead_bytes_max = ahead};
+  return {.segment_bytes = 8 << 20,
+          .commit_bytes = 4096 + (4 << 20),
+          .inline_max = 64 << 10,
+          .logs = 2,
+          .memory = size_t{128} << 20,
+          .read_ahead_bytes_max = ahead};
 }
 
 /// One log with closed segments of 8 MiB, not in memory.

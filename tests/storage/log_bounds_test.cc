@@ -14,8 +14,12 @@ void append_and_settle(log_world& f, model_log& m, unsigned batches, size_t valu
 
 TEST_CASE("bounds: indexes of closed segments leave memory, and reads and lookups by time bring them back") {
   constexpr uint64_t bytes_max = 2000;
-  log_world f(1, {.segment_bytes = 64 << 10, .commit_bytes = 4096 + (256 << 10), .index_interval = 100, .logs = 2,
-                  .memory = 16 << 20, .index_bytes_max = bytes_max});
+  log_world f(1, {.segment_bytes = 64 << 10,
+                  .commit_bytes = 4096 + (256 << 10),
+                  .index_interval = 100,
+                  .logs = 2,
+                  .memory = 16 << 20,
+                  .index_bytes_max = bytes_max});
   f.boot();
   for (const bool restarted : {false, true}) {
     for (auto& l : f.logs) append_and_settle(f, *l, 200, 1000 + f.random.below(3000));
@@ -109,7 +113,11 @@ TEST_CASE("bounds: an empty log takes under 256 KiB of disk and none of the core
 }
 
 TEST_CASE("bounds: many hundred logs start, in little memory, after a clean stop and after a power cut") {
-  log_world f(6, {.commit_bytes = 4096 + (1 << 20), .value_max = 300, .big_chance = 0, .logs = 700, .memory = 16 << 20,
+  log_world f(6, {.commit_bytes = 4096 + (1 << 20),
+                  .value_max = 300,
+                  .big_chance = 0,
+                  .logs = 700,
+                  .memory = 16 << 20,
                   .open_files_max = 64});
   f.boot();
   for (const bool clean : {true, false}) {

@@ -36,8 +36,12 @@ TEST_CASE("log destage: a segment that ended is cut and indexed without waiting 
 }
 
 TEST_CASE("log destage: a pass has a few large writes in flight, not all it has to write") {
-  log_world f(8100, {.segment_bytes = 16 << 20, .commit_bytes = 4096 + (64 << 20), .inline_max = 64 << 10, .big_chance = 0,
-                     .logs = 40, .memory = 64 << 20});
+  log_world f(8100, {.segment_bytes = 16 << 20,
+                     .commit_bytes = 4096 + (64 << 20),
+                     .inline_max = 64 << 10,
+                     .big_chance = 0,
+                     .logs = 40,
+                     .memory = 64 << 20});
   f.boot();
   for (int i = 0; i < 4; ++i) {
     for (auto& l : f.logs) REQUIRE(f.append(*l, 1, 50000));

@@ -109,8 +109,8 @@ TEST_CASE("log: a failed write of a checkpoint is followed by another, and nobod
 
 TEST_CASE("log: failed syncs, opens, truncations and allocations lose nothing") {
   using reactor::op_kind;
-  for (const op_kind kind : {op_kind::sync, op_kind::sync_dir, op_kind::open, op_kind::truncate, op_kind::allocate,
-                             op_kind::close}) {
+  for (const op_kind kind :
+       {op_kind::sync, op_kind::sync_dir, op_kind::open, op_kind::truncate, op_kind::allocate, op_kind::close}) {
     for (const uint64_t seed : seeds(2500, 10)) {
       CAPTURE(seed);
       CAPTURE(static_cast<int>(kind));
@@ -167,7 +167,8 @@ TEST_CASE("log: a slow disk makes it slow, and stop waits for its writes") {
     CAPTURE(seed);
     log_world f(seed);
     f.boot();
-    f.n.disk().add_rule({.kind = reactor::op_kind::write, .error = 0, .delay = base::milliseconds(f.random.chance(0.5) ? 30 : 3000)});
+    f.n.disk().add_rule(
+        {.kind = reactor::op_kind::write, .error = 0, .delay = base::milliseconds(f.random.chance(0.5) ? 30 : 3000)});
     f.run_some(100);
     if (f.random.chance(0.5)) CHECK(f.settle(base::seconds(600)));
     (void)f.try_stop();
@@ -185,7 +186,8 @@ TEST_CASE("log: a stop right after the commit log failed waits for groups in fli
     f.run_some(10);
     CHECK(f.settle());
     f.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "/commit/0.log", .skip = 0, .count = 1});
-    f.n.disk().add_rule({.kind = reactor::op_kind::write, .path_part = "/commit/0.log", .error = 0, .delay = base::milliseconds(50)});
+    f.n.disk().add_rule(
+        {.kind = reactor::op_kind::write, .path_part = "/commit/0.log", .error = 0, .delay = base::milliseconds(50)});
     while (!f.any_offline()) {
       (void)f.append(f.any_log());
       f.w.run_for(base::microseconds(20));

@@ -1,7 +1,6 @@
 #include "log_world.hh"
 
 #include "storage/layout.hh"
-#include "storage/layout.hh"
 
 /// Reads against the model: any offset, any size, from memory and from files, while logs roll, and by time.
 
@@ -243,8 +242,8 @@ TEST_CASE("log read: a damaged batch is refused, what lies around is served") {
       if (at == victim) break;
       position += at->second.bytes.size();
     }
-    const uint64_t inside = f.random.chance(0.5) ? 24 + f.random.below(3)
-                                                 : 61 + f.random.below(victim->second.bytes.size() - 61);
+    const uint64_t inside =
+        f.random.chance(0.5) ? 24 + f.random.below(3) : 61 + f.random.below(victim->second.bytes.size() - 61);
     REQUIRE(f.n.disk().corrupt(path, position + inside, 1, sim::damage::flip_bit));
     f.restart();
     const int64_t bad_end = std::next(victim) == m.batches.end() ? m.end : std::next(victim)->first;
@@ -279,7 +278,8 @@ TEST_CASE("log read: damage in a segment without an index leaves what lies befor
   for (auto at = m.batches.begin(); at != victim; ++at) position += at->second.bytes.size();
   REQUIRE(f.n.disk().corrupt(first, position + 8, 4, sim::damage::zeros));
   f.restart();
-  REQUIRE(f.w.run(f.n, 0, reactor::remove(f.n.core(), world_dir + "/" + m.directory + "/" + layout::index_file(base::offset(0)))));
+  REQUIRE(f.w.run(f.n, 0,
+                  reactor::remove(f.n.core(), world_dir + "/" + m.directory + "/" + layout::index_file(base::offset(0)))));
   f.check_answer(m, *f.read(m, 0, 100), 0);
   const int64_t before = std::prev(victim)->first;
   const auto got = f.read(m, before, 100);
@@ -366,7 +366,9 @@ TEST_CASE("log read: a search by time misses no segment while others leave befor
   REQUIRE(bases.size() > 3);
   const base::offset second = bases[1];
   const base::unix_ms target = m.batches.at(second.value()).times[0];
-  f.n.disk().add_rule({.kind = reactor::op_kind::open, .path_part = layout::index_file(second), .error = 0,
+  f.n.disk().add_rule({.kind = reactor::op_kind::open,
+                       .path_part = layout::index_file(second),
+                       .error = 0,
                        .delay = base::milliseconds(50)});
   auto looking = f.w.start(f.n, 0, f.managers[0]->reader().find_timestamp(m.id, target));
   f.w.run_for(base::milliseconds(20));

@@ -32,7 +32,9 @@ sim::world_options options_of(const world_setup& o) {
   // MILLRACE_TEST_LOG=1 shows what the logs of a failing seed say.
   if (std::getenv("MILLRACE_TEST_LOG") != nullptr) {
     w.log_level = base::log_level::info;
-    w.log_sink = [](void*, std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); };
+    w.log_sink = [](void*, std::string_view line) {
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+    };
   }
   return w;
 }
@@ -99,11 +101,13 @@ bool log_world::try_boot(base::duration limit) {
   recovered_clean = (*found)->all.clean;
   start_number = (*found)->epoch;
   for (unsigned core = 0; core < setup.cores; ++core) {
-    managers.push_back(std::make_unique<log_manager>(
-        n.core(core), storage_options{
-                         world_dir, {setup.commit_bytes, setup.inline_max, 2}, {setup.pool_bytes, setup.pool_least},
-                         setup.index_bytes_max, setup.read_ahead_bytes_max, setup.open_files_max,
-                         setup.splice_reads}));
+    managers.push_back(std::make_unique<log_manager>(n.core(core), storage_options{world_dir,
+                                                                                   {setup.commit_bytes, setup.inline_max, 2},
+                                                                                   {setup.pool_bytes, setup.pool_least},
+                                                                                   setup.index_bytes_max,
+                                                                                   setup.read_ahead_bytes_max,
+                                                                                   setup.open_files_max,
+                                                                                   setup.splice_reads}));
   }
   for (unsigned core = 0; core < setup.cores; ++core) {
     const auto started = run_or_crash(core, start_task(this, core, &**found), end - w.now());
@@ -171,7 +175,8 @@ void log_world::restart(unsigned cores) {
 void log_world::restart_with_crashes(unsigned crashes) {
   for (unsigned i = 0; i < crashes; ++i) {
     w.restart(n, setup.cores);
-    if (try_boot(base::microseconds(static_cast<int64_t>(random.below(random.chance(0.5) ? 2000 : 30000))))) crash(random_crash());
+    if (try_boot(base::microseconds(static_cast<int64_t>(random.below(random.chance(0.5) ? 2000 : 30000)))))
+      crash(random_crash());
   }
   restart();
 }
@@ -251,7 +256,8 @@ unsigned log_world::run_some(unsigned appends) {
     const auto done = append(m);
     if (!done && done.error().code != base::errc::busy) {
       ++refused;
-      const bool known = done.error().code == base::errc::no_space || (done.error().code == base::errc::storage && m.offline);
+      const bool known =
+          done.error().code == base::errc::no_space || (done.error().code == base::errc::storage && m.offline);
       CHECK(known);
     }
     if (!done || random.chance(0.3)) w.run_for(base::microseconds(static_cast<int64_t>(random.below(400))));

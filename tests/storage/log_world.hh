@@ -41,7 +41,7 @@ struct model_log : log_listener {
   int64_t start = 0;        ///< log start, durable
   int64_t start_asked = 0;  ///< log start, perhaps durable
   bool offline = false;
-  bool removing = false;    ///< remove() was called: it may be gone after a crash
+  bool removing = false;  ///< remove() was called: it may be gone after a crash
   void on_acknowledged(base::offset o) override {
     CHECK(o.value() > acknowledged);
     CHECK(o.value() <= end);
@@ -102,9 +102,7 @@ class log_world {
   void restart_with_crashes(unsigned crashes);
   base::result<void> try_stop();
   void stop();
-  sim::crash_options random_crash() {
-    return {random.chance(0.3) ? sim::crash_kind::process : sim::crash_kind::power, -1};
-  }
+  sim::crash_options random_crash() { return {random.chance(0.3) ? sim::crash_kind::process : sim::crash_kind::power, -1}; }
 
   // ---- work
 

@@ -98,7 +98,11 @@ TEST_CASE("log: what two cores wrote is served by one, and by three") {
 TEST_CASE("log: two hundred logs in tiny memory all go on") {
   for (const uint64_t seed : seeds(400, 4)) {
     CAPTURE(seed);
-    log_world f(seed, {.segment_bytes = 200 << 10, .commit_bytes = 4096 + (512 << 10), .big_value = 200 << 10, .logs = 200, .memory = 16 << 20});
+    log_world f(seed, {.segment_bytes = 200 << 10,
+                       .commit_bytes = 4096 + (512 << 10),
+                       .big_value = 200 << 10,
+                       .logs = 200,
+                       .memory = 16 << 20});
     f.boot();
     for (int round = 0; round < 3; ++round) {
       f.run_some(400);

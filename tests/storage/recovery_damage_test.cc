@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "storage/recovery.hh"
 #include "reference_writer.hh"
+#include "storage/recovery.hh"
 #include "storage/segment.hh"
 
 /// Damage is not the end of a log: what a later record calls durable was acknowledged, and is missed.
@@ -107,8 +107,7 @@ TEST_CASE("recovery: a damaged record that a later one calls durable is refused"
     const char* name;
     size_t at;
   };
-  const row rows[] = {
-      {"magic", 0}, {"log id", 9}, {"number", 16}, {"digest", 50}, {"an entry", record_header_bytes + 30}};
+  const row rows[] = {{"magic", 0}, {"log id", 9}, {"number", 16}, {"digest", 50}, {"an entry", record_header_bytes + 30}};
   for (const row& r : rows) {
     CAPTURE(std::string(r.name));
     sim::world w(7);

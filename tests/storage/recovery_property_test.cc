@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "storage/recovery.hh"
 #include "reference_writer.hh"
+#include "storage/recovery.hh"
 
 /// Property: whatever groups there were and whatever of the last few reached the disk when the power went, recovery
 /// yields the state behind some whole group, at or behind the last one that was complete with all before it.
@@ -209,8 +209,8 @@ TEST_CASE("recovery: cut short anywhere and run again it finds no less") {
       }
     }
     check_recovered(h, n, found);
-    // More, where a run that was cut short wrote blocks that a group in flight repeats and had not written itself yet: all its
-    // bytes are there then, and nobody was told that it is lost.
+    // More, where a run that was cut short wrote blocks that a group in flight repeats and had not written itself yet: all
+    // its bytes are there then, and nobody was told that it is lost.
     REQUIRE(h.place_of(*found).has_value());
     CHECK(*h.place_of(*found) >= *h.place_of(*expected));
   }

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "storage/recovery.hh"
 #include "reference_writer.hh"
+#include "storage/recovery.hh"
 
 /// Words that the tests of recovery share.
 

@@ -24,9 +24,15 @@ TEST_CASE("recovery: two cores' logs are found by one, and one core's new checkp
   CHECK(find(*found, second.logs[0].id)->end == second.logs[0].end());
   CHECK(found->start_number == base::leader_epoch(1));
 
-  // The next start has one core. It has written its first checkpoint with both logs; the files of the other stay until retire().
-  checkpoint taken_over{.number = 1, .start_number = base::leader_epoch(2), .core = 0, .commit_log = 333,
-                        .next_position = commit_ring_begin, .previous_digest = 333, .logs = found->logs};
+  // The next start has one core. It has written its first checkpoint with both logs; the files of the other stay until
+  // retire().
+  checkpoint taken_over{.number = 1,
+                        .start_number = base::leader_epoch(2),
+                        .core = 0,
+                        .commit_log = 333,
+                        .next_position = commit_ring_begin,
+                        .previous_digest = 333,
+                        .logs = found->logs};
   d.n.disk().put(layout::checkpoint_file(data_dir, 0, 0), encode_checkpoint(taken_over));
   SUBCASE("a crash before retire()") {}
   SUBCASE("after retire()") {
@@ -52,8 +58,12 @@ TEST_CASE("recovery: a log that moved before the first checkpoint of its new cor
   const auto found = d.recover_now();
   REQUIRE(found);
   // Core 0 starts without the log, which core 1 was to take; the power goes in between.
-  checkpoint without{.number = 1, .start_number = base::leader_epoch(2), .core = 0, .commit_log = 5,
-                     .next_position = commit_ring_begin, .previous_digest = 5};
+  checkpoint without{.number = 1,
+                     .start_number = base::leader_epoch(2),
+                     .core = 0,
+                     .commit_log = 5,
+                     .next_position = commit_ring_begin,
+                     .previous_digest = 5};
   d.n.disk().put(layout::checkpoint_file(data_dir, 0, 0), encode_checkpoint(without));
   const auto again = d.recover_now();
   REQUIRE(again);
@@ -120,29 +130,34 @@ TEST_CASE("recovery: what is missing is an error, never an empty log") {
     void (*harm)(reference_writer&, sim::sim_disk&);
   };
   const row rows[] = {
-      {"a log's directory", [](reference_writer& w, sim::sim_disk& disk) {
+      {"a log's directory",
+       [](reference_writer& w, sim::sim_disk& disk) {
          const std::string name = data_dir + "/" + w.logs[0].directory;
          REQUIRE(disk.rename(name, data_dir + "/elsewhere") == 0);
        }},
-      {"the commit log", [](reference_writer&, sim::sim_disk& disk) {
-         REQUIRE(disk.remove(layout::commit_file(data_dir, 0)) == 0);
-       }},
-      {"both checkpoints", [](reference_writer&, sim::sim_disk& disk) {
+      {"the commit log",
+       [](reference_writer&, sim::sim_disk& disk) { REQUIRE(disk.remove(layout::commit_file(data_dir, 0)) == 0); }},
+      {"both checkpoints",
+       [](reference_writer&, sim::sim_disk& disk) {
          (void)disk.remove(layout::checkpoint_file(data_dir, 0, 0));
          (void)disk.remove(layout::checkpoint_file(data_dir, 0, 1));
        }},
-      {"all of commit/", [](reference_writer&, sim::sim_disk& disk) {
+      {"all of commit/",
+       [](reference_writer&, sim::sim_disk& disk) {
          REQUIRE(disk.rename(data_dir + "/commit", data_dir + "/elsewhere") == 0);
          disk.make_directories(data_dir + "/commit");
        }},
-      {"the segment", [](reference_writer& w, sim::sim_disk& disk) {
+      {"the segment",
+       [](reference_writer& w, sim::sim_disk& disk) {
          REQUIRE(disk.remove(data_dir + "/" + w.logs[0].directory + "/" + layout::log_file(base::offset(0))) == 0);
        }},
-      {"the end of the segment", [](reference_writer& w, sim::sim_disk& disk) {
+      {"the end of the segment",
+       [](reference_writer& w, sim::sim_disk& disk) {
          const std::vector<uint8_t> some(4096, 1);
          disk.put(data_dir + "/" + w.logs[0].directory + "/" + layout::log_file(base::offset(0)), some);
        }},
-      {"the commit log's size", [](reference_writer& w, sim::sim_disk& disk) {
+      {"the commit log's size",
+       [](reference_writer& w, sim::sim_disk& disk) {
          w.commit.resize(w.commit.size() / 2);
          disk.put(layout::commit_file(data_dir, 0), w.commit);
        }},
@@ -183,9 +198,7 @@ TEST_CASE("recovery: a core that was cut short before its first checkpoint is no
   fresh.put(d.n.disk());
   SUBCASE("no checkpoint file") {}
   SUBCASE("empty ones") { d.n.disk().put(layout::checkpoint_file(data_dir, 0, 0), {}); }
-  SUBCASE("a torn one") {
-    d.n.disk().put(layout::checkpoint_file(data_dir, 0, 0), std::vector<uint8_t>(4096, 0));
-  }
+  SUBCASE("a torn one") { d.n.disk().put(layout::checkpoint_file(data_dir, 0, 0), std::vector<uint8_t>(4096, 0)); }
   const auto found = d.recover_now();
   REQUIRE(found);
   CHECK(found->logs.empty());

@@ -29,7 +29,8 @@ inline log_id id_of(uint64_t topic, int32_t partition = 0) {
 }
 
 /// A batch whose header is right and whose records are noise; its CRC matches.
-inline std::vector<uint8_t> make_batch(int64_t first, int32_t count, size_t payload, uint8_t fill, int64_t timestamp = 1000) {
+inline std::vector<uint8_t> make_batch(int64_t first, int32_t count, size_t payload, uint8_t fill,
+                                       int64_t timestamp = 1000) {
   namespace header = record::header;
   std::vector<uint8_t> b(header::size, 0);
   b.resize(header::size + payload, fill);
@@ -61,9 +62,7 @@ struct model_log {
   int64_t log_start = 0;
 
   model_segment& active() { return segments.back(); }
-  log_point end() {
-    return {base::offset(active().base), active().truth.size(), base::offset(next)};
-  }
+  log_point end() { return {base::offset(active().base), active().truth.size(), base::offset(next)}; }
   /// Writes truth's [begin, end) to the file, as one write of whole blocks, padded with zeros.
   static void write(model_segment& s, uint64_t begin, uint64_t end) {
     s.has_file = true;
@@ -166,7 +165,13 @@ class reference_writer {
     latest.previous_digest = previous_;
     latest.logs.clear();
     for (model_log& l : logs) {
-      latest.logs.push_back({l.id, l.directory, l.end(), base::offset(l.log_start), base::offset(0), {{base::leader_epoch(1), base::offset(0)}}, l.damage});
+      latest.logs.push_back({l.id,
+                             l.directory,
+                             l.end(),
+                             base::offset(l.log_start),
+                             base::offset(0),
+                             {{base::leader_epoch(1), base::offset(0)}},
+                             l.damage});
     }
     if (latest.logs.size() > 0 && latest.logs[0].end.next == base::offset(0)) latest.logs[0].epochs.clear();
     checkpointed_groups = groups.size();

@@ -48,7 +48,7 @@ void remove_commit_log(sim::sim_disk& disk) { REQUIRE(disk.remove(layout::commit
 
 /// The logs start from what was found and end a clean stop, as the boot does it.
 reactor::task<base::result<void>> boot(log_manager* manager, reactor::core* on, const recovered* found,
-                                         base::leader_epoch number) {
+                                       base::leader_epoch number) {
   std::vector<log_manager::taken> logs;
   for (const log_state& l : found->logs) logs.push_back({l, {}});
   CO_TRY_CHECK(co_await manager->start(std::move(logs), number, found->clean));
@@ -79,11 +79,13 @@ TEST_CASE("scan: a lost checkpoint or commit log costs what only the commit log 
   const row rows[] = {
       {"checkpoints lost", false, remove_checkpoints},
       {"commit log lost", true, remove_commit_log},
-      {"checkpoints damaged", false, [](sim::sim_disk& disk) {
+      {"checkpoints damaged", false,
+       [](sim::sim_disk& disk) {
          const std::vector<uint8_t> noise(8192, 0x5a);
          for (unsigned slot = 0; slot < 2; ++slot) disk.put(layout::checkpoint_file(data_dir, 0, slot), noise);
        }},
-      {"all of commit/ lost", false, [](sim::sim_disk& disk) {
+      {"all of commit/ lost", false,
+       [](sim::sim_disk& disk) {
          remove_commit_log(disk);
          remove_checkpoints(disk);
        }},
@@ -167,7 +169,8 @@ TEST_CASE("scan: a damaged batch ends its log, and what lay behind is kept aside
     // From the block on in which it was cut.
     const auto rest = d.n.disk().durable_contents(first + ".before-scan");
     REQUIRE(rest);
-    CHECK(*rest == std::vector<uint8_t>(harmed.begin() + static_cast<ptrdiff_t>(block_floor(before.position)), harmed.end()));
+    CHECK(*rest ==
+          std::vector<uint8_t>(harmed.begin() + static_cast<ptrdiff_t>(block_floor(before.position)), harmed.end()));
     // The second segment no longer continues the first.
     CHECK_FALSE(d.exists(segment_path(writer.logs[0], 4)));
     const auto second = d.n.disk().durable_contents(segment_path(writer.logs[0], 4) + ".before-scan");
@@ -264,8 +267,8 @@ TEST_CASE("scan: batches larger than memory's pieces are checked whole") {
     if (damaged) file[small.size() + 2'500'000] ^= 4;
     d.n.disk().make_directories(data_dir);
     d.n.disk().put(data_dir + "/x.log", file);
-    const auto seen = d.w.run(d.n, 0, check_segment(d.n.core(), data_dir + "/x.log", base::offset(0), std::nullopt,
-                                                    base::leader_epoch(0)));
+    const auto seen = d.w.run(
+        d.n, 0, check_segment(d.n.core(), data_dir + "/x.log", base::offset(0), std::nullopt, base::leader_epoch(0)));
     REQUIRE(seen);
     CHECK(seen->end == (damaged ? segment_end::crc : segment_end::file));
     CHECK(seen->batches == (damaged ? 1 : 3));

@@ -10,9 +10,7 @@ namespace {
 constexpr size_t value_bytes = 3000;  ///< of every batch where positions are to be the same in two logs
 constexpr unsigned batches_a_segment = 10;
 
-world_setup setup_of(unsigned logs) {
-  return {.segment_bytes = 32 << 10, .commit_bytes = 4096 + (256 << 10), .logs = logs};
-}
+world_setup setup_of(unsigned logs) { return {.segment_bytes = 32 << 10, .commit_bytes = 4096 + (256 << 10), .logs = logs}; }
 
 struct pool_world : log_world {
   explicit pool_world(uint64_t seed, world_setup o = setup_of(3)) : log_world(seed, o) { boot(); }
@@ -76,8 +74,8 @@ TEST_CASE("pool: a file whose log start has passed it becomes another log's segm
   f.check_log(young, 0);
 }
 
-/// `old` leaves a file in the pool whose batches lie where `young` is going to put its own, with the same offsets and the same
-/// epoch; `young` is one batch before the roll that takes it.
+/// `old` leaves a file in the pool whose batches lie where `young` is going to put its own, with the same offsets and the
+/// same epoch; `young` is one batch before the roll that takes it.
 void prepare_fitting_file(pool_world& f, model_log& old, model_log& young) {
   f.append_segments(old, 3);
   f.append_segments(young, 1);

@@ -92,7 +92,7 @@ TEST_CASE("segment: its file grows ahead in steps, and not beyond the segment's 
       {mib, 0, 1, 64 * kib},
       {mib, 64 * kib, 64 * kib, 64 * kib},
       {mib, 64 * kib, 64 * kib + 1, mib},
-      {mib, mib, mib + 1, mib + 4 * kib},         // one batch goes over the end
+      {mib, mib, mib + 1, mib + 4 * kib},  // one batch goes over the end
       {mib, 0, 3 * mib, 3 * mib},
       {1000 * mib, 64 * kib, 70 * kib, mib + 64 * kib},
       {1000 * mib, 16 * mib, 17 * mib, 32 * mib},

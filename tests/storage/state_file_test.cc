@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "storage/partition_metadata.hh"
 #include "reference_writer.hh"
+#include "storage/partition_metadata.hh"
 #include "storage/state_file.hh"
 
 namespace millrace::storage {
@@ -70,9 +70,9 @@ TEST_CASE("partition metadata: Kafka's text and nothing else") {
   CHECK(text == "version: 0\ntopic_id: " + std::string(base::as_view(id)) + "\n");
   CHECK(*decode_partition_metadata(text) == topic);
   CHECK(*decode_partition_metadata(text.substr(0, text.size() - 1)) == topic);
-  for (const std::string& bad : {std::string(), std::string("version: 1\ntopic_id: ") + std::string(base::as_view(id)),
-                                 std::string("version: 0\n"), std::string("version: 0\ntopic_id: short\n"),
-                                 std::string("topic_id: x\nversion: 0\n")}) {
+  for (const std::string& bad :
+       {std::string(), std::string("version: 1\ntopic_id: ") + std::string(base::as_view(id)), std::string("version: 0\n"),
+        std::string("version: 0\ntopic_id: short\n"), std::string("topic_id: x\nversion: 0\n")}) {
     CAPTURE(bad);
     CHECK_FALSE(decode_partition_metadata(bad));
   }

@@ -63,7 +63,8 @@ TEST_CASE("verified ranges: what is remembered of a segment is bounded, wherever
   constexpr int batches = 100'000;
   verified_ranges v;
   read_through(v, 0, batches, 100);
-  for (int i = 0; i < batches; ++i) v.note(true, offset(i), static_cast<uint64_t>(i) * 100, static_cast<uint64_t>(i) * 100 + 100);
+  for (int i = 0; i < batches; ++i)
+    v.note(true, offset(i), static_cast<uint64_t>(i) * 100, static_cast<uint64_t>(i) * 100 + 100);
   CHECK(v.memory() < base::mib);
   CHECK(v.find(offset(0), batches * 100)->end == batches * 100);
 }

@@ -16,8 +16,7 @@ std::unique_ptr<uint8_t[]> alone(base::bytes data) {
 }
 
 bool from_bytes(base::errc code) {
-  return code == base::errc::truncated || code == base::errc::malformed ||
-         code == base::errc::too_large;
+  return code == base::errc::truncated || code == base::errc::malformed || code == base::errc::too_large;
 }
 
 bool is_header(const any_message& message) {

@@ -50,12 +50,8 @@ class dumping {
     }
   }
   void records(const base::bytes& from) { field(from); }
-  void records(const std::optional<base::bytes>& from, bool may_be_null) {
-    field(from, may_be_null);
-  }
-  void plain_text(const std::optional<std::string_view>& from, bool may_be_null) {
-    field(from, may_be_null);
-  }
+  void records(const std::optional<base::bytes>& from, bool may_be_null) { field(from, may_be_null); }
+  void plain_text(const std::optional<std::string_view>& from, bool may_be_null) { field(from, may_be_null); }
 
   template <class T>
   void array(const kafka::array<T>& from, size_t) {

@@ -36,8 +36,7 @@ fetch_request collect(fetch_reader& in, arena& memory) {
     CHECK(!in.next_partition(none));
   }
   CHECK(!in.next_topic(topic));
-  all.forgotten_topics_data =
-      memory.make_array<fetch_request_forgotten_topic>(in.forgotten_topic_count()).value();
+  all.forgotten_topics_data = memory.make_array<fetch_request_forgotten_topic>(in.forgotten_topic_count()).value();
   for (fetch_request_forgotten_topic& to : all.forgotten_topics_data) {
     REQUIRE(in.next_forgotten_topic(topic));
     to = {.topic = topic.topic, .topic_id = topic.topic_id};
@@ -78,8 +77,7 @@ TEST_CASE("fetch reader: shows what the generated decoder decodes, in every vers
       REQUIRE(request.ok());
       const fetch_request again = collect(*request, memory);
       CHECK(dump(again, version) == dump(made, version));
-      CHECK(request->replica_id() ==
-            (version < 15 ? made.replica_id : made.replica_state.replica_id));
+      CHECK(request->replica_id() == (version < 15 ? made.replica_id : made.replica_state.replica_id));
       uint64_t partitions = 0;
       for (const auto& topic : made.topics) partitions += topic.partitions.size();
       CHECK(request->partition_count() == partitions);

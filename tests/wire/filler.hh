@@ -19,8 +19,7 @@ class filler {
   template <class T>
   using of = T;
 
-  filler(base::prng& random, arena& memory, int16_t version)
-      : random_(random), memory_(memory), version_(version) {}
+  filler(base::prng& random, arena& memory, int16_t version) : random_(random), memory_(memory), version_(version) {}
 
   int16_t version() const { return version_; }
 
@@ -29,8 +28,7 @@ class filler {
     if constexpr (std::is_same_v<T, bool>) {
       to = random_.chance(0.5);
     } else if constexpr (std::integral<T>) {
-      to = static_cast<T>(random_.chance(0.3) ? random_.between(-1, 2)
-                                              : static_cast<int64_t>(random_.next()));
+      to = static_cast<T>(random_.chance(0.3) ? random_.between(-1, 2) : static_cast<int64_t>(random_.next()));
     } else if constexpr (std::is_same_v<T, double>) {
       to = static_cast<double>(random_.between(-1'000'000, 1'000'000)) / 8;
     } else if constexpr (std::is_same_v<T, base::uuid>) {
@@ -54,8 +52,7 @@ class filler {
 
   template <class T>
   void array(kafka::array<T>& to, size_t) {
-    if (to.empty())
-      to = memory_.make_array<T>(random_.chance(0.03) ? 140 : random_.below(4)).value();
+    if (to.empty()) to = memory_.make_array<T>(random_.chance(0.03) ? 140 : random_.below(4)).value();
     for (T& element : to) field(element);
   }
   template <class T>

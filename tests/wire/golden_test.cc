@@ -57,8 +57,7 @@ TEST_CASE("golden: ApiVersions responses") {
   api_versions_response answer{.api_keys = keys};
   CHECK(bytes_of(answer, 3) == octets{0, 0, 2, 0, 18, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0});
 
-  api_versions_response_supported_feature_key features[] = {
-      {.name = "t", .min_version = 0, .max_version = 2}};
+  api_versions_response_supported_feature_key features[] = {{.name = "t", .min_version = 0, .max_version = 2}};
   answer.supported_features = features;
   answer.finalized_features_epoch = 7;
   // clang-format off
@@ -102,8 +101,7 @@ TEST_CASE("golden: Metadata responses") {
       {.leader_id = 1, .leader_epoch = 6, .replica_nodes = nodes, .isr_nodes = nodes}};
   metadata_response_topic topics[] = {{.name = "t", .partitions = partitions}};
   metadata_response_broker brokers[] = {{.node_id = 1, .host = "h", .port = 9092}};
-  const metadata_response answer{
-      .brokers = brokers, .cluster_id = "c", .controller_id = 1, .topics = topics};
+  const metadata_response answer{.brokers = brokers, .cluster_id = "c", .controller_id = 1, .topics = topics};
   // clang-format off
   const octets v1 = {0, 0, 0, 1,                                           // brokers
                      0, 0, 0, 1, 0, 1, 'h', 0, 0, 0x23, 0x84, 0xff, 0xff,  // node, host, port, rack
@@ -131,10 +129,9 @@ TEST_CASE("golden: Produce requests") {
   produce_request_partition_data partitions[] = {{.records = base::bytes(batch)}};
   produce_request_topic_data topics[] = {{.name = "t", .partition_data = partitions}};
   const produce_request request{.acks = -1, .timeout_ms = 1500, .topic_data = topics};
-  CHECK(bytes_of(request, 3) == octets{0xff, 0xff, 0xff, 0xff, 0, 0, 5, 0xdc, 0, 0, 0, 1, 0, 1, 't',
-                                       0,    0,    0,    1,    0, 0, 0, 0,    0, 0, 0, 3, 1, 2, 3});
-  CHECK(bytes_of(request, 9) ==
-        octets{0, 0xff, 0xff, 0, 0, 5, 0xdc, 2, 2, 't', 2, 0, 0, 0, 0, 4, 1, 2, 3, 0, 0, 0});
+  CHECK(bytes_of(request, 3) ==
+        octets{0xff, 0xff, 0xff, 0xff, 0, 0, 5, 0xdc, 0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3});
+  CHECK(bytes_of(request, 9) == octets{0, 0xff, 0xff, 0, 0, 5, 0xdc, 2, 2, 't', 2, 0, 0, 0, 0, 4, 1, 2, 3, 0, 0, 0});
 }
 
 TEST_CASE("golden: a nullable struct is announced by a byte") {
@@ -156,8 +153,7 @@ TEST_CASE("golden: fields go by version, not by order of the struct") {
   offset_fetch_request_group groups[] = {{.group_id = "g", .topics = topics}};
   offset_fetch_request_topic old_topics[] = {{.name = "o", .partition_indexes = indexes}};
   const offset_fetch_request request{.group_id = "old", .topics = old_topics, .groups = groups};
-  CHECK(bytes_of(request, 1) ==
-        octets{0, 3, 'o', 'l', 'd', 0, 0, 0, 1, 0, 1, 'o', 0, 0, 0, 1, 0, 0, 0, 3});
+  CHECK(bytes_of(request, 1) == octets{0, 3, 'o', 'l', 'd', 0, 0, 0, 1, 0, 1, 'o', 0, 0, 0, 1, 0, 0, 0, 3});
   CHECK(bytes_of(request, 8) == octets{2, 2, 'g', 2, 2, 't', 2, 0, 0, 0, 3, 0, 0, 0, 0});
 }
 
@@ -166,10 +162,8 @@ TEST_CASE("golden: records of __consumer_offsets") {
         octets{0, 1, 'g', 0, 1, 't', 0, 0, 0, 2});
   CHECK(offset_commit_key::record_type == 1);
   CHECK(group_metadata_key::record_type == 2);
-  const offset_commit_value value{
-      .offset = 5, .leader_epoch = 1, .metadata = "", .commit_timestamp = 9};
-  CHECK(bytes_of(value, 3) ==
-        octets{0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9});
+  const offset_commit_value value{.offset = 5, .leader_epoch = 1, .metadata = "", .commit_timestamp = 9};
+  CHECK(bytes_of(value, 3) == octets{0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9});
 }
 
 }  // namespace millrace::wire::kafka

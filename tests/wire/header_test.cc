@@ -23,10 +23,7 @@ TEST_CASE("request header: read in both versions, the reader left at the body") 
   const row rows[] = {
       {"v1", {0, 3, 0, 1, 0, 0, 0, 7, 0, 2, 'm', 'e', 0xff}, "me", 1},
       {"v1, null client", {0, 3, 0, 1, 0, 0, 0, 7, 0xff, 0xff}, std::nullopt, 0},
-      {"v2 has a plain client id and tagged fields",
-       {0, 3, 0, 9, 0, 0, 0, 7, 0, 2, 'm', 'e', 0, 1, 1},
-       "me",
-       2},
+      {"v2 has a plain client id and tagged fields", {0, 3, 0, 9, 0, 0, 0, 7, 0, 2, 'm', 'e', 0, 1, 1}, "me", 2},
       {"v2 with an unknown tagged field", {0, 3, 0, 9, 0, 0, 0, 7, 0, 0, 1, 5, 1, 0xaa, 1}, "", 1},
       {"ApiVersions of the future", {0, 18, 0, 99, 0, 0, 0, 7, 0, 0, 0, 1, 2, 3}, "", 3},
   };

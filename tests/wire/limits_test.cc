@@ -93,15 +93,14 @@ TEST_CASE("decode: strings stay where they were received") {
   reader in(bytes);
   const auto request = decode<delete_groups_request>(in, 0, memory);
   REQUIRE(request.ok());
-  CHECK(static_cast<const void*>(request->groups_names[0].data()) ==
-        static_cast<const void*>(&bytes[6]));
+  CHECK(static_cast<const void*>(request->groups_names[0].data()) == static_cast<const void*>(&bytes[6]));
 }
 
 TEST_CASE("cursors: claimed counts are refused before anything is walked") {
   const octets produce = {0xff, 0xff, 0xff, 0xff, 0, 0, 5, 0xdc, 0x7f, 0xff, 0xff, 0xff, 0, 1, 't'};
   CHECK(produce_reader::open(reader(produce), 3).error().code == base::errc::too_large);
-  const octets fetch = followed_by_zeros(
-      {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0x0f, 0x42, 0x40}, 100);
+  const octets fetch =
+      followed_by_zeros({0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0x0f, 0x42, 0x40}, 100);
   CHECK(fetch_reader::open(reader(fetch), 4).error().code == base::errc::truncated);
 }
 

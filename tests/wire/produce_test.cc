@@ -30,10 +30,8 @@ produce_request collect(produce_reader& in, arena& memory) {
     produce_topic topic;
     REQUIRE(in.next_topic(topic));
     to = {.name = topic.name, .topic_id = topic.topic_id};
-    to.partition_data =
-        memory.make_array<produce_request_partition_data>(topic.partition_count).value();
-    for (produce_request_partition_data& partition : to.partition_data)
-      REQUIRE(in.next_partition(partition));
+    to.partition_data = memory.make_array<produce_request_partition_data>(topic.partition_count).value();
+    for (produce_request_partition_data& partition : to.partition_data) REQUIRE(in.next_partition(partition));
     produce_request_partition_data none;
     CHECK(!in.next_partition(none));
   }
@@ -49,8 +47,7 @@ void write(Sink& sink, int16_t version, const produce_response& response) {
   out.begin(response.responses.size());
   for (const produce_response_topic& topic : response.responses) {
     out.topic(topic, topic.partition_responses.size());
-    for (const produce_response_partition& partition : topic.partition_responses)
-      out.partition(partition);
+    for (const produce_response_partition& partition : topic.partition_responses) out.partition(partition);
   }
   out.end();
 }
@@ -160,12 +157,10 @@ TEST_CASE("produce response writer: the same bytes as the generated encoder, in 
 }
 
 TEST_CASE("produce response writer: versions 0 to 2, which the table no longer has") {
-  produce_response_partition partitions[] = {
-      {.index = 1, .error_code = 87, .base_offset = -1, .log_append_time_ms = -1}};
+  produce_response_partition partitions[] = {{.index = 1, .error_code = 87, .base_offset = -1, .log_append_time_ms = -1}};
   produce_response_topic topics[] = {{.name = "t", .partition_responses = partitions}};
   const produce_response response{.responses = topics, .throttle_time_ms = 9};
-  const octets v0 = {0, 0, 0, 1,  0,   1,   't', 0,   0,   0,   1,   0,  0,
-                     0, 1, 0, 87, 255, 255, 255, 255, 255, 255, 255, 255};
+  const octets v0 = {0, 0, 0, 1, 0, 1, 't', 0, 0, 0, 1, 0, 0, 0, 1, 0, 87, 255, 255, 255, 255, 255, 255, 255, 255};
   octets v1 = v0, v2 = v0;
   for (const uint8_t byte : {0, 0, 0, 9}) v1.push_back(byte);
   for (int i = 0; i < 8; ++i) v2.push_back(255);

@@ -8,8 +8,7 @@ namespace {
 constexpr int samples_per_version = 20;
 }
 
-TEST_CASE(
-    "messages: what is encoded decodes to itself, in every version, with the size announced") {
+TEST_CASE("messages: what is encoded decodes to itself, in every version, with the size announced") {
   base::prng random(20240601);
   for (const any_message& message : all_messages()) {
     CAPTURE(message.name);

@@ -12,8 +12,7 @@
 namespace millrace::wire::kafka {
 
 TEST_CASE("writer: varints take the bytes that varint_size says and read back") {
-  for (const uint32_t value : {0u, 1u, 127u, 128u, 16383u, 16384u, 2097151u, 2097152u, 268435455u,
-                               268435456u, UINT32_MAX}) {
+  for (const uint32_t value : {0u, 1u, 127u, 128u, 16383u, 16384u, 2097151u, 2097152u, 268435455u, 268435456u, UINT32_MAX}) {
     CAPTURE(value);
     std::vector<uint8_t> memory(varint_size(value));
     writer out(memory);

@@ -31,8 +31,7 @@ void check(resource_change& r, const broker::broker_settings& settings) {
     if (!r.name.empty() && !is_this_broker(r.name, settings.node_id)) {
       r.refuse(code::invalid_request, "Unexpected broker id.");
     } else if (!r.changes.empty()) {
-      r.refuse(code::invalid_config,
-               r.changes.front().key + " cannot be changed while the broker runs.");
+      r.refuse(code::invalid_config, r.changes.front().key + " cannot be changed while the broker runs.");
     }
   } else {
     r.refuse(code::invalid_request, "Unsupported resource type.");
@@ -41,16 +40,14 @@ void check(resource_change& r, const broker::broker_settings& settings) {
 
 }  // namespace
 
-reactor::task<void> alter_resources(door* d, std::vector<resource_change>* resources,
-                                    bool validate_only) {
+reactor::task<void> alter_resources(door* d, std::vector<resource_change>* resources, bool validate_only) {
   refuse_repeated(*resources);
   std::vector<broker::topic_alteration> alterations;
   std::vector<resource_change*> asked;
   for (resource_change& r : *resources) {
     if (r.error_code == code::none) check(r, d->controller().settings());
     if (r.error_code != code::none || r.type != topic_resource) continue;
-    alterations.push_back(
-        {.topic = std::string(r.name), .changes = std::move(r.changes), .replace = r.replace});
+    alterations.push_back({.topic = std::string(r.name), .changes = std::move(r.changes), .replace = r.replace});
     asked.push_back(&r);
   }
   if (asked.empty()) co_return;

@@ -30,13 +30,11 @@ struct resource_change {
 
 /// Carries them out; one that already has an error is left alone. A resource that comes twice is
 /// refused both times.
-reactor::task<void> alter_resources(door* d, std::vector<resource_change>* resources,
-                                    bool validate_only);
+reactor::task<void> alter_resources(door* d, std::vector<resource_change>* resources, bool validate_only);
 
 /// Writes the outcomes into a response of either message.
 template <class Response, class Resource>
-base::result<Response> alter_response(wire::kafka::arena& memory,
-                                      const std::vector<resource_change>& resources) {
+base::result<Response> alter_response(wire::kafka::arena& memory, const std::vector<resource_change>& resources) {
   Response answer;
   TRY(answer.responses, memory.make_array<Resource>(resources.size()));
   for (size_t i = 0; i < resources.size(); ++i) {

@@ -18,8 +18,7 @@ std::vector<config_entry> describe_topic(const broker::config_overrides& overrid
                        .about = key.about,
                        .synonyms = {}};
     const auto own = overrides.find(key.name);
-    if (own != overrides.end())
-      entry.synonyms.push_back({key.name, own->second, config_source::topic});
+    if (own != overrides.end()) entry.synonyms.push_back({key.name, own->second, config_source::topic});
     const broker::broker_setting* set = settings.default_of(key.name);
     if (set != nullptr) {
       entry.synonyms.push_back({set->name, set->value, set->source});

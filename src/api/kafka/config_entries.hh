@@ -30,8 +30,7 @@ struct config_entry {
 };
 
 /// All settings of a topic, by name.
-std::vector<config_entry> describe_topic(const broker::config_overrides& overrides,
-                                         const broker::broker_settings& settings);
+std::vector<config_entry> describe_topic(const broker::config_overrides& overrides, const broker::broker_settings& settings);
 /// All settings of the broker; none can be changed while it runs.
 std::vector<config_entry> describe_broker(const broker::broker_settings& settings);
 

@@ -265,8 +265,7 @@ void connection::abort(const char* why) {
   aborted_ = true;
   ending_ = true;
   ++door_.counters().refused;
-  door_core().log().debug("kafka", "connection ended", base::field("peer", socket_.peer_name()),
-                          base::field("cause", why));
+  door_core().log().debug("kafka", "connection ended", base::field("peer", socket_.peer_name()), base::field("cause", why));
   for (exchange& e : open_) e.hurry();
   socket_.shutdown();
   changed_.wake_all();
@@ -280,8 +279,8 @@ void connection::watch_idle() {
   const bool frame_begun = (partial_.active() || length_have_ > 0) && !reader_waits_;
   const bool stuck = frame_begun || sending_ || !zero_copy_.idle();
   const bool busy = (!open_.empty() || reader_waits_) && !stuck;
-  const base::duration limit = frame_begun ? std::min(frame_progress_max, door_.options().idle_max)
-                                                 : door_.options().idle_max;
+  const base::duration limit =
+      frame_begun ? std::min(frame_progress_max, door_.options().idle_max) : door_.options().idle_max;
   if (!busy && now - last_progress_ >= limit) {
     abort("idle");
     return;

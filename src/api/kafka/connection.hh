@@ -134,23 +134,23 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   frame_buffer partial_;
   uint8_t length_[4];
   unsigned length_have_ = 0;
-  size_t frame_had_ = 0;            ///< bytes of the frame that arrives, at
-  base::instant frame_since_{};     ///< when it last came on as far as it must
-  uint64_t frame_refusals_ = 0;     ///< of all frames, then
-  std::vector<uint8_t> rest_;  ///< received and not handled yet, while something is waited for
+  size_t frame_had_ = 0;         ///< bytes of the frame that arrives, at
+  base::instant frame_since_{};  ///< when it last came on as far as it must
+  uint64_t frame_refusals_ = 0;  ///< of all frames, then
+  std::vector<uint8_t> rest_;    ///< received and not handled yet, while something is waited for
   size_t rest_at_ = 0;
 
-  base::intrusive_list<exchange> open_;      ///< not written yet, in order of arrival
-  base::intrusive_list<exchange> written_;   ///< in filling_
+  base::intrusive_list<exchange> open_;     ///< not written yet, in order of arrival
+  base::intrusive_list<exchange> written_;  ///< in filling_
   base::intrusive_list<exchange> leaving_exchanges_;
   turn_allowance checks_;
-  size_t unanswered_ = 0;     ///< requests whose answers have not been sent
-  size_t expected_ = 0;       ///< bytes that fetches may yet come to hold
-  held_bytes requests_;       ///< what exchanges hold
-  held_bytes held_;           ///< with what the connection itself holds; counted at the door
+  size_t unanswered_ = 0;  ///< requests whose answers have not been sent
+  size_t expected_ = 0;    ///< bytes that fetches may yet come to hold
+  held_bytes requests_;    ///< what exchanges hold
+  held_bytes held_;        ///< with what the connection itself holds; counted at the door
   const size_t held_max_;
-  bool fetch_waits_ = false;  ///< the next frame is a fetch, and those before it hold enough
-  bool reader_waits_ = false; ///< for answers to leave, or for memory: what does not come is not the peer's fault
+  bool fetch_waits_ = false;   ///< the next frame is a fetch, and those before it hold enough
+  bool reader_waits_ = false;  ///< for answers to leave, or for memory: what does not come is not the peer's fault
   reply_buffer filling_;
   reply_buffer leaving_;
   sender sender_;

@@ -36,13 +36,13 @@ class produce_exchange;
 /// Settings of the door; Kafka's names.
 struct door_options {
   int32_t node_id = 1;
-  uint32_t request_bytes_max = 104857600;       ///< socket.request.max.bytes
-  base::duration idle_max = base::seconds(600); ///< connections.max.idle.ms
-  uint32_t fetch_bytes_max = 57671680;          ///< fetch.max.bytes
-  bool validate_compressed = true;              ///< validate.compressed.batches
-  bool auto_create_topics = true;               ///< auto.create.topics.enable
-  uint32_t connections_max = 15000;             ///< on one core: what its backend serves
-  send_mode send = send_mode::automatic;        ///< reactor.send
+  uint32_t request_bytes_max = 104857600;        ///< socket.request.max.bytes
+  base::duration idle_max = base::seconds(600);  ///< connections.max.idle.ms
+  uint32_t fetch_bytes_max = 57671680;           ///< fetch.max.bytes
+  bool validate_compressed = true;               ///< validate.compressed.batches
+  bool auto_create_topics = true;                ///< auto.create.topics.enable
+  uint32_t connections_max = 15000;              ///< on one core: what its backend serves
+  send_mode send = send_mode::automatic;         ///< reactor.send
 };
 
 /// The largest batch that a core with so many bytes of buffer memory takes: it must fit its logs' tails beside others, and
@@ -59,7 +59,7 @@ struct door_counters {
   uint64_t accepted = 0;
   uint64_t closed = 0;
   uint64_t requests = 0;
-  uint64_t refused = 0;  ///< connections closed for what they sent
+  uint64_t refused = 0;      ///< connections closed for what they sent
   uint64_t turned_away = 0;  ///< connections closed at once: there were as many as may be
   uint64_t passed_on = 0;    ///< connections accepted here and served by another core
   uint64_t sends_from_files = 0;

@@ -101,8 +101,7 @@ base::result<void> fetch_exchange::read_request(wk::fetch_reader& in) {
     }
     ++topic_count_;
   }
-  name_once(topics_, topic_count_, entries_, order_,
-            [](entry& first, const entry& last) { first.asked = last.asked; });
+  name_once(topics_, topic_count_, entries_, order_, [](entry& first, const entry& last) { first.asked = last.asked; });
   for (entry& e : entries_) hand_over(e);
   return {};
 }
@@ -212,7 +211,8 @@ void fetch_exchange::all_settled() {
       stage_ = stage::waiting;
       send_all(true);
       return;
-    case stage::answered: return;
+    case stage::answered:
+      return;
     case stage::leaving:
       door_.fetches().give_back(*this);
       return;

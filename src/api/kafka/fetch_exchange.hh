@@ -89,9 +89,9 @@ class fetch_exchange final : public exchange {
   std::vector<uint32_t> order_;  ///< scratch
   std::vector<std::unique_ptr<owner_work>> works_;
   size_t work_count_ = 0;
-  size_t left_ = 0;          ///< works on their way
+  size_t left_ = 0;  ///< works on their way
   bool hurried_ = false;
-  bool news_ = false;        ///< some work of this round is settled
+  bool news_ = false;  ///< some work of this round is settled
   enum class stage : uint8_t { reading, waiting, again, answered, leaving } stage_ = stage::reading;
 };
 

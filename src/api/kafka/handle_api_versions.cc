@@ -20,15 +20,12 @@ bool is_software_word(std::string_view word) {
   return std::ranges::all_of(word, [&](char c) { return alphanumeric(c) || c == '-' || c == '.'; });
 }
 
-base::result<wire::kafka::array<api_versions_response_version>> all_versions(
-    wire::kafka::arena& memory) {
+base::result<wire::kafka::array<api_versions_response_version>> all_versions(wire::kafka::arena& memory) {
   const auto served = served_apis();
   auto keys = memory.make_array<api_versions_response_version>(served.size());
   if (!keys) return keys;
   for (size_t i = 0; i < served.size(); ++i) {
-    (*keys)[i] = {.api_key = served[i].key,
-                  .min_version = served[i].min_version,
-                  .max_version = served[i].max_version};
+    (*keys)[i] = {.api_key = served[i].key, .min_version = served[i].min_version, .max_version = served[i].max_version};
   }
   return keys;
 }
@@ -37,8 +34,7 @@ base::result<wire::kafka::array<api_versions_response_version>> all_versions(
 /// API (KIP-511).
 base::result<void> answer_unknown_version(request_context& request) {
   const served_api& own = *find_api(api_versions_request::api_key);
-  api_versions_response_version key{
-      .api_key = own.key, .min_version = own.min_version, .max_version = own.max_version};
+  api_versions_response_version key{.api_key = own.key, .min_version = own.min_version, .max_version = own.max_version};
   api_versions_response answer;
   answer.error_code = code::unsupported_version;
   answer.api_keys = {&key, 1};
@@ -57,8 +53,8 @@ handled handle_api_versions(request_context& request) {
   CO_TRY(const api_versions_request asked,
          wire::kafka::decode<api_versions_request>(request.body, request.version, request.memory));
   api_versions_response answer;
-  const bool named = request.version < 3 || (is_software_word(asked.client_software_name) &&
-                                             is_software_word(asked.client_software_version));
+  const bool named = request.version < 3 ||
+                     (is_software_word(asked.client_software_name) && is_software_word(asked.client_software_version));
   if (named) {
     CO_TRY(answer.api_keys, all_versions(request.memory));
   } else {

@@ -14,12 +14,10 @@ using wire::kafka::create_partitions_response;
 using wire::kafka::create_partitions_response_topic_result;
 
 broker::partition_growth growth_from(const create_partitions_request_topic& asked) {
-  broker::partition_growth g{
-      .topic = std::string(asked.name), .total = asked.count, .assignment = std::nullopt};
+  broker::partition_growth g{.topic = std::string(asked.name), .total = asked.count, .assignment = std::nullopt};
   if (asked.assignments) {
     g.assignment.emplace();
-    for (const auto& a : *asked.assignments)
-      g.assignment->emplace_back(a.broker_ids.begin(), a.broker_ids.end());
+    for (const auto& a : *asked.assignments) g.assignment->emplace_back(a.broker_ids.begin(), a.broker_ids.end());
   }
   return g;
 }
@@ -27,8 +25,8 @@ broker::partition_growth growth_from(const create_partitions_request_topic& aske
 }  // namespace
 
 handled handle_create_partitions(request_context& request) {
-  CO_TRY(const create_partitions_request asked, wire::kafka::decode<create_partitions_request>(
-                                                    request.body, request.version, request.memory));
+  CO_TRY(const create_partitions_request asked,
+         wire::kafka::decode<create_partitions_request>(request.body, request.version, request.memory));
   // A topic that comes twice gets one answer, and stays as it is.
   std::map<std::string_view, size_t> times;
   for (const auto& t : asked.topics) ++times[t.name];
@@ -38,8 +36,8 @@ handled handle_create_partitions(request_context& request) {
   }
   broker::admin_outcomes outcomes(wanted.size());
   if (!wanted.empty()) {
-    auto done = co_await request.door.controller().create_partitions(
-        request.door.on(), std::move(wanted), asked.validate_only);
+    auto done =
+        co_await request.door.controller().create_partitions(request.door.on(), std::move(wanted), asked.validate_only);
     if (done) {
       outcomes = std::move(*done);
     } else {
@@ -47,8 +45,7 @@ handled handle_create_partitions(request_context& request) {
     }
   }
   create_partitions_response answer;
-  CO_TRY(answer.results,
-         request.memory.make_array<create_partitions_response_topic_result>(times.size()));
+  CO_TRY(answer.results, request.memory.make_array<create_partitions_response_topic_result>(times.size()));
   size_t at = 0;
   size_t next = 0;
   for (const auto& t : asked.topics) {

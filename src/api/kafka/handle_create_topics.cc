@@ -26,12 +26,10 @@ broker::new_topic new_topic_from(const create_topics_request_creatable_topic& as
                       .assignment = {},
                       .configs = {}};
   for (const auto& a : asked.assignments) {
-    t.assignment.emplace_back(a.partition_index,
-                              broker::replica_list(a.broker_ids.begin(), a.broker_ids.end()));
+    t.assignment.emplace_back(a.partition_index, broker::replica_list(a.broker_ids.begin(), a.broker_ids.end()));
   }
   for (const auto& c : asked.configs) {
-    t.configs.emplace_back(std::string(c.name),
-                           c.value ? std::optional<std::string>(*c.value) : std::nullopt);
+    t.configs.emplace_back(std::string(c.name), c.value ? std::optional<std::string>(*c.value) : std::nullopt);
   }
   return t;
 }
@@ -49,8 +47,7 @@ base::result<void> describe(request_context& request, const broker::admin_outcom
   out.num_partitions = outcome.partitions;
   out.replication_factor = outcome.replication_factor;
   const auto entries = describe_topic(outcome.overrides, request.door.controller().settings());
-  TRY(auto configs,
-      request.memory.make_array<create_topics_response_creatable_topic_configs>(entries.size()));
+  TRY(auto configs, request.memory.make_array<create_topics_response_creatable_topic_configs>(entries.size()));
   for (size_t i = 0; i < entries.size(); ++i) {
     configs[i].name = entries[i].name;
     configs[i].config_source = static_cast<int8_t>(entries[i].source);
@@ -74,8 +71,7 @@ handled handle_create_topics(request_context& request) {
   }
   broker::admin_outcomes outcomes(wanted.size());
   if (!wanted.empty()) {
-    auto done = co_await request.door.controller().create_topics(
-        request.door.on(), std::move(wanted), asked.validate_only);
+    auto done = co_await request.door.controller().create_topics(request.door.on(), std::move(wanted), asked.validate_only);
     if (done) {
       outcomes = std::move(*done);
     } else {
@@ -83,8 +79,7 @@ handled handle_create_topics(request_context& request) {
     }
   }
   create_topics_response answer;
-  CO_TRY(answer.topics,
-         request.memory.make_array<create_topics_response_creatable_topic_result>(times.size()));
+  CO_TRY(answer.topics, request.memory.make_array<create_topics_response_creatable_topic_result>(times.size()));
   size_t at = 0;
   size_t next = 0;
   for (const auto& t : asked.topics) {

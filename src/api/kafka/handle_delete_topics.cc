@@ -39,8 +39,7 @@ handled handle_delete_topics(request_context& request) {
   for (const auto& [name, count] : times) {
     const broker::topic_info* topic = request.door.topics().find(name);
     if (!allowed) {
-      codes[name] = request.version >= deletion_disabled_since ? code::topic_deletion_disabled
-                                                               : code::invalid_request;
+      codes[name] = request.version >= deletion_disabled_since ? code::topic_deletion_disabled : code::invalid_request;
     } else if (count > 1) {
       codes[name] = code::invalid_request;
     } else if (topic == nullptr) {
@@ -51,15 +50,13 @@ handled handle_delete_topics(request_context& request) {
     }
   }
   if (!ids.empty()) {
-    const auto done =
-        co_await request.door.controller().delete_topics(request.door.on(), std::move(ids));
+    const auto done = co_await request.door.controller().delete_topics(request.door.on(), std::move(ids));
     for (size_t i = 0; i < deleted.size(); ++i) {
       codes[deleted[i]] = done ? outcome_code((*done)[i]) : error_code(done.error());
     }
   }
   delete_topics_response answer;
-  CO_TRY(answer.responses,
-         request.memory.make_array<delete_topics_response_deletable_topic_result>(codes.size()));
+  CO_TRY(answer.responses, request.memory.make_array<delete_topics_response_deletable_topic_result>(codes.size()));
   size_t at = 0;
   for (const std::string_view name : asked.topic_names) {
     const auto found = codes.find(name);

@@ -18,14 +18,13 @@ constexpr int8_t controllers = 2;
 }  // namespace
 
 handled handle_describe_cluster(request_context& request) {
-  CO_TRY(const describe_cluster_request asked, wire::kafka::decode<describe_cluster_request>(
-                                                   request.body, request.version, request.memory));
+  CO_TRY(const describe_cluster_request asked,
+         wire::kafka::decode<describe_cluster_request>(request.body, request.version, request.memory));
   describe_cluster_response answer;
   if (asked.endpoint_type != brokers) {
     const bool known = asked.endpoint_type == controllers;
     answer.error_code = known ? code::mismatched_endpoint_type : code::unsupported_endpoint_type;
-    answer.error_message =
-        known ? "This listener serves clients, not controllers." : "Unknown endpoint type.";
+    answer.error_message = known ? "This listener serves clients, not controllers." : "Unknown endpoint type.";
     request.respond(answer);
     co_return base::result<void>();
   }
@@ -39,8 +38,7 @@ handled handle_describe_cluster(request_context& request) {
   answer.cluster_id = request.door.topics().cluster_id;
   answer.controller_id = settings.node_id;
   answer.brokers = {&me, 1};
-  if (asked.include_cluster_authorized_operations)
-    answer.cluster_authorized_operations = cluster_operations;
+  if (asked.include_cluster_authorized_operations) answer.cluster_authorized_operations = cluster_operations;
   request.respond(answer);
   co_return base::result<void>();
 }

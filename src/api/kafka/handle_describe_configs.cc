@@ -23,26 +23,21 @@ using wire::kafka::describe_configs_response_synonym;
 constexpr size_t resources_a_turn = 32;
 
 /// Only the settings asked for; null and none mean all.
-void keep_asked(std::vector<config_entry>& entries,
-                const describe_configs_request_resource& resource) {
+void keep_asked(std::vector<config_entry>& entries, const describe_configs_request_resource& resource) {
   if (!resource.configuration_keys || resource.configuration_keys->empty()) return;
-  std::vector<std::string_view> keys(resource.configuration_keys->begin(),
-                                     resource.configuration_keys->end());
+  std::vector<std::string_view> keys(resource.configuration_keys->begin(), resource.configuration_keys->end());
   std::ranges::sort(keys);
-  std::erase_if(entries,
-                [&](const config_entry& e) { return !std::ranges::binary_search(keys, e.name); });
+  std::erase_if(entries, [&](const config_entry& e) { return !std::ranges::binary_search(keys, e.name); });
 }
 
 /// A value that is the topic's own lives in a snapshot, which must not be kept across a wait; the
 /// others stay.
-base::result<std::string_view> lasting(wire::kafka::arena& memory, std::string_view value,
-                                       broker::config_source source) {
+base::result<std::string_view> lasting(wire::kafka::arena& memory, std::string_view value, broker::config_source source) {
   if (source == broker::config_source::topic) return memory.copy(value);
   return value;
 }
 
-base::result<void> write(wire::kafka::arena& memory, const describe_configs_request& asked,
-                         const config_entry& entry,
+base::result<void> write(wire::kafka::arena& memory, const describe_configs_request& asked, const config_entry& entry,
                          describe_configs_response_resource_result& out) {
   out.name = entry.name;
   TRY(out.value, lasting(memory, entry.value, entry.source));
@@ -54,8 +49,7 @@ base::result<void> write(wire::kafka::arena& memory, const describe_configs_requ
   TRY(out.synonyms, memory.make_array<describe_configs_response_synonym>(entry.synonyms.size()));
   for (size_t i = 0; i < entry.synonyms.size(); ++i) {
     const config_synonym& s = entry.synonyms[i];
-    out.synonyms[i] = {
-        .name = s.name, .value = std::nullopt, .source = static_cast<int8_t>(s.source)};
+    out.synonyms[i] = {.name = s.name, .value = std::nullopt, .source = static_cast<int8_t>(s.source)};
     TRY(out.synonyms[i].value, lasting(memory, s.value, s.source));
   }
   return {};
@@ -67,8 +61,7 @@ void refuse(describe_configs_response_result& out, int16_t error, std::string_vi
 }
 
 /// The settings of a resource; what is wrong with it goes into `out`.
-std::vector<config_entry> entries_of(request_context& request,
-                                     const describe_configs_request_resource& resource,
+std::vector<config_entry> entries_of(request_context& request, const describe_configs_request_resource& resource,
                                      describe_configs_response_result& out) {
   const broker::broker_settings& settings = request.door.controller().settings();
   const std::string_view name = resource.resource_name;
@@ -93,22 +86,19 @@ std::vector<config_entry> entries_of(request_context& request,
 }  // namespace
 
 handled handle_describe_configs(request_context& request) {
-  CO_TRY(const describe_configs_request asked, wire::kafka::decode<describe_configs_request>(
-                                                   request.body, request.version, request.memory));
+  CO_TRY(const describe_configs_request asked,
+         wire::kafka::decode<describe_configs_request>(request.body, request.version, request.memory));
   describe_configs_response answer;
-  CO_TRY(answer.results,
-         request.memory.make_array<describe_configs_response_result>(asked.resources.size()));
+  CO_TRY(answer.results, request.memory.make_array<describe_configs_response_result>(asked.resources.size()));
   for (size_t r = 0; r < asked.resources.size(); ++r) {
-    if (r % resources_a_turn == resources_a_turn - 1)
-      co_await reactor::next_turn(request.door.on());
+    if (r % resources_a_turn == resources_a_turn - 1) co_await reactor::next_turn(request.door.on());
     const describe_configs_request_resource& resource = asked.resources[r];
     describe_configs_response_result& out = answer.results[r];
     out.resource_type = resource.resource_type;
     out.resource_name = resource.resource_name;
     std::vector<config_entry> entries = entries_of(request, resource, out);
     keep_asked(entries, resource);
-    CO_TRY(out.configs,
-           request.memory.make_array<describe_configs_response_resource_result>(entries.size()));
+    CO_TRY(out.configs, request.memory.make_array<describe_configs_response_resource_result>(entries.size()));
     for (size_t i = 0; i < entries.size(); ++i) {
       CO_TRY_CHECK(write(request.memory, asked, entries[i], out.configs[i]));
     }

@@ -30,8 +30,8 @@ int16_t code_for(int8_t key_type) {
 }  // namespace
 
 handled handle_find_coordinator(request_context& request) {
-  CO_TRY(const find_coordinator_request asked, wire::kafka::decode<find_coordinator_request>(
-                                                   request.body, request.version, request.memory));
+  CO_TRY(const find_coordinator_request asked,
+         wire::kafka::decode<find_coordinator_request>(request.body, request.version, request.memory));
   const int16_t why = code_for(asked.key_type);
   find_coordinator_response answer;
   if (request.version < many_keys_since) {
@@ -39,8 +39,8 @@ handled handle_find_coordinator(request_context& request) {
     answer.node_id = -1;
     answer.port = -1;
   } else {
-    CO_TRY(answer.coordinators, request.memory.make_array<find_coordinator_response_coordinator>(
-                                    asked.coordinator_keys.size()));
+    CO_TRY(answer.coordinators,
+           request.memory.make_array<find_coordinator_response_coordinator>(asked.coordinator_keys.size()));
     for (size_t i = 0; i < answer.coordinators.size(); ++i) {
       answer.coordinators[i] = {.key = asked.coordinator_keys[i],
                                 .node_id = -1,

@@ -66,8 +66,7 @@ reactor::task<void> search(broker::broker_core* there, offset_question* q) {
   q->epoch = epoch_at(p->log(), q->found, p->epoch());
 }
 
-reactor::task<base::result<void>> answer_there(broker::broker_core* there,
-                                               std::vector<offset_question*> questions) {
+reactor::task<base::result<void>> answer_there(broker::broker_core* there, std::vector<offset_question*> questions) {
   for (offset_question* q : questions) {
     broker::partition* p = there->find(q->id);
     if (p == nullptr) {
@@ -91,8 +90,7 @@ reactor::task<base::result<void>> answer_there(broker::broker_core* there,
 }
 
 /// The questions of a request, each partition of a topic once, and the answer with room for them.
-base::result<std::vector<offset_question>> questions_of(request_context& request,
-                                                        const list_offsets_request& asked,
+base::result<std::vector<offset_question>> questions_of(request_context& request, const list_offsets_request& asked,
                                                         list_offsets_response& answer) {
   std::vector<offset_question> questions;
   TRY(answer.topics, request.memory.make_array<list_offsets_response_topic>(asked.topics.size()));
@@ -125,8 +123,7 @@ base::result<std::vector<offset_question>> questions_of(request_context& request
       questions.push_back(q);
     }
     answer.topics[t].name = topic.name;
-    TRY(answer.topics[t].partitions,
-        request.memory.make_array<list_offsets_response_partition>(questions.size() - first));
+    TRY(answer.topics[t].partitions, request.memory.make_array<list_offsets_response_partition>(questions.size() - first));
   }
   return questions;
 }

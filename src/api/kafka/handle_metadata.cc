@@ -52,13 +52,11 @@ int16_t creation_code(base::error why) {
 using creation_codes = std::map<std::string, int16_t, std::less<>>;
 
 /// Makes the topics that are not there; what could not be made is in the answer.
-reactor::task<creation_codes> create_missing(request_context& request,
-                                             std::vector<broker::new_topic> missing) {
+reactor::task<creation_codes> create_missing(request_context& request, std::vector<broker::new_topic> missing) {
   creation_codes codes;
   std::vector<std::string> names;
   for (const auto& t : missing) names.push_back(t.name);
-  auto made = co_await request.door.controller().create_topics(request.door.on(),
-                                                               std::move(missing), false);
+  auto made = co_await request.door.controller().create_topics(request.door.on(), std::move(missing), false);
   for (size_t i = 0; i < names.size(); ++i) {
     const std::optional<base::error> why = made ? (*made)[i].error : made.error();
     if (why) codes[names[i]] = creation_code(*why);
@@ -83,8 +81,7 @@ class answer_builder {
     if (!settings().rack.empty()) me.rack = settings().rack;
     answer.cluster_id = request_.door.topics().cluster_id;
     answer.controller_id = settings().node_id;
-    if (asked_.include_cluster_authorized_operations)
-      answer.cluster_authorized_operations = cluster_operations;
+    if (asked_.include_cluster_authorized_operations) answer.cluster_authorized_operations = cluster_operations;
     return {};
   }
 
@@ -92,8 +89,7 @@ class answer_builder {
     out.name = topic.kafka_name;
     out.topic_id = topic.id;
     out.is_internal = topic.internal;
-    if (asked_.include_topic_authorized_operations)
-      out.topic_authorized_operations = topic_operations;
+    if (asked_.include_topic_authorized_operations) out.topic_authorized_operations = topic_operations;
     TRY(out.partitions, memory_.make_array<metadata_response_partition>(topic.partitions.size()));
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
       metadata_response_partition& p = out.partitions[i];
@@ -128,8 +124,7 @@ base::result<void> answer_all(request_context& request, const metadata_request& 
 }
 
 base::result<void> answer_named(request_context& request, const metadata_request& asked,
-                                const std::vector<std::string_view>& names,
-                                const creation_codes& failed) {
+                                const std::vector<std::string_view>& names, const creation_codes& failed) {
   answer_builder build(request, asked);
   TRY_CHECK(build.begin());
   TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(names.size()));
@@ -143,7 +138,7 @@ base::result<void> answer_named(request_context& request, const metadata_request
     out.name = names[i];
     out.error_code = broker::topic_name_problem(names[i]) != nullptr ? code::invalid_topic
                      : why != failed.end() && why->second != 0       ? why->second
-                                                               : code::unknown_topic_or_partition;
+                                                                     : code::unknown_topic_or_partition;
   }
   request.respond(build.answer);
   return {};
@@ -152,8 +147,7 @@ base::result<void> answer_named(request_context& request, const metadata_request
 }  // namespace
 
 handled handle_metadata(request_context& request) {
-  CO_TRY(const metadata_request asked,
-         wire::kafka::decode<metadata_request>(request.body, request.version, request.memory));
+  CO_TRY(const metadata_request asked, wire::kafka::decode<metadata_request>(request.body, request.version, request.memory));
   const bool all = !asked.topics || (request.version < null_is_all_since && asked.topics->empty());
   if (all) co_return answer_all(request, asked);
 
@@ -161,9 +155,7 @@ handled handle_metadata(request_context& request) {
   std::vector<broker::new_topic> missing;
   if (asked.allow_auto_topic_creation && request.door.options().auto_create_topics) {
     for (const std::string_view name : names) {
-      if (broker::topic_name_problem(name) != nullptr ||
-          request.door.topics().find(name) != nullptr)
-        continue;
+      if (broker::topic_name_problem(name) != nullptr || request.door.topics().find(name) != nullptr) continue;
       missing.push_back({.name = std::string(name), .assignment = {}, .configs = {}});
     }
   }

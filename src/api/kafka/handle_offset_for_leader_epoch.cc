@@ -20,8 +20,7 @@ struct epoch_question : partition_question {
   broker::partition::epoch_end end;  ///< answered
 };
 
-reactor::task<base::result<void>> answer_there(broker::broker_core* there,
-                                               std::vector<epoch_question*> questions) {
+reactor::task<base::result<void>> answer_there(broker::broker_core* there, std::vector<epoch_question*> questions) {
   for (epoch_question* q : questions) {
     const broker::partition* p = there->find(q->id);
     if (p == nullptr) {
@@ -43,15 +42,13 @@ base::result<std::vector<epoch_question>> questions_of(request_context& request,
                                                        const offset_for_leader_epoch_request& asked,
                                                        offset_for_leader_epoch_response& answer) {
   std::vector<epoch_question> questions;
-  TRY(answer.topics, request.memory.make_array<offset_for_leader_epoch_response_topic_result>(
-                         asked.topics.size()));
+  TRY(answer.topics, request.memory.make_array<offset_for_leader_epoch_response_topic_result>(asked.topics.size()));
   for (size_t t = 0; t < asked.topics.size(); ++t) {
     const auto& topic = asked.topics[t];
     const broker::topic_info* known = request.door.topics().find(topic.topic);
     answer.topics[t].topic = topic.topic;
     TRY(answer.topics[t].partitions,
-        request.memory.make_array<offset_for_leader_epoch_response_epoch_end_offset>(
-            topic.partitions.size()));
+        request.memory.make_array<offset_for_leader_epoch_response_epoch_end_offset>(topic.partitions.size()));
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
       const auto& p = topic.partitions[i];
       epoch_question q;
@@ -60,8 +57,7 @@ base::result<std::vector<epoch_question>> questions_of(request_context& request,
       q.current_epoch = base::leader_epoch(p.current_leader_epoch);
       q.wanted = base::leader_epoch(p.leader_epoch);
       q.id.partition = p.partition;
-      if (known == nullptr || p.partition < 0 ||
-          static_cast<size_t>(p.partition) >= known->partitions.size()) {
+      if (known == nullptr || p.partition < 0 || static_cast<size_t>(p.partition) >= known->partitions.size()) {
         q.fail(base::errc::unknown_topic_or_partition);
       } else {
         q.id = known->partitions[static_cast<size_t>(p.partition)].id;
@@ -77,8 +73,7 @@ base::result<std::vector<epoch_question>> questions_of(request_context& request,
 
 handled handle_offset_for_leader_epoch(request_context& request) {
   CO_TRY(const offset_for_leader_epoch_request asked,
-         wire::kafka::decode<offset_for_leader_epoch_request>(request.body, request.version,
-                                                              request.memory));
+         wire::kafka::decode<offset_for_leader_epoch_request>(request.body, request.version, request.memory));
   offset_for_leader_epoch_response answer;
   CO_TRY(std::vector<epoch_question> questions, questions_of(request, asked, answer));
   co_await ask_owners(request.door, questions, answer_there);

@@ -28,20 +28,17 @@ struct partition_question {
 /// Puts every question that has not failed to its owner, one core after the other. `answer` is a
 /// coroutine function; it runs on the owner with that core's questions.
 template <class Question>
-reactor::task<void> ask_owners(
-    door& d, std::vector<Question>& questions,
-    reactor::task<base::result<void>> (*answer)(broker::broker_core*, std::vector<Question*>)) {
+reactor::task<void> ask_owners(door& d, std::vector<Question>& questions,
+                               reactor::task<base::result<void>> (*answer)(broker::broker_core*, std::vector<Question*>)) {
   std::map<base::core_id, std::vector<Question*>> by_owner;
   for (Question& q : questions) {
     if (!q.failed) by_owner[q.owner].push_back(&q);
   }
   for (auto& [owner, asked] : by_owner) {
     broker::broker_core* there = &d.controller().broker_of(owner);
-    auto work = [there, answer, asked = asked](reactor::core&) mutable {
-      return answer(there, std::move(asked));
-    };
-    const auto done = co_await broker::bounded_call(d.on(), d.controller().calls_of(d.on()), owner,
-                                                    there->background(), std::move(work));
+    auto work = [there, answer, asked = asked](reactor::core&) mutable { return answer(there, std::move(asked)); };
+    const auto done =
+        co_await broker::bounded_call(d.on(), d.controller().calls_of(d.on()), owner, there->background(), std::move(work));
     if (done) continue;
     for (Question* q : asked) q->fail(done.error());
   }

@@ -14,8 +14,8 @@ namespace millrace::api::kafka {
 
 namespace {
 namespace wk = wire::kafka;
-/// Batches that are opened and yield more are opened in steps, with turns of others between; plain ones are walked as fast as
-/// their CRC is computed, and more of them are checked at once.
+/// Batches that are opened and yield more are opened in steps, with turns of others between; plain ones are walked as fast
+/// as their CRC is computed, and more of them are checked at once.
 constexpr size_t opened_at_once = 64 << 10;
 constexpr size_t plain_at_once = 1 << 20;
 /// What an entry costs beside its bytes; and a byte that is opened, or packed, against one that is walked.
@@ -27,12 +27,18 @@ constexpr int16_t zstd_since = 7;
 
 record::codec produce_exchange::wanted_codec(broker::compression_type type, record::codec as_sent) {
   switch (type) {
-    case broker::compression_type::producer: return as_sent;
-    case broker::compression_type::uncompressed: return record::codec::none;
-    case broker::compression_type::gzip: return record::codec::gzip;
-    case broker::compression_type::snappy: return record::codec::snappy;
-    case broker::compression_type::lz4: return record::codec::lz4;
-    case broker::compression_type::zstd: return record::codec::zstd;
+    case broker::compression_type::producer:
+      return as_sent;
+    case broker::compression_type::uncompressed:
+      return record::codec::none;
+    case broker::compression_type::gzip:
+      return record::codec::gzip;
+    case broker::compression_type::snappy:
+      return record::codec::snappy;
+    case broker::compression_type::lz4:
+      return record::codec::lz4;
+    case broker::compression_type::zstd:
+      return record::codec::zstd;
   }
   return as_sent;
 }
@@ -177,8 +183,8 @@ bool produce_exchange::admit(entry& e) {
   if (repacked) {
     if (!may_repack(e)) return true;
     std::vector<uint8_t> made;
-    const auto done = record::rebuild(*record::batch_view::frame(e.records), how_to_repack(topic, target),
-                                      door_.unpacker(), door_.packer(), made);
+    const auto done = record::rebuild(*record::batch_view::frame(e.records), how_to_repack(topic, target), door_.unpacker(),
+                                      door_.packer(), made);
     spend(opened_at_once * packing_cost);
     if (!take_over(e, topic, done, std::move(made))) return true;
   }
@@ -194,9 +200,8 @@ bool produce_exchange::may_repack(entry& e) {
 }
 
 record::batch_rebuild::options produce_exchange::how_to_repack(const broker::topic_info& topic, record::codec target) const {
-  return {.codec = target,
-          .decompressed_bytes_max = topic.config.decompressed_bytes_max,
-          .bytes_max = batch_bytes_max(topic)};
+  return {
+      .codec = target, .decompressed_bytes_max = topic.config.decompressed_bytes_max, .bytes_max = batch_bytes_max(topic)};
 }
 
 /// What was rebuilt is held against the topic's bounds as what was sent is. False where it is refused.

@@ -40,8 +40,7 @@ produce_exchange& produce_exchange::take(door& d, connection& c) {
 }
 
 base::result<produce_exchange::admission> produce_exchange::begin(base::mutable_bytes frame, frame_buffer* owner,
-                                                                  const wk::request_header& header,
-                                                                  const wk::reader& body) {
+                                                                  const wk::request_header& header, const wk::reader& body) {
   version_ = header.request_api_version;
   correlation_id_ = header.correlation_id;
   auto request = wk::produce_reader::open(body, version_);
@@ -89,8 +88,7 @@ base::result<void> produce_exchange::read_request(wk::produce_reader& in) {
     }
     ++topic_count_;
   }
-  name_once(topics_, topic_count_, entries_, order_,
-            [](entry& first, const entry& last) { first.records = last.records; });
+  name_once(topics_, topic_count_, entries_, order_, [](entry& first, const entry& last) { first.records = last.records; });
   return {};
 }
 

@@ -32,8 +32,8 @@ class produce_exchange final : public exchange {
 
   enum class admission : uint8_t { done, slow };
   /// Decodes, checks and sends the batches on their way. What must outlive the turn is copied out of `frame`, or kept with
-  /// `owner` where the frame is in memory of its own. `slow`: there is more to check than one turn does; the connection handles
-  /// nothing else before admit_slowly() has ended. Errors (of decoding): the connection closes.
+  /// `owner` where the frame is in memory of its own. `slow`: there is more to check than one turn does; the connection
+  /// handles nothing else before admit_slowly() has ended. Errors (of decoding): the connection closes.
   base::result<admission> begin(base::mutable_bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
                                 const wire::kafka::reader& body);
   reactor::task<void> admit_slowly();
@@ -69,7 +69,7 @@ class produce_exchange final : public exchange {
     int16_t error = 0;
     const char* message = nullptr;
     base::unix_ms append_time = -1;
-    size_t work = nowhere;        ///< of works_; nowhere: it was refused
+    size_t work = nowhere;  ///< of works_; nowhere: it was refused
     size_t part = 0;
     size_t fault_begin = 0;
     size_t fault_count = 0;

@@ -51,16 +51,16 @@ class reply_buffer {
 
  private:
   reactor::memory* pool_;
-  std::vector<iovec> pieces_;     // without an address: the next of files_
+  std::vector<iovec> pieces_;  // without an address: the next of files_
   std::vector<file_piece> files_;
-  size_t first_file_ = 0;         // of files_: not sent yet
-  size_t first_ = 0;          // of pieces_: not sent yet
-  size_t bytes_ = 0;          // not sent yet
+  size_t first_file_ = 0;  // of files_: not sent yet
+  size_t first_ = 0;       // of pieces_: not sent yet
+  size_t bytes_ = 0;       // not sent yet
   std::vector<iovec> sending_;
-  std::vector<reactor::chunk> blocks_;           // in use, the last one is being filled
+  std::vector<reactor::chunk> blocks_;  // in use, the last one is being filled
   size_t block_used_ = 0;
   size_t held_ = 0;
-  std::vector<std::vector<uint8_t>> overflow_;   // where the pool had nothing: answers must leave
+  std::vector<std::vector<uint8_t>> overflow_;  // where the pool had nothing: answers must leave
 };
 
 }  // namespace millrace::api::kafka

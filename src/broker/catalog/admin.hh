@@ -62,9 +62,7 @@ struct admin_outcome {
   int16_t replication_factor = 0;
   config_overrides overrides;
 
-  void refuse(base::errc code, std::string text = {}) {
-    refuse(base::error{code, 0, 0}, std::move(text));
-  }
+  void refuse(base::errc code, std::string text = {}) { refuse(base::error{code, 0, 0}, std::move(text)); }
   void refuse(base::error e, std::string text = {}) {
     error = e;
     why = std::move(text);

@@ -12,12 +12,10 @@ namespace {
 std::string replicas_problem(const replica_list& replicas, const broker_settings& settings) {
   if (replicas.empty()) return "The manual partition assignment includes an empty replica list.";
   const std::set<int32_t> different(replicas.begin(), replicas.end());
-  if (different.size() != replicas.size())
-    return "The manual partition assignment includes a broker twice.";
+  if (different.size() != replicas.size()) return "The manual partition assignment includes a broker twice.";
   for (const int32_t id : replicas) {
     if (id != settings.node_id) {
-      return "The manual partition assignment includes broker " + std::to_string(id) +
-             ", but no such broker is registered.";
+      return "The manual partition assignment includes broker " + std::to_string(id) + ", but no such broker is registered.";
     }
   }
   return {};
@@ -26,8 +24,7 @@ std::string replicas_problem(const replica_list& replicas, const broker_settings
 std::string assignment_problem(const new_topic& asked, const broker_settings& settings) {
   std::set<int32_t> seen;
   for (const auto& [partition, replicas] : asked.assignment) {
-    if (!seen.insert(partition).second)
-      return "Found multiple manual assignments for one partition.";
+    if (!seen.insert(partition).second) return "Found multiple manual assignments for one partition.";
     std::string why = replicas_problem(replicas, settings);
     if (!why.empty()) return why;
   }
@@ -36,13 +33,11 @@ std::string assignment_problem(const new_topic& asked, const broker_settings& se
 }
 
 /// How many partitions a topic shall have; nullopt where the outcome says why not.
-std::optional<int32_t> check_counts(const new_topic& asked, const broker_settings& settings,
-                                    admin_outcome& outcome) {
+std::optional<int32_t> check_counts(const new_topic& asked, const broker_settings& settings, admin_outcome& outcome) {
   using base::errc;
   if (!asked.assignment.empty()) {
     if (asked.replication_factor != -1 || asked.partitions != -1) {
-      outcome.refuse(errc::invalid_argument,
-                     "A manual partition assignment was specified, but so were counts.");
+      outcome.refuse(errc::invalid_argument, "A manual partition assignment was specified, but so were counts.");
       return std::nullopt;
     }
     std::string why = assignment_problem(asked, settings);
@@ -52,8 +47,7 @@ std::optional<int32_t> check_counts(const new_topic& asked, const broker_setting
     }
     return static_cast<int32_t>(asked.assignment.size());
   }
-  const int16_t factor = asked.replication_factor == -1 ? settings.default_replication_factor
-                                                        : asked.replication_factor;
+  const int16_t factor = asked.replication_factor == -1 ? settings.default_replication_factor : asked.replication_factor;
   const int32_t partitions = asked.partitions == -1 ? settings.num_partitions : asked.partitions;
   if (factor <= 0) {
     outcome.refuse(errc::invalid_replication_factor, "Replication factor must be larger than 0.");
@@ -64,21 +58,19 @@ std::optional<int32_t> check_counts(const new_topic& asked, const broker_setting
     return std::nullopt;
   }
   if (factor > 1) {
-    outcome.refuse(errc::invalid_replication_factor, "Unable to replicate the partition " +
-                                                         std::to_string(factor) +
-                                                         " time(s): only 1 broker is registered.");
+    outcome.refuse(errc::invalid_replication_factor,
+                   "Unable to replicate the partition " + std::to_string(factor) + " time(s): only 1 broker is registered.");
     return std::nullopt;
   }
   return partitions;
 }
 
 /// Where a new topic shall live, under a name that is free; nullopt where the outcome says why not.
-std::optional<topic_draft> check_place(const new_topic& asked, const birth& given,
-                                       const topic_table& topics, admin_outcome& outcome) {
+std::optional<topic_draft> check_place(const new_topic& asked, const birth& given, const topic_table& topics,
+                                       admin_outcome& outcome) {
   using base::errc;
   const char* why = asked.stream ? plain_name_problem(asked.name) : topic_name_problem(asked.name);
-  const stream_and_topic names =
-      asked.stream ? stream_and_topic{*asked.stream, asked.name} : split_topic_name(asked.name);
+  const stream_and_topic names = asked.stream ? stream_and_topic{*asked.stream, asked.name} : split_topic_name(asked.name);
   const topic_table::stream_row* stream = topics.find_stream(names.stream);
   const std::string* other = asked.stream ? nullptr : topics.colliding(asked.name);
   if (asked.stream && stream == nullptr) {
@@ -88,8 +80,7 @@ std::optional<topic_draft> check_place(const new_topic& asked, const birth& give
   } else if (topics.find(names) != nullptr) {
     outcome.refuse(errc::topic_exists, "Topic '" + asked.name + "' already exists.");
   } else if (other != nullptr) {
-    outcome.refuse(errc::invalid_topic,
-                   "Topic '" + asked.name + "' collides with existing topic: " + *other);
+    outcome.refuse(errc::invalid_topic, "Topic '" + asked.name + "' collides with existing topic: " + *other);
   }
   if (outcome.error) return std::nullopt;
 
@@ -114,11 +105,10 @@ std::optional<topic_draft> check_place(const new_topic& asked, const birth& give
   return draft;
 }
 
-bool check_settings(const new_topic& asked, const broker_settings& settings,
-                    config_overrides& overrides, admin_outcome& outcome) {
+bool check_settings(const new_topic& asked, const broker_settings& settings, config_overrides& overrides,
+                    admin_outcome& outcome) {
   for (const auto& [key, value] : asked.configs) {
-    std::string why = value ? setting_problem(key, *value, settings)
-                            : "Null value not supported for topic config: " + key;
+    std::string why = value ? setting_problem(key, *value, settings) : "Null value not supported for topic config: " + key;
     if (!why.empty()) {
       outcome.refuse(base::errc::invalid_config, std::move(why));
       return false;
@@ -136,8 +126,7 @@ void describe(const stored_topic& topic, admin_outcome& outcome) {
   outcome.overrides = topic.overrides;
 }
 
-const topic_table::row* find_topic(const topic_reference& asked, const topic_table& topics,
-                                   admin_outcome& outcome) {
+const topic_table::row* find_topic(const topic_reference& asked, const topic_table& topics, admin_outcome& outcome) {
   if (const auto* id = std::get_if<base::uuid>(&asked)) {
     const topic_table::row* row = topics.find(*id);
     if (row == nullptr) outcome.refuse(base::errc::unknown_topic_id, "There is no such topic.");
@@ -146,8 +135,7 @@ const topic_table::row* find_topic(const topic_reference& asked, const topic_tab
   const auto& name = std::get<std::string>(asked);
   const topic_table::row* row = topics.find(name);
   if (row == nullptr) {
-    outcome.refuse(base::errc::unknown_topic_or_partition,
-                   "The topic '" + name.substr(0, 249) + "' does not exist.");
+    outcome.refuse(base::errc::unknown_topic_or_partition, "The topic '" + name.substr(0, 249) + "' does not exist.");
   }
   return row;
 }
@@ -161,10 +149,8 @@ void add_directories(stored_topic& topic, int32_t total, const topic_table& topi
 
 }  // namespace
 
-std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& given,
-                                           const topic_table& topics,
-                                           const broker_settings& settings,
-                                           admin_outcome& outcome) {
+std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& given, const topic_table& topics,
+                                           const broker_settings& settings, admin_outcome& outcome) {
   auto draft = check_place(asked, given, topics, outcome);
   if (!draft) return std::nullopt;
   stored_topic& made = draft->topic;
@@ -176,8 +162,8 @@ std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& 
   return draft;
 }
 
-std::optional<stored_stream> check_new_stream(const std::string& name, const birth& given,
-                                              const topic_table& topics, admin_outcome& outcome) {
+std::optional<stored_stream> check_new_stream(const std::string& name, const birth& given, const topic_table& topics,
+                                              admin_outcome& outcome) {
   if (const char* why = plain_name_problem(name)) {
     outcome.refuse(base::errc::invalid_stream, why);
   } else if (topics.find_stream(name) != nullptr) {
@@ -200,9 +186,8 @@ std::optional<stored_topic> check_growth(const partition_growth& asked, const to
   const auto present = static_cast<int64_t>(row->stored.directories.size());
   const int64_t more = asked.total - present;
   if (more <= 0) {
-    outcome.refuse(errc::invalid_partitions, "The topic currently has " + std::to_string(present) +
-                                                 " partition(s); " + std::to_string(asked.total) +
-                                                 " would not be an increase.");
+    outcome.refuse(errc::invalid_partitions, "The topic currently has " + std::to_string(present) + " partition(s); " +
+                                                 std::to_string(asked.total) + " would not be an increase.");
     return std::nullopt;
   }
   if (more > new_partitions_max) {
@@ -228,10 +213,8 @@ std::optional<stored_topic> check_growth(const partition_growth& asked, const to
   return grown;
 }
 
-std::optional<stored_topic> check_alteration(const topic_alteration& asked,
-                                             const topic_table& topics,
-                                             const broker_settings& settings,
-                                             admin_outcome& outcome) {
+std::optional<stored_topic> check_alteration(const topic_alteration& asked, const topic_table& topics,
+                                             const broker_settings& settings, admin_outcome& outcome) {
   const topic_table::row* row = find_topic(asked.topic, topics, outcome);
   if (row == nullptr) return std::nullopt;
   stored_topic altered = row->stored;

@@ -25,14 +25,12 @@ struct topic_draft {
 /// invalid_topic (collision of Kafka names, where asked by one), invalid_config, invalid_argument
 /// (assignment beside counts), invalid_replica_assignment, invalid_replication_factor,
 /// invalid_partitions.
-std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& given,
-                                           const topic_table& topics,
-                                           const broker_settings& settings,
-                                           admin_outcome& outcome);
+std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& given, const topic_table& topics,
+                                           const broker_settings& settings, admin_outcome& outcome);
 
 /// A stream that is made for itself. Errors: invalid_stream, stream_exists.
-std::optional<stored_stream> check_new_stream(const std::string& name, const birth& given,
-                                              const topic_table& topics, admin_outcome& outcome);
+std::optional<stored_stream> check_new_stream(const std::string& name, const birth& given, const topic_table& topics,
+                                              admin_outcome& outcome);
 
 /// Errors: unknown_topic_or_partition, unknown_topic_id, invalid_partitions (not more than there are),
 /// invalid_replica_assignment, policy_violation.
@@ -40,10 +38,8 @@ std::optional<stored_topic> check_growth(const partition_growth& asked, const to
                                          const broker_settings& settings, admin_outcome& outcome);
 
 /// Errors: unknown_topic_or_partition, unknown_topic_id, those of apply_changes.
-std::optional<stored_topic> check_alteration(const topic_alteration& asked,
-                                             const topic_table& topics,
-                                             const broker_settings& settings,
-                                             admin_outcome& outcome);
+std::optional<stored_topic> check_alteration(const topic_alteration& asked, const topic_table& topics,
+                                             const broker_settings& settings, admin_outcome& outcome);
 
 /// The partitions that a request for new topics makes in all.
 int64_t partitions_asked(const std::vector<new_topic>& topics, const broker_settings& settings);

@@ -31,12 +31,10 @@ consteval range from(int64_t least) { return {least, INT64_MAX}; }
 // A row of each kind: name, default, the broker's key, whether it works, what is allowed, and why
 // it exists.
 using text = std::string_view;
-consteval config_key longs(text name, text initial, text broker_key, bool works, range r,
-                           text about) {
+consteval config_key longs(text name, text initial, text broker_key, bool works, range r, text about) {
   return {name, int64, initial, broker_key, works, r.least, r.most, {}, about};
 }
-consteval config_key ints(text name, text initial, text broker_key, bool works, range r,
-                          text about) {
+consteval config_key ints(text name, text initial, text broker_key, bool works, range r, text about) {
   return {name, int32, initial, broker_key, works, r.least, r.most, {}, about};
 }
 consteval config_key words(text name, config_type type, text initial, text broker_key, bool works,
@@ -92,12 +90,11 @@ constexpr auto keys = std::to_array<config_key>({
          "Most bytes that the records of one compressed batch may have when it is opened."),
     ints("max.message.bytes", "1048588", "message.max.bytes", yes, {0, int32_most},
          "Largest batch of records, compressed as it came."),
-    longs("message.timestamp.after.max.ms", "3600000", "log.message.timestamp.after.max.ms", yes,
-          from(0), "How far a record's CreateTime may lie in the broker's future."),
-    longs("message.timestamp.before.max.ms", longest, "log.message.timestamp.before.max.ms", yes,
-          from(0), "How far a record's CreateTime may lie in the broker's past."),
-    words("message.timestamp.type", string, "CreateTime", "log.message.timestamp.type", yes,
-          timestamp_types,
+    longs("message.timestamp.after.max.ms", "3600000", "log.message.timestamp.after.max.ms", yes, from(0),
+          "How far a record's CreateTime may lie in the broker's future."),
+    longs("message.timestamp.before.max.ms", longest, "log.message.timestamp.before.max.ms", yes, from(0),
+          "How far a record's CreateTime may lie in the broker's past."),
+    words("message.timestamp.type", string, "CreateTime", "log.message.timestamp.type", yes, timestamp_types,
           "Whose clock a record's time is: its producer's, or the broker's when it is appended."),
     words("millrace.ack", string, "durable", "millrace.ack", yes, acks,
           "When a produce is answered: durable, when its bytes are on stable storage; memory, "
@@ -108,15 +105,11 @@ constexpr auto keys = std::to_array<config_key>({
           "Time for which a record stays uncompacted at least."),
     ints("min.insync.replicas", "1", "min.insync.replicas", not_yet, {1, int32_most},
          "Replicas that must have a record before acks=all is answered."),
-    flag("preallocate", "log.preallocate",
-         "Whether the whole space of a segment is allocated when it is opened."),
-    longs("remote.copy.lag.bytes", "-1", "", not_yet, from(-1),
-          "Bytes by which copying to the remote tier may be behind."),
-    longs("remote.copy.lag.ms", "0", "", not_yet, from(-1),
-          "Time by which copying to the remote tier may be behind."),
+    flag("preallocate", "log.preallocate", "Whether the whole space of a segment is allocated when it is opened."),
+    longs("remote.copy.lag.bytes", "-1", "", not_yet, from(-1), "Bytes by which copying to the remote tier may be behind."),
+    longs("remote.copy.lag.ms", "0", "", not_yet, from(-1), "Time by which copying to the remote tier may be behind."),
     flag("remote.log.copy.disable", "", "Whether nothing more is copied to the remote tier."),
-    flag("remote.log.delete.on.disable", "",
-         "Whether data in the remote tier is deleted when tiering is switched off."),
+    flag("remote.log.delete.on.disable", "", "Whether data in the remote tier is deleted when tiering is switched off."),
     flag("remote.storage.enable", "", "Whether closed segments are copied to a remote tier."),
     longs("retention.bytes", "-1", "log.retention.bytes", not_yet, from(-1),
           "Size of a partition above which its oldest segments are deleted; -1: without bound."),
@@ -156,13 +149,9 @@ std::string bounds(const config_key& key) {
 
 std::string integer_problem(const config_key& key, std::string_view value) {
   const auto number = base::parse_integer<int64_t>(value);
-  const int64_t type_most = key.type == int64   ? INT64_MAX
-                            : key.type == int32 ? INT32_MAX
-                                                : INT16_MAX;
+  const int64_t type_most = key.type == int64 ? INT64_MAX : key.type == int32 ? INT32_MAX : INT16_MAX;
   const bool fits = number && *number <= type_most && *number >= -type_most - 1;
-  if (!fits)
-    return problem(key, value,
-                   "not a number of type " + std::string(key.type == int64 ? "long" : "int"));
+  if (!fits) return problem(key, value, "not a number of type " + std::string(key.type == int64 ? "long" : "int"));
   if (*number < key.least || *number > key.most) return problem(key, value, bounds(key));
   return {};
 }
@@ -178,8 +167,7 @@ std::optional<double> parse_double(std::string_view value) {
 std::string list_problem(const config_key& key, std::string_view value) {
   if (key.choices.empty()) return {};
   for (const std::string_view element : list_elements(value)) {
-    if (std::ranges::find(key.choices, element) == key.choices.end())
-      return problem(key, value, "not one that exists");
+    if (std::ranges::find(key.choices, element) == key.choices.end()) return problem(key, value, "not one that exists");
   }
   return {};
 }
@@ -216,8 +204,7 @@ std::string value_problem(const config_key& key, std::string_view raw) {
   switch (key.type) {
     case boolean: {
       const std::string word = lower(value);
-      return word == "true" || word == "false" ? std::string()
-                                               : problem(key, value, "must be true or false");
+      return word == "true" || word == "false" ? std::string() : problem(key, value, "must be true or false");
     }
     case int16:
     case int32:
@@ -226,15 +213,13 @@ std::string value_problem(const config_key& key, std::string_view raw) {
     case float64: {
       const auto number = parse_double(value);
       if (!number) return problem(key, value, "not a number");
-      const bool within =
-          *number >= static_cast<double>(key.least) && *number <= static_cast<double>(key.most);
+      const bool within = *number >= static_cast<double>(key.least) && *number <= static_cast<double>(key.most);
       return within ? std::string() : problem(key, value, bounds(key));
     }
     case list:
       return list_problem(key, value);
     case string:
-      if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end())
-        return {};
+      if (key.choices.empty() || std::ranges::find(key.choices, value) != key.choices.end()) return {};
       return problem(key, value, "not one that exists");
   }
   return problem(key, value, {});

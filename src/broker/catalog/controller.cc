@@ -48,10 +48,10 @@ reactor::task<base::result<void>> controller::load() {
     const auto taken = load_entry(key, base::as_bytes(value));
     if (taken) continue;
     const bool foreign = taken.error().code == base::errc::foreign;
-    home_.log().error("broker",
-                      foreign ? "catalog was written by another version, which this one cannot read"
-                              : "catalog entry is not well-formed",
-                      base::field("key", key));
+    home_.log().error(
+        "broker",
+        foreign ? "catalog was written by another version, which this one cannot read" : "catalog entry is not well-formed",
+        base::field("key", key));
     co_return taken;
   }
   if (cluster_id_.empty()) {
@@ -87,8 +87,7 @@ base::result<void> controller::load_entry(std::string_view key, base::bytes valu
     case key_kind::topic: {
       TRY(stored_topic topic, decode_topic(about.id, value));
       const topic_table::stream_row* stream = topics_.find_stream(topic.stream);
-      if (stream == nullptr || stream->topics.contains(topic.name))
-        return base::fail(base::errc::corrupt);
+      if (stream == nullptr || stream->topics.contains(topic.name)) return base::fail(base::errc::corrupt);
       warn_of_settings(topic);
       topics_.insert(std::move(topic));
       return {};
@@ -101,8 +100,7 @@ void controller::warn_of_settings(const stored_topic& topic) {
   for (const auto& [setting, text] : topic.overrides) {
     const std::string why = setting_problem(setting, text, options_.settings);
     if (why.empty()) continue;
-    home_.log().warn("broker", "topic setting without effect", base::field("topic", topic.name),
-                     base::field("why", why));
+    home_.log().warn("broker", "topic setting without effect", base::field("topic", topic.name), base::field("why", why));
   }
 }
 
@@ -115,8 +113,7 @@ std::vector<known_log> controller::logs() const {
   return all;
 }
 
-reactor::task<base::result<void>> controller::start(std::vector<broker_core*> brokers,
-                                                    std::vector<catalog*> catalogs) {
+reactor::task<base::result<void>> controller::start(std::vector<broker_core*> brokers, std::vector<catalog*> catalogs) {
   ASSERT(brokers.size() == options_.placement.cores() && catalogs.size() == brokers.size());
   brokers_ = std::move(brokers);
   catalogs_ = std::move(catalogs);
@@ -124,8 +121,7 @@ reactor::task<base::result<void>> controller::start(std::vector<broker_core*> br
   auto missing = co_await missing_logs();
   if (!missing) co_return missing.failure();
   if (!missing->empty()) {
-    home_.log().info("broker", "making partitions that the last stop left unmade",
-                     base::field("count", missing->size()));
+    home_.log().info("broker", "making partitions that the last stop left unmade", base::field("count", missing->size()));
     const auto made = co_await make_logs(std::move(*missing));
     if (!made) co_return made;
   }
@@ -142,20 +138,15 @@ void controller::note_leftovers() {
   const auto entries = home_.effects().list(options_.data_dir);
   if (!entries) return;
   for (const reactor::directory_entry& e : *entries) {
-    if (!e.is_directory || !storage::layout::parse_log_directory(e.name) ||
-        topics_.has_directory(e.name))
-      continue;
-    home_.log().warn("broker", "directory of no topic is left alone",
-                     base::field("directory", e.name));
+    if (!e.is_directory || !storage::layout::parse_log_directory(e.name) || topics_.has_directory(e.name)) continue;
+    home_.log().warn("broker", "directory of no topic is left alone", base::field("directory", e.name));
     topics_.note_leftover(e.name);
   }
 }
 
 // ---- what changes are made of
 
-base::uuid controller::new_id() {
-  return base::uuid::from_random(home_.random().next(), home_.random().next());
-}
+base::uuid controller::new_id() { return base::uuid::from_random(home_.random().next(), home_.random().next()); }
 
 birth controller::new_birth() {
   birth given;
@@ -223,14 +214,10 @@ reactor::task<base::result<void>> controller::make_logs(std::vector<known_log> w
     std::vector<storage::new_log> fresh;
     for (const known_log& l : group) fresh.push_back({l.id, l.directory, l.config});
     broker_core* there = brokers_[owner.value()];
-    auto make = [there, fresh = std::move(fresh)](reactor::core&) mutable {
-      return there->create(std::move(fresh));
-    };
-    const auto done =
-        co_await reactor::call_task_on(home_, owner, there->background(), std::move(make));
+    auto make = [there, fresh = std::move(fresh)](reactor::core&) mutable { return there->create(std::move(fresh)); };
+    const auto done = co_await reactor::call_task_on(home_, owner, there->background(), std::move(make));
     if (!done) {
-      home_.log().error("broker", "partitions cannot be made",
-                        base::field("directory", group.front().directory),
+      home_.log().error("broker", "partitions cannot be made", base::field("directory", group.front().directory),
                         base::field("count", group.size()), base::field("error", done.error()));
       const base::failure why = done.failure();
       co_await remove_logs(std::move(made));
@@ -247,14 +234,10 @@ reactor::task<void> controller::remove_logs(std::vector<known_log> unwanted) {
   auto groups = by_owner(std::move(unwanted));
   for (auto& [owner, group] : groups) {
     broker_core* there = brokers_[owner.value()];
-    auto remove = [there, ids = ids_of(group)](reactor::core&) mutable {
-      return there->remove(std::move(ids));
-    };
-    const auto done =
-        co_await reactor::call_task_on(home_, owner, there->background(), std::move(remove));
+    auto remove = [there, ids = ids_of(group)](reactor::core&) mutable { return there->remove(std::move(ids)); };
+    const auto done = co_await reactor::call_task_on(home_, owner, there->background(), std::move(remove));
     if (done) continue;
-    home_.log().error("broker", "directories of a deleted topic stay",
-                      base::field("error", done.error()),
+    home_.log().error("broker", "directories of a deleted topic stay", base::field("error", done.error()),
                       base::field("directory", group.front().directory));
     for (known_log& l : group) topics_.note_leftover(std::move(l.directory));
   }

@@ -63,8 +63,7 @@ class controller {
   const std::string& cluster_id() const noexcept { return cluster_id_; }
   /// Makes the logs that their cores do not have, and shows every core the topics. After every
   /// broker_core has started; both by core id. Errors: no_space, io.
-  reactor::task<base::result<void>> start(std::vector<broker_core*> brokers,
-                                          std::vector<catalog*> catalogs);
+  reactor::task<base::result<void>> start(std::vector<broker_core*> brokers, std::vector<catalog*> catalogs);
   /// Ends the change in progress, refuses others (closed). Before any broker_core stops.
   reactor::task<void> stop();
   /// Forgets all: the world's crash.
@@ -74,35 +73,28 @@ class controller {
 
   const broker_settings& settings() const noexcept { return options_.settings; }
   /// The credit of core `here` for its calls of other cores. After start().
-  reactor::mailbox& calls_of(const reactor::core& here) const {
-    return catalogs_[here.id().value()]->calls();
-  }
+  reactor::mailbox& calls_of(const reactor::core& here) const { return catalogs_[here.id().value()]->calls(); }
   /// The broker_core of a core: to name as the target of a call, not to be touched from another.
   /// After start().
   broker_core& broker_of(base::core_id core) const { return *brokers_[core.value()]; }
 
   /// Kafka names must not repeat. `validate_only`: nothing changes.
-  reactor::task<base::result<admin_outcomes>> create_topics(reactor::core& here,
-                                                            std::vector<new_topic> topics,
+  reactor::task<base::result<admin_outcomes>> create_topics(reactor::core& here, std::vector<new_topic> topics,
                                                             bool validate_only);
   /// A stream that a Kafka name made goes with its last topic. Errors of each: unknown_topic_id.
-  reactor::task<base::result<admin_outcomes>> delete_topics(reactor::core& here,
-                                                            std::vector<base::uuid> ids);
+  reactor::task<base::result<admin_outcomes>> delete_topics(reactor::core& here, std::vector<base::uuid> ids);
   /// Streams that stay until they are deleted, by name. Errors of each: invalid_stream,
   /// stream_exists.
-  reactor::task<base::result<admin_outcomes>> create_streams(reactor::core& here,
-                                                             std::vector<std::string> names);
+  reactor::task<base::result<admin_outcomes>> create_streams(reactor::core& here, std::vector<std::string> names);
   /// Streams with all their topics, by id. Errors of each: unknown_stream.
-  reactor::task<base::result<admin_outcomes>> delete_streams(reactor::core& here,
-                                                             std::vector<base::uuid> ids);
+  reactor::task<base::result<admin_outcomes>> delete_streams(reactor::core& here, std::vector<base::uuid> ids);
   /// Topics must not repeat.
-  reactor::task<base::result<admin_outcomes>> create_partitions(
-      reactor::core& here, std::vector<partition_growth> growths, bool validate_only);
-  reactor::task<base::result<admin_outcomes>> alter_topics(reactor::core& here,
-                                                           std::vector<topic_alteration> changes,
+  reactor::task<base::result<admin_outcomes>> create_partitions(reactor::core& here, std::vector<partition_growth> growths,
+                                                                bool validate_only);
+  reactor::task<base::result<admin_outcomes>> alter_topics(reactor::core& here, std::vector<topic_alteration> changes,
                                                            bool validate_only);
-  /// The first of producer_ids_block producer ids that nobody had and nobody else gets; durable when it returns. Errors: no_space,
-  /// io.
+  /// The first of producer_ids_block producer ids that nobody had and nobody else gets; durable when it returns. Errors:
+  /// no_space, io.
   reactor::task<base::result<int64_t>> take_producer_ids(reactor::core& here);
 
  private:

@@ -58,46 +58,34 @@ std::invoke_result_t<Change&> controller::in_turn(Change change) {
 
 template <class Change>
 std::invoke_result_t<Change&> controller::on_home(reactor::core& here, Change change) {
-  auto run = [this, change = std::move(change)](reactor::core&) mutable {
-    return in_turn(std::move(change));
-  };
+  auto run = [this, change = std::move(change)](reactor::core&) mutable { return in_turn(std::move(change)); };
   auto done = co_await bounded_call(here, calls_of(here), home_.id(), *scope_, std::move(run));
   co_return std::move(done);
 }
 
-controller::outcomes_task controller::create_topics(reactor::core& here,
-                                                    std::vector<new_topic> topics,
-                                                    bool validate_only) {
+controller::outcomes_task controller::create_topics(reactor::core& here, std::vector<new_topic> topics, bool validate_only) {
   auto change = [this, topics = std::move(topics), validate_only]() mutable {
     return create_here(std::move(topics), validate_only);
   };
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::delete_topics(reactor::core& here,
-                                                    std::vector<base::uuid> ids) {
+controller::outcomes_task controller::delete_topics(reactor::core& here, std::vector<base::uuid> ids) {
   auto change = [this, ids = std::move(ids)]() mutable { return delete_here(std::move(ids)); };
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::create_streams(reactor::core& here,
-                                                     std::vector<std::string> names) {
-  auto change = [this, names = std::move(names)]() mutable {
-    return create_streams_here(std::move(names));
-  };
+controller::outcomes_task controller::create_streams(reactor::core& here, std::vector<std::string> names) {
+  auto change = [this, names = std::move(names)]() mutable { return create_streams_here(std::move(names)); };
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::delete_streams(reactor::core& here,
-                                                     std::vector<base::uuid> ids) {
-  auto change = [this, ids = std::move(ids)]() mutable {
-    return delete_streams_here(std::move(ids));
-  };
+controller::outcomes_task controller::delete_streams(reactor::core& here, std::vector<base::uuid> ids) {
+  auto change = [this, ids = std::move(ids)]() mutable { return delete_streams_here(std::move(ids)); };
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::create_partitions(reactor::core& here,
-                                                        std::vector<partition_growth> growths,
+controller::outcomes_task controller::create_partitions(reactor::core& here, std::vector<partition_growth> growths,
                                                         bool validate_only) {
   auto change = [this, growths = std::move(growths), validate_only]() mutable {
     return grow_here(std::move(growths), validate_only);
@@ -105,8 +93,7 @@ controller::outcomes_task controller::create_partitions(reactor::core& here,
   return on_home(here, std::move(change));
 }
 
-controller::outcomes_task controller::alter_topics(reactor::core& here,
-                                                   std::vector<topic_alteration> changes,
+controller::outcomes_task controller::alter_topics(reactor::core& here, std::vector<topic_alteration> changes,
                                                    bool validate_only) {
   auto change = [this, changes = std::move(changes), validate_only]() mutable {
     return alter_here(std::move(changes), validate_only);
@@ -133,8 +120,7 @@ reactor::task<base::result<int64_t>> controller::take_producer_ids_here() {
   co_return first;
 }
 
-controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
-                                                  bool validate_only) {
+controller::outcomes_task controller::create_here(std::vector<new_topic> topics, bool validate_only) {
   admin_outcomes outcomes(topics.size());
   if (partitions_asked(topics, options_.settings) > new_partitions_max) {
     for (admin_outcome& o : outcomes) {
@@ -174,8 +160,7 @@ controller::outcomes_task controller::create_here(std::vector<new_topic> topics,
   }
   if (!drafts.empty()) co_await publish();
   for (const topic_draft& d : drafts) {
-    home_.log().info("broker", "topic created",
-                     base::field("topic", text_of(*topics_.find(d.topic.id)->info)),
+    home_.log().info("broker", "topic created", base::field("topic", text_of(*topics_.find(d.topic.id)->info)),
                      base::field("partitions", d.topic.directories.size()));
   }
   co_return std::move(outcomes);
@@ -202,8 +187,7 @@ controller::outcomes_task controller::delete_here(std::vector<base::uuid> ids) {
     const base::uuid stream_id = outcomes[i].stream_id = row->stored.stream;
     take_topic(ids[i], gone);
     const topic_table::stream_row& stream = *topics_.find_stream(stream_id);
-    if (stream.topics.empty() && stream.stored->origin == stream_origin::kafka_name)
-      take_stream(stream_id, gone);
+    if (stream.topics.empty() && stream.stored->origin == stream_origin::kafka_name) take_stream(stream_id, gone);
   }
   if (gone.topics.empty()) co_return std::move(outcomes);
   const auto done = co_await carry_out(std::move(gone));
@@ -279,13 +263,11 @@ reactor::task<base::result<void>> controller::carry_out(removal gone) {
     co_return done;
   }
   co_await remove_logs(std::move(gone.logs));
-  for (const std::string& name : gone.names)
-    home_.log().info("broker", "topic deleted", base::field("topic", name));
+  for (const std::string& name : gone.names) home_.log().info("broker", "topic deleted", base::field("topic", name));
   co_return base::result<void>();
 }
 
-controller::outcomes_task controller::grow_here(std::vector<partition_growth> growths,
-                                                bool validate_only) {
+controller::outcomes_task controller::grow_here(std::vector<partition_growth> growths, bool validate_only) {
   admin_outcomes outcomes(growths.size());
   std::vector<stored_topic> before;
   std::vector<stored_topic> after;
@@ -318,8 +300,7 @@ controller::outcomes_task controller::grow_here(std::vector<partition_growth> gr
   co_return std::move(outcomes);
 }
 
-controller::outcomes_task controller::alter_here(std::vector<topic_alteration> changes,
-                                                 bool validate_only) {
+controller::outcomes_task controller::alter_here(std::vector<topic_alteration> changes, bool validate_only) {
   admin_outcomes outcomes(changes.size());
   std::vector<stored_topic> altered;
   for (size_t i = 0; i < changes.size(); ++i) {

@@ -36,8 +36,7 @@ meta_entries merged(const meta_entries& entries, std::vector<meta_change> change
 
 std::string encode_entries(const meta_store::contents& all) {
   size_t bytes = head_bytes;
-  for (const auto& [key, value] : all.entries)
-    bytes += entry_head_bytes + key.size() + value.size();
+  for (const auto& [key, value] : all.entries) bytes += entry_head_bytes + key.size() + value.size();
   std::string out;
   out.reserve(bytes);
   put<uint64_t>(out, all.revision);
@@ -66,8 +65,7 @@ base::result<meta_store::contents> decode_entries(base::bytes in) {
     if (in.size() < key_bytes + value_bytes) return corrupt;
     const std::string_view key = base::as_text(in.first(key_bytes));
     if (!all.entries.empty() && all.entries.rbegin()->first >= key) return corrupt;
-    all.entries.emplace_hint(all.entries.end(), key,
-                             base::as_text(in.subspan(key_bytes, value_bytes)));
+    all.entries.emplace_hint(all.entries.end(), key, base::as_text(in.subspan(key_bytes, value_bytes)));
     in = in.subspan(key_bytes + value_bytes);
   }
   if (!in.empty()) return corrupt;
@@ -77,8 +75,7 @@ base::result<meta_store::contents> decode_entries(base::bytes in) {
 file_store::file_store(reactor::core& on, std::string path) : core_(on), path_(std::move(path)) {}
 
 reactor::task<base::result<meta_store::contents>> file_store::load() {
-  const base::result<std::string> payload =
-      co_await storage::read_state(core_, path_, format, file_bytes_max);
+  const base::result<std::string> payload = co_await storage::read_state(core_, path_, format, file_bytes_max);
   if (!payload) {
     if (payload.error().code == base::errc::not_found) co_return contents();
     co_return payload.failure();
@@ -92,13 +89,11 @@ reactor::task<base::result<meta_store::contents>> file_store::load() {
   co_return std::move(*decoded);
 }
 
-reactor::task<base::result<uint64_t>> file_store::put_if(uint64_t revision,
-                                                         std::vector<meta_change> changes) {
+reactor::task<base::result<uint64_t>> file_store::put_if(uint64_t revision, std::vector<meta_change> changes) {
   if (revision != known_.revision) co_return base::fail(base::errc::busy);
   contents next{.revision = revision + 1, .entries = merged(known_.entries, std::move(changes))};
   std::string payload = encode_entries(next);
-  const base::result<void> replaced =
-      co_await storage::replace_state(core_, path_, format, std::move(payload));
+  const base::result<void> replaced = co_await storage::replace_state(core_, path_, format, std::move(payload));
   if (!replaced) co_return replaced.failure();
   known_ = std::move(next);
   co_return known_.revision;

@@ -21,8 +21,7 @@ class file_store final : public meta_store {
   file_store(reactor::core& on, std::string path);
 
   reactor::task<base::result<contents>> load() override;
-  reactor::task<base::result<uint64_t>> put_if(uint64_t revision,
-                                               std::vector<meta_change> changes) override;
+  reactor::task<base::result<uint64_t>> put_if(uint64_t revision, std::vector<meta_change> changes) override;
 
  private:
   reactor::core& core_;

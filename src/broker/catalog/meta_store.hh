@@ -35,8 +35,7 @@ class meta_store {
   /// Carries the changes out if the store is still at `revision`, durably, and yields the next one.
   /// Errors: busy (somebody changed it meanwhile; nothing was done), no_space and io (the old or
   /// the new state stays; nothing in between).
-  virtual reactor::task<base::result<uint64_t>> put_if(uint64_t revision,
-                                                       std::vector<meta_change> changes) = 0;
+  virtual reactor::task<base::result<uint64_t>> put_if(uint64_t revision, std::vector<meta_change> changes) = 0;
 };
 
 }  // namespace millrace::broker

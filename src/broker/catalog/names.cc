@@ -10,9 +10,7 @@ namespace {
 /// How many bytes the character at the front takes; 0 where it is no UTF-8: cut short, longer than
 /// it need be, a surrogate, or past the last code point.
 size_t utf8_character(std::string_view text) {
-  const auto at = [&](size_t i) {
-    return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0};
-  };
+  const auto at = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : uint8_t{0}; };
   const uint8_t first = at(0);
   if (first < 0x80) return 1;
   const size_t size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
@@ -29,14 +27,11 @@ size_t utf8_character(std::string_view text) {
 const char* topic_name_problem(std::string_view name) {
   if (name.empty()) return "Topic name is invalid: the empty string is not allowed";
   if (name == "." || name == "..") return "Topic name is invalid: '.' or '..' is not allowed";
-  if (name.size() > base::topic_name_bytes_max)
-    return "Topic name is invalid: longer than 249 characters";
+  if (name.size() > base::topic_name_bytes_max) return "Topic name is invalid: longer than 249 characters";
   const bool legal = std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
-  return legal ? nullptr
-               : "Topic name is invalid: only ASCII letters, digits, '.', '_' and '-' are allowed";
+  return legal ? nullptr : "Topic name is invalid: only ASCII letters, digits, '.', '_' and '-' are allowed";
 }
 
 const char* plain_name_problem(std::string_view name) {
@@ -52,8 +47,7 @@ const char* plain_name_problem(std::string_view name) {
 
 stream_and_topic split_topic_name(std::string_view name) {
   const size_t dot = name.find('.');
-  if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size())
-    return {default_stream, name};
+  if (dot == std::string_view::npos || dot == 0 || dot + 1 == name.size()) return {default_stream, name};
   return {name.substr(0, dot), name.substr(dot + 1)};
 }
 

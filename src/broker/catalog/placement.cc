@@ -13,8 +13,7 @@ bool placement::set_override(std::string topic, int32_t partition, base::core_id
   return true;
 }
 
-base::core_id placement::owner_of(const base::uuid& topic, std::string_view name,
-                                  int32_t partition) const {
+base::core_id placement::owner_of(const base::uuid& topic, std::string_view name, int32_t partition) const {
   const auto own = overrides_.find(name);
   if (own != overrides_.end()) {
     const auto core = own->second.find(partition);

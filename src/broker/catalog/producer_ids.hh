@@ -7,8 +7,8 @@
 #include "reactor/task.hh"
 #include "reactor/wait.hh"
 
-/// Producer ids for one core: a block at a time from the catalog, which has it durably taken before its first use. No id is given
-/// twice; those of a block that a stop cuts short are given to nobody.
+/// Producer ids for one core: a block at a time from the catalog, which has it durably taken before its first use. No id is
+/// given twice; those of a block that a stop cuts short are given to nobody.
 
 namespace millrace::broker {
 

@@ -48,8 +48,7 @@ struct snapshot {
   // ---- as Kafka sees it: full names, no streams
 
   std::vector<const topic_info*> topics;  ///< those with a Kafka name, by it, ascending
-  std::unordered_map<std::string_view, const topic_info*, base::string_hash, std::equal_to<>>
-      by_kafka_name;
+  std::unordered_map<std::string_view, const topic_info*, base::string_hash, std::equal_to<>> by_kafka_name;
 
   const topic_info* find(std::string_view kafka_name) const {
     const auto found = by_kafka_name.find(kafka_name);

@@ -147,8 +147,7 @@ base::result<stored_topic> decode_topic(const base::uuid& id, base::bytes value)
   topic.stem = in.text();
   const auto partitions = in.number<uint32_t>();
   // Each takes a byte at least, so a count that lies allocates nothing.
-  if (!in.ok() || partitions > in.remaining() || topic.number == number_limit ||
-      plain_name_problem(topic.name) != nullptr)
+  if (!in.ok() || partitions > in.remaining() || topic.number == number_limit || plain_name_problem(topic.name) != nullptr)
     return base::fail(base::errc::corrupt);
   for (uint32_t i = 0; i < partitions && in.ok(); ++i) {
     const size_t size = in.number<uint8_t>();

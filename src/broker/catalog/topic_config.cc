@@ -11,14 +11,12 @@ namespace {
 /// Reads the values in force, one key at a time.
 class values {
  public:
-  values(const config_overrides& overrides, const broker_settings& broker)
-      : overrides_(overrides), broker_(broker) {}
+  values(const config_overrides& overrides, const broker_settings& broker) : overrides_(overrides), broker_(broker) {}
 
   std::string_view text(std::string_view name) const {
     const config_key& key = *find_config_key(name);
     const auto own = overrides_.find(name);
-    if (own != overrides_.end() && value_problem(key, own->second).empty())
-      return trimmed(own->second);
+    if (own != overrides_.end() && value_problem(key, own->second).empty()) return trimmed(own->second);
     const std::string_view initial = default_value(key, broker_);
     return value_problem(key, initial).empty() ? trimmed(initial) : key.initial;
   }
@@ -72,21 +70,18 @@ std::optional<config_refusal> apply(config_overrides& overrides, const config_ch
     return std::nullopt;
   }
   const config_key* key = find_config_key(change.key);
-  if (key == nullptr)
-    return config_refusal{base::errc::invalid_config, "Unknown topic config name: " + change.key};
+  if (key == nullptr) return config_refusal{base::errc::invalid_config, "Unknown topic config name: " + change.key};
   if (!change.value) {
-    return config_refusal{base::errc::invalid_argument,
-                          "Null value not supported for configuration " + change.key};
+    return config_refusal{base::errc::invalid_argument, "Null value not supported for configuration " + change.key};
   }
   std::string value = *change.value;
   if (change.op == config_op::append || change.op == config_op::subtract) {
     if (key->type != config_type::list) {
-      return config_refusal{base::errc::invalid_config, "Can't append to or subtract from " +
-                                                            change.key + ": it is not a list"};
+      return config_refusal{base::errc::invalid_config,
+                            "Can't append to or subtract from " + change.key + ": it is not a list"};
     }
     const auto own = overrides.find(change.key);
-    const std::string current(own != overrides.end() ? std::string_view(own->second)
-                                                     : default_value(*key, broker));
+    const std::string current(own != overrides.end() ? std::string_view(own->second) : default_value(*key, broker));
     value = changed_list(current, value, change.op);
   }
   std::string why = setting_problem(change.key, value, broker);
@@ -106,9 +101,8 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
   topic_config made;
   const values in(overrides, broker);
   made.max_message_bytes = static_cast<uint32_t>(in.number("max.message.bytes"));
-  made.timestamp_type = in.text("message.timestamp.type") == "LogAppendTime"
-                            ? record::timestamp_type::log_append_time
-                            : record::timestamp_type::create_time;
+  made.timestamp_type = in.text("message.timestamp.type") == "LogAppendTime" ? record::timestamp_type::log_append_time
+                                                                             : record::timestamp_type::create_time;
   made.timestamp_before_max_ms = in.number("message.timestamp.before.max.ms");
   made.timestamp_after_max_ms = in.number("message.timestamp.after.max.ms");
   made.compression = compression_named(in.text("compression.type"));
@@ -125,26 +119,22 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
   return made;
 }
 
-std::string setting_problem(std::string_view name, std::string_view value,
-                            const broker_settings& broker) {
+std::string setting_problem(std::string_view name, std::string_view value, const broker_settings& broker) {
   const config_key* key = find_config_key(name);
   if (key == nullptr) return "Unknown topic config name: " + std::string(name);
   std::string why = value_problem(*key, value);
   if (!why.empty() || key->works) return why;
   const std::string_view initial = default_value(*key, broker);
   if (same_value(*key, value, initial)) return {};
-  return std::string(name) + " does not work yet: it can only be set to its default, " +
-         std::string(initial);
+  return std::string(name) + " does not work yet: it can only be set to its default, " + std::string(initial);
 }
 
-std::optional<config_refusal> apply_changes(config_overrides& overrides,
-                                            std::span<const config_change> changes,
+std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,
                                             const broker_settings& broker) {
   std::set<std::string_view> seen;
   for (const config_change& change : changes) {
     if (!seen.insert(change.key).second) {
-      return config_refusal{base::errc::invalid_argument,
-                            "Error due to duplicate config keys: " + change.key};
+      return config_refusal{base::errc::invalid_argument, "Error due to duplicate config keys: " + change.key};
     }
   }
   config_overrides draft = overrides;

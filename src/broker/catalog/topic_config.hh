@@ -49,8 +49,7 @@ std::string_view default_value(const config_key& key, const broker_settings& bro
 
 /// Why a topic may not have this; empty where it may. Unknown keys, malformed values, and values
 /// other than the default of keys that do not work yet.
-std::string setting_problem(std::string_view key, std::string_view value,
-                            const broker_settings& broker);
+std::string setting_problem(std::string_view key, std::string_view value, const broker_settings& broker);
 
 /// As IncrementalAlterConfigs numbers them.
 enum class config_op : int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
@@ -69,8 +68,7 @@ struct config_refusal {
 
 /// Carries changes out on `overrides`, all or none. Errors: invalid_argument (a key twice, a null
 /// value), invalid_config (setting_problem; append or subtract to what is no list).
-std::optional<config_refusal> apply_changes(config_overrides& overrides,
-                                            std::span<const config_change> changes,
+std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,
                                             const broker_settings& broker);
 
 }  // namespace millrace::broker

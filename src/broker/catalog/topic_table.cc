@@ -37,8 +37,7 @@ const topic_table::stream_row* topic_table::find_stream(const base::uuid& id) co
 
 const std::string* topic_table::colliding(std::string_view kafka_name) const {
   const auto [begin, end] = collisions_.equal_range(collision_name(kafka_name));
-  const auto other =
-      std::find_if(begin, end, [&](const auto& c) { return c.second != kafka_name; });
+  const auto other = std::find_if(begin, end, [&](const auto& c) { return c.second != kafka_name; });
   return other == end ? nullptr : &other->second;
 }
 
@@ -49,8 +48,7 @@ void topic_table::insert_stream(stored_stream stream) {
   next_stream_number_ = std::max(next_stream_number_, stream.number + 1);
   std::string name = stream.name;
   auto stored = std::make_unique<const stored_stream>(std::move(stream));
-  const auto [at, is_new] =
-      streams_.try_emplace(std::move(name), stream_row{.stored = std::move(stored), .topics = {}});
+  const auto [at, is_new] = streams_.try_emplace(std::move(name), stream_row{.stored = std::move(stored), .topics = {}});
   const bool id_is_new = streams_by_id_.emplace(id, &at->second).second;
   ASSERT(is_new && id_is_new);
 }
@@ -78,8 +76,7 @@ void topic_table::insert(stored_topic topic) {
   stream.next_topic_number = std::max(stream.next_topic_number, topic.number + 1);
   auto info = make_info(topic, *stream.stored);
   std::string name = topic.name;
-  const auto [at, is_new] =
-      stream.topics.try_emplace(std::move(name), row{std::move(topic), std::move(info)});
+  const auto [at, is_new] = stream.topics.try_emplace(std::move(name), row{std::move(topic), std::move(info)});
   const bool id_is_new = by_id_.emplace(id, &at->second).second;
   ASSERT(is_new && id_is_new);
   note_names(at->second);
@@ -117,8 +114,7 @@ void topic_table::note_names(const row& topic) {
 
 void topic_table::forget_names(const row& topic) {
   const auto [begin, end] = collisions_.equal_range(collision_name(topic.info->kafka_name));
-  const auto own =
-      std::find_if(begin, end, [&](const auto& c) { return c.second == topic.info->kafka_name; });
+  const auto own = std::find_if(begin, end, [&](const auto& c) { return c.second == topic.info->kafka_name; });
   if (own != end) collisions_.erase(own);
   for (const std::string& directory : topic.stored.directories) directories_.erase(directory);
 }
@@ -127,8 +123,7 @@ void topic_table::forget_names(const row& topic) {
 std::string topic_table::free_directory(const stored_topic& topic, int32_t partition) const {
   const std::string id(base::as_view(topic.id.to_text()));
   std::string directory = partition_directory(topic.stem, partition);
-  for (unsigned more = 0; directories_.contains(directory) || leftovers_.contains(directory);
-       ++more) {
+  for (unsigned more = 0; directories_.contains(directory) || leftovers_.contains(directory); ++more) {
     const std::string stem = more == 0 ? id : id + "." + std::to_string(more);
     directory = partition_directory(stem, partition);
   }
@@ -161,8 +156,7 @@ std::unique_ptr<snapshot> topic_table::make_snapshot(const std::string& cluster_
   return made;
 }
 
-std::unique_ptr<const topic_info> topic_table::make_info(const stored_topic& topic,
-                                                         const stored_stream& stream) const {
+std::unique_ptr<const topic_info> topic_table::make_info(const stored_topic& topic, const stored_stream& stream) const {
   auto info = std::make_unique<topic_info>();
   info->id = topic.id;
   info->stream = &stream;
@@ -173,8 +167,8 @@ std::unique_ptr<const topic_info> topic_table::make_info(const stored_topic& top
   info->partitions.reserve(topic.directories.size());
   for (size_t i = 0; i < topic.directories.size(); ++i) {
     const auto partition = static_cast<int32_t>(i);
-    info->partitions.push_back({.id = {topic.id, partition},
-                                .owner = where_.owner_of(topic.id, info->kafka_name, partition)});
+    info->partitions.push_back(
+        {.id = {topic.id, partition}, .owner = where_.owner_of(topic.id, info->kafka_name, partition)});
   }
   info->config = make_topic_config(topic.overrides, settings_);
   return info;

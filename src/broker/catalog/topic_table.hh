@@ -22,8 +22,7 @@ namespace millrace::broker {
 
 class topic_table {
  public:
-  topic_table(const broker_settings& settings, const placement& where)
-      : settings_(settings), where_(where) {}
+  topic_table(const broker_settings& settings, const placement& where) : settings_(settings), where_(where) {}
 
   struct row {
     stored_topic stored;
@@ -43,9 +42,7 @@ class topic_table {
   const stream_row* find_stream(const base::uuid& id) const;
   /// A topic whose Kafka name differs from this one by '.' and '_' only; null where there is none.
   const std::string* colliding(std::string_view kafka_name) const;
-  const std::map<std::string, stream_row, std::less<>>& streams() const noexcept {
-    return streams_;
-  }
+  const std::map<std::string, stream_row, std::less<>>& streams() const noexcept { return streams_; }
   /// The number of the next stream: one more than any has had since the start.
   uint32_t next_stream_number() const noexcept { return next_stream_number_; }
 
@@ -74,8 +71,7 @@ class topic_table {
 
  private:
   stream_row& stream_of(const stored_topic& topic);
-  std::unique_ptr<const topic_info> make_info(const stored_topic& topic,
-                                              const stored_stream& stream) const;
+  std::unique_ptr<const topic_info> make_info(const stored_topic& topic, const stored_stream& stream) const;
   void note_names(const row& topic);
   void forget_names(const row& topic);
 

@@ -16,8 +16,8 @@ broker_core::~broker_core() = default;
 
 // ---- life
 
-reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_manager::taken> logs,
-                                                     base::leader_epoch epoch, bool clean) {
+reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_manager::taken> logs, base::leader_epoch epoch,
+                                                     bool clean) {
   epoch_ = epoch;
   std::vector<storage::log_id> ids;
   for (const auto& one : logs) ids.push_back(one.state.id);

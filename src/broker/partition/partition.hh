@@ -73,8 +73,8 @@ class partition final : public storage::log_listener {
   storage::log& log_;
   const base::leader_epoch epoch_;
   kept_producers producers_;
-  base::intrusive_list<append_part, append_tag> pending_;   ///< not acknowledged; as appended, and repeats as they came
-  base::intrusive_list<append_part, append_tag> waiting_;   ///< not appended yet: no room
+  base::intrusive_list<append_part, append_tag> pending_;  ///< not acknowledged; as appended, and repeats as they came
+  base::intrusive_list<append_part, append_tag> waiting_;  ///< not appended yet: no room
   base::intrusive_list<read_part, read_tag> parked_;
 };
 

@@ -192,8 +192,8 @@ reactor::task<void> producer_keeper::keep(storage::log_id id) {
   }
 }
 
-/// Of all that is appended now, once it is durable: a snapshot never knows what the log may still lose. Errors: closed where it
-/// will not be, those of replace_state.
+/// Of all that is appended now, once it is durable: a snapshot never knows what the log may still lose. Errors: closed where
+/// it will not be, those of replace_state.
 reactor::task<base::result<void>> producer_keeper::write_snapshot(storage::log_id id, base::offset covers) {
   partition* p = of_.find(id);
   std::string path = snapshot_path(of_, p->log());

@@ -8,8 +8,8 @@
 #include "broker/partition/producer_table.hh"
 #include "storage/state_file.hh"
 
-/// The producers of one partition as a file beside its segments (storage::layout::producers_file): all five batches of each, so that
-/// a repeat is known after a restart as it was before. The payload of a storage::state_file, little endian:
+/// The producers of one partition as a file beside its segments (storage::layout::producers_file): all five batches of each,
+/// so that a repeat is known after a restart as it was before. The payload of a storage::state_file, little endian:
 ///
 ///    0  covers     int64   every batch below this offset is in it; later ones may be
 ///    8  count      uint64  producers, the one that wrote last first; of each:

@@ -13,8 +13,8 @@
 #include "base/time.hh"
 #include "record/batch_header.hh"
 
-/// What a partition knows of its idempotent producers (KIP-98): of each the epoch and the last five batches, appended or still
-/// on their way to the disk. Pure: it is told the time. Lives on the partition's core.
+/// What a partition knows of its idempotent producers (KIP-98): of each the epoch and the last five batches, appended or
+/// still on their way to the disk. Pure: it is told the time. Lives on the partition's core.
 
 namespace millrace::broker {
 
@@ -38,8 +38,8 @@ struct producer_state {
 
   int64_t id = record::no_producer_id;
   int16_t epoch = 0;
-  uint8_t count = 0;               ///< of batches
-  base::unix_ms last_write = 0;    ///< by our clock
+  uint8_t count = 0;                                  ///< of batches
+  base::unix_ms last_write = 0;                       ///< by our clock
   std::array<producer_batch, batches_max> batches{};  ///< the newest last
 
   std::span<const producer_batch> window() const noexcept { return {batches.data(), count}; }
@@ -60,7 +60,8 @@ class producer_ages {
   size_t count_max() const noexcept { return count_max_; }
   /// Forgets those that wrote nothing for so long.
   void expire(base::unix_ms now);
-  /// Whether there is room for one more. One that has been silent for longer than a client goes on trying is given up for it.
+  /// Whether there is room for one more. One that has been silent for longer than a client goes on trying is given up for
+  /// it.
   bool make_room(base::unix_ms now);
 
  private:
@@ -83,14 +84,14 @@ class producer_table {
   producer_table& operator=(const producer_table&) = delete;
 
   /// Kafka's rules (ProducerAppendInfo) for a batch that carries a producer id. Nothing: it is to be appended, as the next
-  /// sequence is, and any from a producer that is not known; a new epoch begins at 0. The batch that it repeats, where that is
-  /// among the last five. Errors: out_of_order_sequence, invalid_producer_epoch, policy_violation (there are as many
+  /// sequence is, and any from a producer that is not known; a new epoch begins at 0. The batch that it repeats, where that
+  /// is among the last five. Errors: out_of_order_sequence, invalid_producer_epoch, policy_violation (there are as many
   /// producers as may be).
   base::result<std::optional<producer_batch>> check(const record::header_view& batch, base::unix_ms now);
   /// A batch was appended, or is read again from the log: then nothing is checked, and what is known already is passed over.
   void note(const record::header_view& batch, base::offset first, base::offset next, base::unix_ms now);
-  /// Takes over one that a snapshot kept; the newest first, since it counts as older than all there are. Where that is more than
-  /// may be, no new one is taken for a while.
+  /// Takes over one that a snapshot kept; the newest first, since it counts as older than all there are. Where that is more
+  /// than may be, no new one is taken for a while.
   void restore(const producer_state& kept, base::unix_ms now);
 
   size_t size() const noexcept { return producers_.size(); }

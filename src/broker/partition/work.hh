@@ -61,8 +61,8 @@ struct append_part : base::list_hook<append_tag> {
   storage::crc_check crc = storage::crc_check::compute;
   // Answered.
   bool failed = false;
-  base::error why{};           ///< where failed
-  base::offset first{-1};      ///< base offset given
+  base::error why{};       ///< where failed
+  base::offset first{-1};  ///< base offset given
   base::offset next{-1};
   base::offset log_start{-1};
   base::unix_ms appended_at = -1;  ///< of a repeat: the largest timestamp of the batch that is in the log
@@ -102,7 +102,7 @@ struct read_part : base::list_hook<read_tag> {
   base::error why{};
   base::offset high_watermark{-1};  ///< -1 where failed
   base::offset log_start{-1};
-  bool diverged = false;            ///< then the two below say where histories part, and there are no records
+  bool diverged = false;  ///< then the two below say where histories part, and there are no records
   base::leader_epoch diverging_epoch{-1};
   base::offset diverging_end{-1};
   std::vector<storage::slice> slices;  ///< whole batches; references of the owner's core, let go by release()
@@ -119,15 +119,15 @@ class read_work : public work {
   ~read_work() override;
   void run(reactor::core& on) override;
   std::span<read_part> parts;
-  uint32_t bytes_max = 0;     ///< of all parts together
-  bool one_at_least = true;   ///< the first partition with data answers with a whole batch however large (KIP-74)
-  uint64_t bytes_min = 0;     ///< answered at once where so many bytes are there; 0: it never waits
-  base::duration wait{};      ///< answered after this long with what there is
-  bool counts_all = false;    ///< `available` is wanted whole, also where less is enough for an answer
+  uint32_t bytes_max = 0;    ///< of all parts together
+  bool one_at_least = true;  ///< the first partition with data answers with a whole batch however large (KIP-74)
+  uint64_t bytes_min = 0;    ///< answered at once where so many bytes are there; 0: it never waits
+  base::duration wait{};     ///< answered after this long with what there is
+  bool counts_all = false;   ///< `available` is wanted whole, also where less is enough for an answer
   // Answered.
-  uint32_t bytes = 0;         ///< of all parts
-  uint64_t available = 0;     ///< where wait > 0: what min_bytes is compared with; at least bytes_min, or whole
-  bool at_once = false;       ///< where wait > 0: some part need not wait for more, whatever is available
+  uint32_t bytes = 0;      ///< of all parts
+  uint64_t available = 0;  ///< where wait > 0: what min_bytes is compared with; at least bytes_min, or whole
+  bool at_once = false;    ///< where wait > 0: some part need not wait for more, whatever is available
 
  protected:
   void execute(broker_core& there) override;
@@ -151,7 +151,7 @@ class read_work : public work {
     explicit nudge(read_work& w) : of(w) {}
     void run(reactor::core& on) override;
     read_work& of;
-    bool out = false;        // home core's
+    bool out = false;  // home core's
     bool returning = false;
     bool settle_after = false;
   };

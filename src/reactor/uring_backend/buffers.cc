@@ -7,8 +7,8 @@
 
 namespace millrace::reactor::uring {
 
-base::result<std::unique_ptr<receive_buffers>> receive_buffers::make(io_uring& ring, memory& from,
-                                                                     unsigned count, size_t bytes) {
+base::result<std::unique_ptr<receive_buffers>> receive_buffers::make(io_uring& ring, memory& from, unsigned count,
+                                                                     size_t bytes) {
   if (!std::has_single_bit(count) || count > 32768 || bytes == 0 || bytes > UINT32_MAX) {
     return base::fail(base::errc::invalid_argument);
   }
@@ -40,8 +40,8 @@ base::result<std::unique_ptr<receive_buffers>> receive_buffers::make(io_uring& r
 }
 
 void receive_buffers::provide(unsigned id) noexcept {
-  io_uring_buf_ring_add(ring_, descriptors_[id].data, static_cast<unsigned>(bytes_),
-                        static_cast<unsigned short>(id), io_uring_buf_ring_mask(count_), 0);
+  io_uring_buf_ring_add(ring_, descriptors_[id].data, static_cast<unsigned>(bytes_), static_cast<unsigned short>(id),
+                        io_uring_buf_ring_mask(count_), 0);
   io_uring_buf_ring_advance(ring_, 1);
 }
 

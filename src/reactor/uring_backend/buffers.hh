@@ -20,8 +20,7 @@ class receive_buffers {
 
   /// `count` is a power of two up to 32,768. Errors: no_memory where the core's memory is too
   /// small.
-  static base::result<std::unique_ptr<receive_buffers>> make(io_uring& ring, memory& from,
-                                                             unsigned count, size_t bytes);
+  static base::result<std::unique_ptr<receive_buffers>> make(io_uring& ring, memory& from, unsigned count, size_t bytes);
   receive_buffers(const receive_buffers&) = delete;
   receive_buffers& operator=(const receive_buffers&) = delete;
 

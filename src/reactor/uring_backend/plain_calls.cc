@@ -46,8 +46,7 @@ template <class Address>
 base::result<uint16_t> bind_and_listen(int handle, Address& address) {
   socklen_t size = sizeof address;
   auto* const plain = reinterpret_cast<sockaddr*>(&address);
-  if (bind(handle, plain, size) != 0 || ::listen(handle, backlog) != 0 ||
-      getsockname(handle, plain, &size) != 0) {
+  if (bind(handle, plain, size) != 0 || ::listen(handle, backlog) != 0 || getsockname(handle, plain, &size) != 0) {
     return base::fail_errno(errno);
   }
   if constexpr (std::is_same_v<Address, sockaddr_in>) {
@@ -94,8 +93,7 @@ base::result<listening> uring_backend::listen(const listen_address& where) {
   switch_on(made.get(), SOL_SOCKET, SO_REUSEADDR);
   if (where.shared) switch_on(made.get(), SOL_SOCKET, SO_REUSEPORT);
   switch_on(made.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
-  TRY(const uint16_t port,
-      is_v4 ? bind_and_listen(made.get(), v4) : bind_and_listen(made.get(), v6));
+  TRY(const uint16_t port, is_v4 ? bind_and_listen(made.get(), v4) : bind_and_listen(made.get(), v6));
   return listening{.handle = made.release(), .port = port};
 }
 
@@ -117,8 +115,7 @@ base::result<std::vector<directory_entry>> uring_backend::list(const std::string
                        .size = is_directory ? 0 : static_cast<uint64_t>(about.st_size)});
   }
   if (errno != 0) return base::fail_errno(errno);
-  std::sort(entries.begin(), entries.end(),
-            [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return entries;
 }
 

@@ -23,8 +23,7 @@ unsigned connections_max(const uring_options& options) noexcept {
   return (usable - std::min(short_ones, usable / 4)) / 2;
 }
 
-base::result<std::unique_ptr<uring_backend>> uring_backend::make(uring_options options,
-                                                                 memory& from,
+base::result<std::unique_ptr<uring_backend>> uring_backend::make(uring_options options, memory& from,
                                                                  mail_exchange& exchange) {
   ASSERT(options.id.value() < exchange.cores());
   std::unique_ptr<uring_backend> made(new uring_backend(std::move(options), exchange));
@@ -33,10 +32,7 @@ base::result<std::unique_ptr<uring_backend>> uring_backend::make(uring_options o
 }
 
 uring_backend::uring_backend(uring_options options, mail_exchange& exchange)
-    : options_(std::move(options)),
-      exchange_(exchange),
-      mailed_flags_(exchange.cores()),
-      spin_(options_.spin_max) {
+    : options_(std::move(options)), exchange_(exchange), mailed_flags_(exchange.cores()), spin_(options_.spin_max) {
   mailed_.reserve(exchange.cores());
 }
 
@@ -44,8 +40,7 @@ base::result<void> uring_backend::set_up(memory& from) {
   io_uring_params params{};
   params.flags = uring::setup_flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
   params.cq_entries = options_.completions;
-  if (const int answer = io_uring_queue_init_params(options_.submissions, &ring_, &params);
-      answer < 0) {
+  if (const int answer = io_uring_queue_init_params(options_.submissions, &ring_, &params); answer < 0) {
     const bool memory_short = answer == -ENOMEM || answer == -EMFILE || answer == -ENFILE;
     return base::fail(memory_short ? base::errc::no_memory : base::errc::unsupported, -answer);
   }
@@ -69,8 +64,7 @@ base::result<void> uring_backend::set_up(memory& from) {
     (void)io_uring_register_iowq_aff(&ring_, sizeof(cpu_set_t), &*options_.worker_cpus);
   }
 
-  TRY(buffers_, uring::receive_buffers::make(ring_, from, options_.receive_buffers,
-                                             options_.receive_buffer_bytes));
+  TRY(buffers_, uring::receive_buffers::make(ring_, from, options_.receive_buffers, options_.receive_buffer_bytes));
   event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (event_ < 0) return base::fail_errno(errno);
   arm_bell();

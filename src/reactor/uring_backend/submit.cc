@@ -88,8 +88,8 @@ void uring_backend::submit(op& o) {
       auto& receive = static_cast<receive_op&>(o);
       receive.armed = false;  // until the kernel has it
       // Behind those that starved before it, and all that waits: each gets its turn.
-      if (buffers_->available() == 0 || !has_room_for_receive() || !starved_.empty() ||
-          !waiting_.empty() || io_uring_sq_space_left(&ring_) == 0) {
+      if (buffers_->available() == 0 || !has_room_for_receive() || !starved_.empty() || !waiting_.empty() ||
+          io_uring_sq_space_left(&ring_) == 0) {
         starved_.push_back(o);
         return;
       }
@@ -133,8 +133,7 @@ void uring_backend::cancel(op& o) {
       return;  // a write, or a change of names, is never taken back half done
   }
   if (o.kind == op_kind::send && o.sent) return;  // only its memory is still looked at
-  if (o.kind == op_kind::accept && holds_for(o) && !static_cast<accept_op&>(o).armed)
-    return;  // its end is coming
+  if (o.kind == op_kind::accept && holds_for(o) && !static_cast<accept_op&>(o).armed) return;  // its end is coming
   const bool queued_here = o.kind == op_kind::receive  ? !static_cast<receive_op&>(o).armed
                            : o.kind == op_kind::accept ? !static_cast<accept_op&>(o).armed
                                                        : o.linked();
@@ -207,8 +206,7 @@ void uring_backend::start(op& o) {
 void uring_backend::fill() {
   while (!waiting_.empty() && has_room()) prepare(static_cast<op&>(waiting_.pop_front()));
   // No more than there are buffers: the others would only be turned away.
-  for (unsigned left = buffers_->available();
-       left > 0 && !starved_.empty() && has_room_for_receive(); --left) {
+  for (unsigned left = buffers_->available(); left > 0 && !starved_.empty() && has_room_for_receive(); --left) {
     prepare(static_cast<op&>(starved_.pop_front()));
   }
   uint64_t bytes = 0;
@@ -254,16 +252,14 @@ void uring_backend::prepare_file(op& o, io_uring_sqe& sqe) {
   switch (o.kind) {
     case op_kind::read:
       if (one_piece) {
-        io_uring_prep_read(&sqe, o.handle, o.iov[0].iov_base,
-                           static_cast<unsigned>(o.iov[0].iov_len), o.position);
+        io_uring_prep_read(&sqe, o.handle, o.iov[0].iov_base, static_cast<unsigned>(o.iov[0].iov_len), o.position);
       } else {
         io_uring_prep_readv(&sqe, o.handle, o.iov, o.iov_count, o.position);
       }
       return;
     case op_kind::write:
       if (one_piece) {
-        io_uring_prep_write(&sqe, o.handle, o.iov[0].iov_base,
-                            static_cast<unsigned>(o.iov[0].iov_len), o.position);
+        io_uring_prep_write(&sqe, o.handle, o.iov[0].iov_base, static_cast<unsigned>(o.iov[0].iov_len), o.position);
       } else {
         io_uring_prep_writev(&sqe, o.handle, o.iov, o.iov_count, o.position);
       }
@@ -273,8 +269,7 @@ void uring_backend::prepare_file(op& o, io_uring_sqe& sqe) {
       io_uring_prep_fsync(&sqe, o.handle, IORING_FSYNC_DATASYNC);
       return;
     case op_kind::allocate:
-      io_uring_prep_fallocate(&sqe, o.handle, 0, static_cast<off_t>(o.position),
-                              static_cast<off_t>(o.length));
+      io_uring_prep_fallocate(&sqe, o.handle, 0, static_cast<off_t>(o.position), static_cast<off_t>(o.length));
       return;
     case op_kind::truncate:
       io_uring_prep_rw(uring::op_ftruncate, &sqe, o.handle, nullptr, 0, o.length);

@@ -36,16 +36,13 @@ namespace millrace::reactor {
 
 struct uring_options {
   base::core_id id{0};
-  unsigned submissions = 1024;  ///< entries of the submission queue
-  unsigned completions =
-      32768;  ///< entries of the completion queue; operations in flight never exceed it
+  unsigned submissions = 1024;     ///< entries of the submission queue
+  unsigned completions = 32768;    ///< entries of the completion queue; operations in flight never exceed it
   unsigned receive_buffers = 256;  ///< a power of two
   size_t receive_buffer_bytes = 65536;
-  size_t send_bytes_per_turn =
-      1 << 20;  ///< sends run inside the submit: the rest goes first in the next turn
+  size_t send_bytes_per_turn = 1 << 20;  ///< sends run inside the submit: the rest goes first in the next turn
   base::duration spin_max = base::microseconds(200);
-  unsigned workers_max =
-      4;  ///< kernel workers for calls that must wait (fsync, unlink, fallocate, ...); at least 2
+  unsigned workers_max = 4;  ///< kernel workers for calls that must wait (fsync, unlink, fallocate, ...); at least 2
   std::optional<cpu_set_t> worker_cpus;  ///< where they run; without, where this thread may
 };
 
@@ -78,8 +75,7 @@ class uring_backend final : public backend {
   /// On the core's own thread. `memory` gives the receive buffers; both references outlive the
   /// backend. Errors: unsupported with the errno where the kernel has no io_uring, forbids it or is
   /// too old; no_memory.
-  static base::result<std::unique_ptr<uring_backend>> make(uring_options options, memory& from,
-                                                           mail_exchange& exchange);
+  static base::result<std::unique_ptr<uring_backend>> make(uring_options options, memory& from, mail_exchange& exchange);
   ~uring_backend() override;
 
   void submit(op& o) override;
@@ -105,15 +101,7 @@ class uring_backend final : public backend {
 
  private:
   /// The low bits of a completion's user data.
-  enum class tag : uint64_t {
-    operation,
-    directory_synced,
-    directory_closed,
-    ignored,
-    woken,
-    bell,
-    wake_failed
-  };
+  enum class tag : uint64_t { operation, directory_synced, directory_closed, ignored, woken, bell, wake_failed };
   static constexpr uint64_t tag_mask = 7;
 
   uring_backend(uring_options options, mail_exchange& exchange);
@@ -122,12 +110,8 @@ class uring_backend final : public backend {
   // submit.cc
   io_uring_sqe& entry();
   bool has_room() const noexcept { return in_kernel_ < in_kernel_max_; }
-  bool has_room_for_receive() const noexcept {
-    return receives_in_kernel_ < connections_max_ && has_room();
-  }
-  bool has_room_for_send() const noexcept {
-    return sends_in_kernel_ < connections_max_ && has_room();
-  }
+  bool has_room_for_receive() const noexcept { return receives_in_kernel_ < connections_max_ && has_room(); }
+  bool has_room_for_send() const noexcept { return sends_in_kernel_ < connections_max_ && has_room(); }
   void start(op& o);
   void prepare(op& o);
   void prepare_file(op& o, io_uring_sqe& sqe);

@@ -90,8 +90,7 @@ void uring_backend::enter() {
     ++counters_.enters;
     const int answer = io_uring_submit_and_get_events(&ring_);
     submitted(answer);
-    if (answer != -EINTR)
-      break;  // what was not taken (EAGAIN, EBUSY) is tried again in the next poll
+    if (answer != -EINTR) break;  // what was not taken (EAGAIN, EBUSY) is tried again in the next poll
   }
 }
 
@@ -150,8 +149,7 @@ void uring_backend::sleep(ready_list& ready, base::instant until) {
     io_uring_cqe* first = nullptr;
     ++counters_.enters;
     ++counters_.sleeps;
-    (void)io_uring_submit_and_wait_timeout(
-        &ring_, &first, 1, until == base::instant::never() ? nullptr : &timeout, nullptr);
+    (void)io_uring_submit_and_wait_timeout(&ring_, &first, 1, until == base::instant::never() ? nullptr : &timeout, nullptr);
     exchange_.wake_up(options_.id);
     look(ready);
     if (worked_) spin_.woken_after(clock() - begin);

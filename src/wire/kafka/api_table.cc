@@ -27,9 +27,7 @@ const api* find_api(int16_t key) {
   return found != std::end(table) && found->key == key ? found : nullptr;
 }
 
-int16_t request_header_version(int16_t key, int16_t version) {
-  return is_flexible(key, version) ? 2 : 1;
-}
+int16_t request_header_version(int16_t key, int16_t version) { return is_flexible(key, version) ? 2 : 1; }
 
 int16_t response_header_version(int16_t key, int16_t version) {
   return key != api_versions_key && is_flexible(key, version) ? 1 : 0;

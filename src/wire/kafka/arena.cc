@@ -19,9 +19,7 @@ struct alignas(std::max_align_t) arena::chunk {
   size_t content_size() const { return size - sizeof(chunk); }
 };
 
-arena::arena(size_t limit, base::mutable_bytes first) : limit_(limit), first_(first) {
-  use(first_.data(), first_.size());
-}
+arena::arena(size_t limit, base::mutable_bytes first) : limit_(limit), first_(first) { use(first_.data(), first_.size()); }
 
 arena::~arena() {
   while (newest_ != nullptr) {
@@ -32,8 +30,7 @@ arena::~arena() {
 }
 
 void* arena::allocate(size_t size, size_t alignment) {
-  ASSERT(alignment != 0 && (alignment & (alignment - 1)) == 0 &&
-         alignment <= alignof(std::max_align_t));
+  ASSERT(alignment != 0 && (alignment & (alignment - 1)) == 0 && alignment <= alignof(std::max_align_t));
   for (int attempt = 0; attempt < 2; ++attempt) {
     const size_t past = reinterpret_cast<uintptr_t>(at_) & (alignment - 1);
     const size_t padding = past == 0 ? 0 : alignment - past;
@@ -52,8 +49,7 @@ void* arena::allocate(size_t size, size_t alignment) {
 bool arena::grow(size_t size) {
   const size_t room = limit_ - held_;
   if (room < sizeof(chunk) || size > room - sizeof(chunk)) return false;
-  const size_t usual =
-      newest_ == nullptr ? chunk_bytes_min : std::min(newest_->size * 2, chunk_bytes_max);
+  const size_t usual = newest_ == nullptr ? chunk_bytes_min : std::min(newest_->size * 2, chunk_bytes_max);
   const size_t total = std::min(std::max(usual, size + sizeof(chunk)), room);
   void* memory = std::malloc(total);
   if (memory == nullptr) return false;

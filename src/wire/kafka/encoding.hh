@@ -20,8 +20,7 @@ class encoding {
   template <class T>
   using of = const T;
 
-  encoding(Sink& out, int16_t version, bool flexible)
-      : out_(out), version_(version), flexible_(flexible) {}
+  encoding(Sink& out, int16_t version, bool flexible) : out_(out), version_(version), flexible_(flexible) {}
 
   int16_t version() const { return version_; }
 

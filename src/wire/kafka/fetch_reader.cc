@@ -59,8 +59,7 @@ base::result<fetch_reader> fetch_reader::open(const reader& in, int16_t version)
   return request;
 }
 
-fetch_reader::fetch_reader(const reader& in, int16_t version)
-    : version_(version), topics_{.in = in}, forgotten_{.in = in} {}
+fetch_reader::fetch_reader(const reader& in, int16_t version) : version_(version), topics_{.in = in}, forgotten_{.in = in} {}
 
 /// `which` begins at `in` with its count.
 void fetch_reader::open_list(list& which, const reader& in) {

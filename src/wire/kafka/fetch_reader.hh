@@ -24,9 +24,7 @@ class fetch_reader {
   const fetch_request& settings() const { return settings_; }
   /// The follower that asks, -1 for a consumer: a field up to version 14, in the replica state
   /// from 15.
-  int32_t replica_id() const {
-    return version_ >= 15 ? settings_.replica_state.replica_id : settings_.replica_id;
-  }
+  int32_t replica_id() const { return version_ >= 15 ? settings_.replica_state.replica_id : settings_.replica_id; }
   uint32_t topic_count() const { return topics_.count; }
   uint32_t forgotten_topic_count() const { return forgotten_.count; }
   /// Of all topics together, the forgotten ones apart.

@@ -16,8 +16,7 @@ void basic_fetch_response_writer<Sink>::begin(size_t topic_count) {
 }
 
 template <class Sink>
-void basic_fetch_response_writer<Sink>::topic(const fetch_response_fetchable_topic& one,
-                                              size_t partition_count) {
+void basic_fetch_response_writer<Sink>::topic(const fetch_response_fetchable_topic& one, size_t partition_count) {
   end_topic();
   ASSERT(topics_left_ > 0);
   --topics_left_;

@@ -29,15 +29,12 @@ base::result<request_header> decode_request_header(reader& in) {
 }
 
 size_t response_frame_size(int16_t key, int16_t version, size_t body_bytes) {
-  return frame_length_bytes + size_of(response_header{}, response_header_version(key, version)) +
-         body_bytes;
+  return frame_length_bytes + size_of(response_header{}, response_header_version(key, version)) + body_bytes;
 }
 
-void begin_response_frame(writer& out, int16_t key, int16_t version, int32_t correlation_id,
-                          size_t body_bytes) {
+void begin_response_frame(writer& out, int16_t key, int16_t version, int32_t correlation_id, size_t body_bytes) {
   put_length(out, response_frame_size(key, version, body_bytes) - frame_length_bytes);
-  encode(out, response_header{.correlation_id = correlation_id},
-         response_header_version(key, version));
+  encode(out, response_header{.correlation_id = correlation_id}, response_header_version(key, version));
 }
 
 size_t request_frame_size(const request_header& header, size_t body_bytes) {

@@ -18,8 +18,7 @@ base::result<request_header> decode_request_header(reader& in);
 /// The bytes of a whole response frame, its length included, around `body_bytes`.
 size_t response_frame_size(int16_t key, int16_t version, size_t body_bytes);
 /// Writes the length and the header; the body follows.
-void begin_response_frame(writer& out, int16_t key, int16_t version, int32_t correlation_id,
-                          size_t body_bytes);
+void begin_response_frame(writer& out, int16_t key, int16_t version, int32_t correlation_id, size_t body_bytes);
 
 /// The same for a request: `header` names key and version.
 size_t request_frame_size(const request_header& header, size_t body_bytes);
@@ -27,8 +26,7 @@ void begin_request_frame(writer& out, const request_header& header, size_t body_
 
 /// A whole response frame by response_frame_size(key, version, size_of(body, version)).
 template <class Response>
-void encode_response_frame(writer& out, int16_t version, int32_t correlation_id,
-                           const Response& body) {
+void encode_response_frame(writer& out, int16_t version, int32_t correlation_id, const Response& body) {
   begin_response_frame(out, Response::api_key, version, correlation_id, size_of(body, version));
   encode(out, body, version);
 }

@@ -26,8 +26,8 @@ struct known_tag {
   using value_type = std::remove_const_t<T>;
 
   /// `present`: the walked version has it. `smallest`: as for arrays elsewhere.
-  known_tag(uint32_t number_, bool present_, T& value_,
-            const std::type_identity_t<value_type>& initial_, size_t smallest_ = 0)
+  known_tag(uint32_t number_, bool present_, T& value_, const std::type_identity_t<value_type>& initial_,
+            size_t smallest_ = 0)
       : number(number_), present(present_), value(value_), initial(initial_), smallest(smallest_) {}
 
   bool worth_sending() const {

@@ -21,8 +21,7 @@ base::result<produce_reader> produce_reader::open(const reader& in, int16_t vers
   return request;
 }
 
-produce_reader::produce_reader(const reader& in, int16_t version)
-    : in_(in), topics_(in), version_(version) {
+produce_reader::produce_reader(const reader& in, int16_t version) : in_(in), topics_(in), version_(version) {
   settings_.transactional_id = in_.nullable_string(flexible());
   settings_.acks = in_.number<int16_t>();
   settings_.timeout_ms = in_.number<int32_t>();
@@ -44,8 +43,7 @@ void produce_reader::check() {
   produce_request_partition_data partition;
   while (next_topic(topic)) {
     partition_count_ += topic.partition_count;
-    while (next_partition(partition))
-      record_bytes_ += partition.records ? partition.records->size() : 0;
+    while (next_partition(partition)) record_bytes_ += partition.records ? partition.records->size() : 0;
   }
   if (flexible()) in_.skip_tags();
 }

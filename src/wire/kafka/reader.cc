@@ -55,8 +55,7 @@ std::optional<uint32_t> reader::bytes_length(bool flexible) {
 
 std::optional<uint32_t> reader::array_count(bool flexible, size_t smallest) {
   ASSERT(smallest > 0);
-  const auto count =
-      length(flexible ? int64_t{varint()} - 1 : number<int32_t>(), array_elements_max);
+  const auto count = length(flexible ? int64_t{varint()} - 1 : number<int32_t>(), array_elements_max);
   if (count && *count > remaining() / smallest) return fail(base::errc::truncated), std::nullopt;
   return count;
 }

@@ -27,8 +27,7 @@ inline constexpr size_t string_bytes_max = INT16_MAX;
 
 class reader {
  public:
-  explicit reader(base::bytes in)
-      : begin_(in.data()), at_(in.data()), end_(in.data() + in.size()) {}
+  explicit reader(base::bytes in) : begin_(in.data()), at_(in.data()), end_(in.data() + in.size()) {}
 
   bool ok() const { return error_.code == base::errc{}; }
   base::failure failure() const {

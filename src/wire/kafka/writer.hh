@@ -22,8 +22,7 @@ constexpr size_t varint_size(uint32_t value) { return (std::bit_width(value | 1u
 /// our own error.
 class writer {
  public:
-  explicit writer(base::mutable_bytes out)
-      : begin_(out.data()), at_(out.data()), end_(out.data() + out.size()) {}
+  explicit writer(base::mutable_bytes out) : begin_(out.data()), at_(out.data()), end_(out.data() + out.size()) {}
 
   size_t written() const { return static_cast<size_t>(at_ - begin_); }
   size_t remaining() const { return static_cast<size_t>(end_ - at_); }

@@ -14,14 +14,12 @@ namespace millrace::swarm {
 
 class acked_is_kept {
  public:
-  void acknowledged(findings& out, const std::string& partition, int64_t base, int64_t next,
-                    uint64_t body) {
+  void acknowledged(findings& out, const std::string& partition, int64_t base, int64_t next, uint64_t body) {
     const auto later = acked_.lower_bound(base);
     const bool meets_later = later != acked_.end() && later->first < next;
     const bool meets_earlier = later != acked_.begin() && std::prev(later)->second.next > base;
     if (meets_later || meets_earlier) {
-      out.report(broken::safety, "acked_is_kept",
-                 "an offset acknowledged twice: " + at_offset(partition, base));
+      out.report(broken::safety, "acked_is_kept", "an offset acknowledged twice: " + at_offset(partition, base));
       return;
     }
     acked_[base] = {next, body};
@@ -32,11 +30,9 @@ class acked_is_kept {
     if (found.empty()) return;
     auto expected = acked_.lower_bound(found.front().base);
     for (const read_batch& b : found) {
-      for (; expected != acked_.end() && expected->first < b.base; ++expected)
-        lost(out, partition, expected->first);
+      for (; expected != acked_.end() && expected->first < b.base; ++expected) lost(out, partition, expected->first);
       if (expected == acked_.end() || expected->first >= b.next) continue;
-      if (expected->first != b.base || expected->second.body != b.body ||
-          expected->second.next != b.next) {
+      if (expected->first != b.base || expected->second.body != b.body || expected->second.next != b.next) {
         lost(out, partition, expected->first);
       }
       ++expected;
@@ -53,8 +49,7 @@ class acked_is_kept {
     uint64_t body;
   };
   static void lost(findings& out, const std::string& partition, int64_t base) {
-    out.report(broken::safety, "acked_is_kept",
-               "an acknowledged batch is not there: " + at_offset(partition, base));
+    out.report(broken::safety, "acked_is_kept", "an acknowledged batch is not there: " + at_offset(partition, base));
   }
   std::map<int64_t, kept> acked_;  // by base offset
 };

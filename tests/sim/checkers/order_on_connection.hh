@@ -17,8 +17,7 @@ class order_on_connection {
     if (expected_.empty() || expected_.front() != correlation_id) {
       out.report(broken::safety, "order_on_connection",
                  "answer " + std::to_string(correlation_id) + " where " +
-                     (expected_.empty() ? std::string("none") : std::to_string(expected_.front())) +
-                     " was due");
+                     (expected_.empty() ? std::string("none") : std::to_string(expected_.front())) + " was due");
       return;
     }
     expected_.pop_front();

@@ -6,8 +6,8 @@
 #include "checkers/findings.hh"
 #include "workload/read_batch.hh"
 
-/// What an idempotent producer sent is in the log once and in its order: of each producer the sequences follow each other, and
-/// a newer epoch begins at 0 (KIP-98).
+/// What an idempotent producer sent is in the log once and in its order: of each producer the sequences follow each other,
+/// and a newer epoch begins at 0 (KIP-98).
 
 namespace millrace::swarm {
 

@@ -25,8 +25,7 @@ class progress {
   bool quiet_since(base::instant since) const { return troubles_ == 0 && last_ < since; }
 
   void unanswered(findings& out, base::instant since, const std::string& what) const {
-    if (quiet_since(since))
-      out.report(broken::liveness, "progress", "no answer within 60 s: " + what);
+    if (quiet_since(since)) out.report(broken::liveness, "progress", "no answer within 60 s: " + what);
   }
 
  private:

@@ -16,18 +16,15 @@ class reads_stable {
     for (const read_batch& b : found) {
       const auto [at, fresh] = seen_.emplace(b.base, b);
       if (!fresh && !(at->second == b)) {
-        out.report(broken::safety, "reads_stable",
-                   "another batch than before: " + at_offset(partition, b.base));
+        out.report(broken::safety, "reads_stable", "another batch than before: " + at_offset(partition, b.base));
       }
     }
     if (found.empty()) return;
     // What was seen among these offsets is among these batches: no batch was cut in two or joined.
     size_t i = 0;
-    for (auto s = seen_.lower_bound(found.front().base);
-         s != seen_.end() && s->first < found.back().next; ++s) {
+    for (auto s = seen_.lower_bound(found.front().base); s != seen_.end() && s->first < found.back().next; ++s) {
       if (i >= found.size() || found[i++].base != s->first) {
-        out.report(broken::safety, "reads_stable",
-                   "a batch read before is gone: " + at_offset(partition, s->first));
+        out.report(broken::safety, "reads_stable", "a batch read before is gone: " + at_offset(partition, s->first));
         return;
       }
     }

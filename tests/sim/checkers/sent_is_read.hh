@@ -25,8 +25,7 @@ struct sent_batch {
 
 class sent_is_read {
  public:
-  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times, unsigned process,
-            bool once) {
+  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times, unsigned process, bool once) {
     sent_batch& one = all_[body];
     one.partition = partition;
     one.times = times;
@@ -38,11 +37,9 @@ class sent_is_read {
     for (const read_batch& b : found) {
       const auto s = all_.find(b.body);
       if (s == all_.end() || s->second.partition != partition) {
-        out.report(broken::safety, "sent_is_read",
-                   "a batch that nobody sent there: " + at_offset(partition, b.base));
+        out.report(broken::safety, "sent_is_read", "a batch that nobody sent there: " + at_offset(partition, b.base));
       } else if (static_cast<int64_t>(s->second.times.size()) != b.next - b.base) {
-        out.report(broken::safety, "sent_is_read",
-                   "a batch with other offsets: " + at_offset(partition, b.base));
+        out.report(broken::safety, "sent_is_read", "a batch with other offsets: " + at_offset(partition, b.base));
       }
     }
   }
@@ -65,8 +62,7 @@ class sent_is_read {
   }
 
  private:
-  std::unordered_map<uint64_t, sent_batch>
-      all_;  // by hash of what the broker does not stamp; never walked
+  std::unordered_map<uint64_t, sent_batch> all_;  // by hash of what the broker does not stamp; never walked
 };
 
 }  // namespace millrace::swarm

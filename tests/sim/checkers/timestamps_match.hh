@@ -23,14 +23,14 @@ class timestamps_match {
     }
     return {-1, -1};
   }
-  static void answered(findings& out, const std::string& partition, const records& all,
-                       int64_t time, int64_t offset, int64_t timestamp) {
+  static void answered(findings& out, const std::string& partition, const records& all, int64_t time, int64_t offset,
+                       int64_t timestamp) {
     const auto expected = scan(all, time);
     if (expected != std::pair(offset, timestamp)) {
       out.report(broken::safety, "timestamps_match",
-                 partition + " time " + std::to_string(time) + ": offset " +
-                     std::to_string(offset) + " with " + std::to_string(timestamp) + ", expected " +
-                     std::to_string(expected.first) + " with " + std::to_string(expected.second));
+                 partition + " time " + std::to_string(time) + ": offset " + std::to_string(offset) + " with " +
+                     std::to_string(timestamp) + ", expected " + std::to_string(expected.first) + " with " +
+                     std::to_string(expected.second));
     }
   }
 };

@@ -18,9 +18,8 @@ class watermark_monotonic {
   /// An answer to a request that was sent when floor() was `floor`.
   void shown(findings& out, const std::string& partition, int64_t floor, int64_t high) {
     if (high < floor) {
-      out.report(
-          broken::safety, "watermark_monotonic",
-          partition + " went back from " + std::to_string(floor) + " to " + std::to_string(high));
+      out.report(broken::safety, "watermark_monotonic",
+                 partition + " went back from " + std::to_string(floor) + " to " + std::to_string(high));
     }
     high_ = std::max(high_, high);
   }
@@ -30,8 +29,7 @@ class watermark_monotonic {
   /// No offset is ever removed in this workload.
   static void log_start(findings& out, const std::string& partition, int64_t start) {
     if (start != 0) {
-      out.report(broken::safety, "watermark_monotonic",
-                 partition + " has a log start of " + std::to_string(start));
+      out.report(broken::safety, "watermark_monotonic", partition + " has a log start of " + std::to_string(start));
     }
   }
 

@@ -111,8 +111,8 @@ void story::hire(unsigned producers, const run_options& work) {
   work_.world = world.options();
   seen.producers_left = producers;
   for (unsigned i = 0; i < producers; ++i) {
-    auto one = std::make_unique<producer>(clients.core(), seen, work_, world.stream("producer").split(i),
-                                          server.node().address());
+    auto one =
+        std::make_unique<producer>(clients.core(), seen, work_, world.stream("producer").split(i), server.node().address());
     jobs_.push_back({std::move(one), nullptr});
   }
   for (job& j : jobs_) j.task = world.start(clients, 0, j.by->run());

@@ -73,7 +73,8 @@ answer<Response> story::ask(const Request& request, int16_t version, const char*
 }
 
 topic_ref story::topic_of(const std::string& name) const {
-  const auto found = std::find_if(seen.topics.begin(), seen.topics.end(), [&](const topic_ref& t) { return t->name == name; });
+  const auto found =
+      std::find_if(seen.topics.begin(), seen.topics.end(), [&](const topic_ref& t) { return t->name == name; });
   REQUIRE(found != seen.topics.end());
   return *found;
 }

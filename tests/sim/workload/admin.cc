@@ -11,13 +11,9 @@ task<bool> admin::create(std::string name) {
   const auto version = static_cast<int16_t>(random_.between(2, 6));
   const auto partitions = static_cast<int32_t>(random_.between(1, options_.partitions_most));
   const std::string bytes = std::to_string(options_.segment_bytes);
-  wire::kafka::create_topics_request_creatable_topic_config config{.name = "segment.bytes",
-                                                                   .value = bytes};
-  wire::kafka::create_topics_request_creatable_topic topic{.name = name,
-                                                           .num_partitions = partitions,
-                                                           .replication_factor = 1,
-                                                           .assignments = {},
-                                                           .configs = {&config, 1}};
+  wire::kafka::create_topics_request_creatable_topic_config config{.name = "segment.bytes", .value = bytes};
+  wire::kafka::create_topics_request_creatable_topic topic{
+      .name = name, .num_partitions = partitions, .replication_factor = 1, .assignments = {}, .configs = {&config, 1}};
   const wire::kafka::create_topics_request body{.topics = {&topic, 1}, .timeout_ms = 30000};
   const base::instant since = on_.now();
   std::vector<uint8_t> out = link_.frame_of(body, version);
@@ -41,8 +37,7 @@ task<bool> admin::remove(topic_ref t) {
   model_.retire(t);
   const auto version = static_cast<int16_t>(random_.between(1, 5));
   std::string_view name = t->name;
-  const wire::kafka::delete_topics_request body{
-      .topics = {}, .topic_names = {&name, 1}, .timeout_ms = 30000};
+  const wire::kafka::delete_topics_request body{.topics = {}, .topic_names = {&name, 1}, .timeout_ms = 30000};
   const base::instant since = on_.now();
   std::vector<uint8_t> out = link_.frame_of(body, version);
   const bool sent = co_await link_.send(std::move(out));

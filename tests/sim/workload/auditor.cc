@@ -16,14 +16,11 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
   int64_t high = floor;
   const base::instant limit = on_.now() + progress::bound;
   while (at < high) {
-    wire::kafka::fetch_request_partition part{
-        .partition = partition,
-        .fetch_offset = at,
-        .partition_max_bytes = static_cast<int32_t>(1 + random_.below(2u << 20))};
-    wire::kafka::fetch_request_topic topic{
-        .topic = t->name, .topic_id = {}, .partitions = {&part, 1}};
-    const wire::kafka::fetch_request body{
-        .max_wait_ms = 0, .min_bytes = 0, .max_bytes = 4 << 20, .topics = {&topic, 1}};
+    wire::kafka::fetch_request_partition part{.partition = partition,
+                                              .fetch_offset = at,
+                                              .partition_max_bytes = static_cast<int32_t>(1 + random_.below(2u << 20))};
+    wire::kafka::fetch_request_topic topic{.topic = t->name, .topic_id = {}, .partitions = {&part, 1}};
+    const wire::kafka::fetch_request body{.max_wait_ms = 0, .min_bytes = 0, .max_bytes = 4 << 20, .topics = {&topic, 1}};
     const base::instant since = on_.now();
     std::vector<uint8_t> out = link_.frame_of(body, 11);
     const bool sent = co_await link_.send(std::move(out));
@@ -31,8 +28,7 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
     auto frame = co_await link_.receive("fetch of the audit");
     if (!frame) co_return false;
     const auto got = link_.read<wire::kafka::fetch_response>(std::move(*frame), 11);
-    if (!got || got->body.responses.size() != 1 || got->body.responses[0].partitions.size() != 1)
-      co_return false;
+    if (!got || got->body.responses.size() != 1 || got->body.responses[0].partitions.size() != 1) co_return false;
     const auto& p = got->body.responses[0].partitions[0];
     if (p.error_code != 0) {
       refused("fetch of the audit", at_offset(m.name, at), p.error_code, since);
@@ -44,12 +40,10 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
     watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
     high = p.high_watermark;
     read_batches batches;
-    if (p.records && !take_apart(*p.records, batches))
-      model_.safety("answers_decode", "a cut batch of " + m.name);
+    if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
     model_.read(m, at, high, batches);
     if (batches.empty()) {
-      model_.safety("acked_is_kept",
-                    "nothing to read below the high watermark: " + at_offset(m.name, at));
+      model_.safety("acked_is_kept", "nothing to read below the high watermark: " + at_offset(m.name, at));
       co_return false;
     }
     all_.insert(all_.end(), batches.begin(), batches.end());
@@ -69,15 +63,13 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
   for (const read_batch& b : all_) {
     const sent_batch* sent = model_.sent.find(b.body);
     if (sent == nullptr) co_return false;  // reported
-    for (size_t i = 0; i < sent->times.size(); ++i)
-      records.emplace_back(b.base + static_cast<int64_t>(i), sent->times[i]);
+    for (size_t i = 0; i < sent->times.size(); ++i) records.emplace_back(b.base + static_cast<int64_t>(i), sent->times[i]);
   }
   if (records.empty()) co_return true;
   const base::instant limit = on_.now() + progress::bound;
   for (int left = 4; left > 0;) {
     const int64_t time = records[random_.below(records.size())].second + random_.between(-3, 3);
-    wire::kafka::list_offsets_request_partition part{.partition_index = partition,
-                                                     .timestamp = time};
+    wire::kafka::list_offsets_request_partition part{.partition_index = partition, .timestamp = time};
     wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
     const wire::kafka::list_offsets_request body{.replica_id = -1, .topics = {&topic, 1}};
     const base::instant since = on_.now();
@@ -87,8 +79,7 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
     auto frame = co_await link_.receive("list offsets by time");
     if (!frame) co_return false;
     const auto got = link_.read<wire::kafka::list_offsets_response>(std::move(*frame), 5);
-    if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1)
-      co_return false;
+    if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1) co_return false;
     const auto& p = got->body.topics[0].partitions[0];
     if (p.error_code != 0) {
       refused("list offsets by time", m.name, p.error_code, since);

@@ -12,8 +12,7 @@ namespace {
 uint64_t body_of(base::bytes batch) { return base::xxh3(batch.subspan(record::header::magic_at)); }
 
 /// One record, and as many bytes in all as every other batch of the run has.
-made_batch make_even_batch(base::prng& random, const record::batch_options& options, size_t bytes,
-                           base::unix_ms now) {
+made_batch make_even_batch(base::prng& random, const record::batch_options& options, size_t bytes, base::unix_ms now) {
   made_batch made;
   made.times.push_back(now + random.between(-2000, 2000));
   std::vector<uint8_t> value(bytes - record::header::size - 16);
@@ -32,16 +31,14 @@ made_batch make_even_batch(base::prng& random, const record::batch_options& opti
 
 }  // namespace
 
-made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now,
-                      const batch_numbers& numbers) {
+made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now, const batch_numbers& numbers) {
   record::batch_options options;
   options.producer_id = numbers.producer;
   options.producer_epoch = numbers.epoch;
   options.base_sequence = numbers.sequence;
   if (o.even > 0) return make_even_batch(random, options, o.even, now);
   made_batch made;
-  if (o.codecs && random.chance(0.4))
-    options.codec = static_cast<record::codec>(random.below(record::codec_last + 1));
+  if (o.codecs && random.chance(0.4)) options.codec = static_cast<record::codec>(random.below(record::codec_last + 1));
   record::batch_builder builder(made.bytes, options);
   const bool big = random.chance(o.big);
   const int64_t count = big ? 1 : random.between(1, 8);
@@ -82,8 +79,8 @@ bool take_apart(base::bytes records, read_batches& out) {
   while (!batches.done()) {
     const auto b = batches.next();
     if (!b) return false;
-    out.push_back({b->base_offset().value(), b->next_offset().value(), b->leader_epoch().value(),
-                   body_of(b->data()), b->producer_id(), b->producer_epoch(), b->base_sequence()});
+    out.push_back({b->base_offset().value(), b->next_offset().value(), b->leader_epoch().value(), body_of(b->data()),
+                   b->producer_id(), b->producer_epoch(), b->base_sequence()});
   }
   return true;
 }

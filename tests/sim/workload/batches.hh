@@ -28,8 +28,7 @@ struct batch_numbers {
 
 /// A random batch, unlike any other: its values hold at least sixteen random bytes. Times lie
 /// around `now`.
-made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now,
-                      const batch_numbers& numbers = {});
+made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now, const batch_numbers& numbers = {});
 
 /// A batch of one random record that is `bytes` long in all.
 made_batch batch_of(base::prng& random, size_t bytes, base::unix_ms now);

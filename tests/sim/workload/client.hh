@@ -23,8 +23,7 @@ namespace millrace::swarm {
 template <class Response>
 struct answer {
   std::vector<uint8_t> frame;
-  std::unique_ptr<wire::kafka::arena> memory =
-      std::make_unique<wire::kafka::arena>(size_t{64} << 20);
+  std::unique_ptr<wire::kafka::arena> memory = std::make_unique<wire::kafka::arena>(size_t{64} << 20);
   Response body;
 };
 
@@ -83,8 +82,8 @@ class client {
         return got;
       }
     }
-    model_.safety("answers_decode", "an answer of api " + std::to_string(Response::api_key) +
-                                        " version " + std::to_string(version) + " does not decode");
+    model_.safety("answers_decode", "an answer of api " + std::to_string(Response::api_key) + " version " +
+                                        std::to_string(version) + " does not decode");
     return std::nullopt;
   }
 

@@ -47,17 +47,15 @@ bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_
   if (!t->live) return true;
   for (const auto& answered : got->body.responses) {
     for (const auto& p : answered.partitions) {
-      const auto part = std::find_if(asked.parts.begin(), asked.parts.end(), [&](const auto& a) {
-        return a.partition == p.partition_index;
-      });
+      const auto part = std::find_if(asked.parts.begin(), asked.parts.end(),
+                                     [&](const auto& a) { return a.partition == p.partition_index; });
       if (part == asked.parts.end()) {
         model_.safety("answers_decode", "an answer for a partition that was not asked");
         return false;
       }
       partition_model& m = t->partitions[static_cast<size_t>(p.partition_index)];
       if (p.error_code == 1) {
-        if (part->from <= part->floor)
-          model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, part->from));
+        if (part->from <= part->floor) model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, part->from));
         continue;
       }
       if (p.error_code != 0) {
@@ -67,8 +65,7 @@ bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_
       model_.shown(m, part->floor, p.high_watermark, link_.process());
       if (asked.version >= 5) watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
       read_batches batches;
-      if (p.records && !take_apart(*p.records, batches))
-        model_.safety("answers_decode", "a cut batch of " + m.name);
+      if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
       model_.read(m, part->from, p.high_watermark, batches);
     }
   }

@@ -29,8 +29,7 @@ void run::strike() {
     if (on) kinds.push_back(kind);
   };
   const server_state state = server_.state();
-  const bool lives = state != server_state::down && state != server_state::failed &&
-                     state != server_state::stopped;
+  const bool lives = state != server_state::down && state != server_state::failed && state != server_state::stopped;
   offer(f.power_cuts && lives, 0);
   offer(f.kills && lives, 1);
   offer(f.stops && state == server_state::serving, 2);
@@ -47,8 +46,7 @@ void run::strike() {
   sim::node& node = server_.node();
   switch (kind) {
     case 0:
-      return options_.faults.aimed_cuts && random_.chance(0.7) ? cut_at_operation()
-                                                               : crash_server(sim::crash_kind::power);
+      return options_.faults.aimed_cuts && random_.chance(0.7) ? cut_at_operation() : crash_server(sim::crash_kind::power);
     case 1:
       if (options_.planted && model_.acked_batches > 0) model_.safety("planted", "a kill, called a failure");
       return crash_server(sim::crash_kind::process);
@@ -82,8 +80,7 @@ void run::strike() {
       const uint64_t capacity = node.disk().faults.capacity_bytes;
       node.disk().faults.capacity_bytes = node.disk().used_bytes() + random_.below(1u << 20);
       excused_ = true;
-      return begin(length,
-                   [this, capacity] { server_.node().disk().faults.capacity_bytes = capacity; });
+      return begin(length, [this, capacity] { server_.node().disk().faults.capacity_bytes = capacity; });
     }
     case 7:
       say("pause of a core");

@@ -42,10 +42,10 @@ struct model {
   findings found;
   progress watch;
   sent_is_read sent;
-  std::set<int64_t> producer_ids; ///< given
-  std::vector<topic_ref> topics;  ///< live ones
-  unsigned names = 0;             ///< drawn so far
-  unsigned process = 0;           ///< starts of the broker
+  std::set<int64_t> producer_ids;  ///< given
+  std::vector<topic_ref> topics;   ///< live ones
+  unsigned names = 0;              ///< drawn so far
+  unsigned process = 0;            ///< starts of the broker
   unsigned producers_left = 0;
   // What happened, for the last line.
   uint64_t acked_batches = 0;
@@ -54,9 +54,7 @@ struct model {
   uint64_t lost_connections = 0;
 
   /// A live topic, or null.
-  topic_ref any_topic(base::prng& random) const {
-    return topics.empty() ? nullptr : topics[random.below(topics.size())];
-  }
+  topic_ref any_topic(base::prng& random) const { return topics.empty() ? nullptr : topics[random.below(topics.size())]; }
   /// Its answers count no more.
   void retire(const topic_ref& t) {
     t->live = false;
@@ -67,8 +65,7 @@ struct model {
     t->name = std::move(name);
     t->live = true;
     t->partitions.resize(static_cast<size_t>(partitions));
-    for (size_t i = 0; i < t->partitions.size(); ++i)
-      t->partitions[i].name = t->name + "-" + std::to_string(i);
+    for (size_t i = 0; i < t->partitions.size(); ++i) t->partitions[i].name = t->name + "-" + std::to_string(i);
     topics.push_back(std::move(t));
   }
 
@@ -79,8 +76,7 @@ struct model {
     p.settled.shown(process, high);
   }
   /// Batches that a fetch of `wanted` gave, with the high watermark of its answer.
-  void read(partition_model& p, int64_t wanted, int64_t high_watermark,
-            const read_batches& batches) {
+  void read(partition_model& p, int64_t wanted, int64_t high_watermark, const read_batches& batches) {
     offsets_dense::read(found, p.name, wanted, high_watermark, batches);
     sent.read(found, p.name, batches);
     p.acked.read(found, p.name, batches);
@@ -88,9 +84,7 @@ struct model {
     p.settled.read(found, p.name, sent, batches);
     read_batches_count += batches.size();
   }
-  void safety(const char* checker, std::string what) {
-    found.report(broken::safety, checker, std::move(what));
-  }
+  void safety(const char* checker, std::string what) { found.report(broken::safety, checker, std::move(what)); }
 };
 
 }  // namespace millrace::swarm

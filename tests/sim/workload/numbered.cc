@@ -14,7 +14,8 @@ using reactor::task;
 namespace {
 constexpr int16_t out_of_order = 45;
 constexpr int16_t coordinator_load_in_progress = 14;
-/// Now and then a first sequence from which numbers soon wrap around; the broker takes any of a producer that it does not know.
+/// Now and then a first sequence from which numbers soon wrap around; the broker takes any of a producer that it does not
+/// know.
 constexpr int32_t near_the_end = INT32_MAX - 5;
 
 int32_t after(int32_t sequence, size_t records) {
@@ -76,7 +77,8 @@ void producer::number(request& r) {
   }
 }
 
-/// What was not acknowledged goes again, all of it and in order. A batch may be out of order only behind one that was refused.
+/// What was not acknowledged goes again, all of it and in order. A batch may be out of order only behind one that was
+/// refused.
 void producer::keep_unacknowledged(std::vector<request>& window) {
   std::set<std::pair<topic_model*, int32_t>> behind;
   std::set<topic_model*> given_up;
@@ -89,7 +91,8 @@ void producer::keep_unacknowledged(std::vector<request>& window) {
         lane.acked = true;
       } else if (p.refused == out_of_order && !behind.contains(key)) {
         if (!lane.refused_first) {
-          model_.safety("producers_in_order", "a sequence is refused in " + r.topic->name + "-" + std::to_string(p.partition));
+          model_.safety("producers_in_order",
+                        "a sequence is refused in " + r.topic->name + "-" + std::to_string(p.partition));
         }
         given_up.insert(r.topic.get());
       } else if (p.refused != 0) {

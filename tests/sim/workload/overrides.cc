@@ -58,14 +58,30 @@ constexpr const char* number_names[smaller_count] = {"cores",      "producers", 
 void set(run_options& o, smaller which, uint64_t value) {
   const auto small = static_cast<unsigned>(value);
   switch (which) {
-    case smaller::cores: o.cores_most = small; break;
-    case smaller::producers: o.producers = small; break;
-    case smaller::consumers: o.consumers = small; break;
-    case smaller::topics: o.topics = small; break;
-    case smaller::partitions: o.partitions_most = static_cast<int32_t>(value); break;
-    case smaller::in_flight: o.in_flight = small; break;
-    case smaller::steps: o.requests = small; break;
-    case smaller::seconds: o.faults_last = base::seconds(static_cast<int64_t>(value)); break;
+    case smaller::cores:
+      o.cores_most = small;
+      break;
+    case smaller::producers:
+      o.producers = small;
+      break;
+    case smaller::consumers:
+      o.consumers = small;
+      break;
+    case smaller::topics:
+      o.topics = small;
+      break;
+    case smaller::partitions:
+      o.partitions_most = static_cast<int32_t>(value);
+      break;
+    case smaller::in_flight:
+      o.in_flight = small;
+      break;
+    case smaller::steps:
+      o.requests = small;
+      break;
+    case smaller::seconds:
+      o.faults_last = base::seconds(static_cast<int64_t>(value));
+      break;
   }
 }
 
@@ -86,14 +102,22 @@ const char* name_of(smaller which) { return number_names[static_cast<size_t>(whi
 
 uint64_t value_of(const run_options& o, smaller which) {
   switch (which) {
-    case smaller::cores: return o.cores_most;
-    case smaller::producers: return o.producers;
-    case smaller::consumers: return o.consumers;
-    case smaller::topics: return o.topics;
-    case smaller::partitions: return static_cast<uint64_t>(o.partitions_most);
-    case smaller::in_flight: return o.in_flight;
-    case smaller::steps: return o.requests;
-    case smaller::seconds: return static_cast<uint64_t>(o.faults_last.ns / 1'000'000'000);
+    case smaller::cores:
+      return o.cores_most;
+    case smaller::producers:
+      return o.producers;
+    case smaller::consumers:
+      return o.consumers;
+    case smaller::topics:
+      return o.topics;
+    case smaller::partitions:
+      return static_cast<uint64_t>(o.partitions_most);
+    case smaller::in_flight:
+      return o.in_flight;
+    case smaller::steps:
+      return o.requests;
+    case smaller::seconds:
+      return static_cast<uint64_t>(o.faults_last.ns / 1'000'000'000);
   }
   return 0;
 }

@@ -34,12 +34,11 @@ producer::request producer::make_request(topic_ref t) {
 task<bool> producer::send(request* r) {
   std::vector<wire::kafka::produce_request_partition_data> parts;
   for (part& p : r->parts) {
-    model_.sent.sent(r->topic->partitions[static_cast<size_t>(p.partition)].name, p.batch.body,
-                     p.batch.times, model_.process, idempotent_);
+    model_.sent.sent(r->topic->partitions[static_cast<size_t>(p.partition)].name, p.batch.body, p.batch.times,
+                     model_.process, idempotent_);
     parts.push_back({.index = p.partition, .records = base::bytes(p.batch.bytes)});
   }
-  wire::kafka::produce_request_topic_data topic{
-      .name = r->topic->name, .topic_id = {}, .partition_data = parts};
+  wire::kafka::produce_request_topic_data topic{.name = r->topic->name, .topic_id = {}, .partition_data = parts};
   const wire::kafka::produce_request body{
       .transactional_id = {}, .acks = r->acks, .timeout_ms = 30000, .topic_data = {&topic, 1}};
   r->since = on_.now();
@@ -50,8 +49,7 @@ task<bool> producer::send(request* r) {
 
 void producer::acknowledged(request& r, int32_t partition, int64_t base_offset, int16_t code) {
   if (!r.topic->live) return;
-  const auto found = std::find_if(r.parts.begin(), r.parts.end(),
-                                  [&](const part& p) { return p.partition == partition; });
+  const auto found = std::find_if(r.parts.begin(), r.parts.end(), [&](const part& p) { return p.partition == partition; });
   if (found == r.parts.end()) {
     model_.safety("answers_decode", "an answer for a partition that was not asked");
     return;
@@ -79,8 +77,7 @@ task<bool> producer::receive(request* r) {
       ++answered;
     }
   }
-  if (answered != r->parts.size())
-    model_.safety("answers_decode", "an answer with other partitions than were asked");
+  if (answered != r->parts.size()) model_.safety("answers_decode", "an answer with other partitions than were asked");
   co_return true;
 }
 

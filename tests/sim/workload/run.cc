@@ -11,8 +11,8 @@ using base::milliseconds;
 using base::seconds;
 
 namespace {
-/// A client that waits for its requests to be taken reads nothing meanwhile: what comes lies in lent buffers, and where a few
-/// such clients had all of them, none would ever go on.
+/// A client that waits for its requests to be taken reads nothing meanwhile: what comes lies in lent buffers, and where a
+/// few such clients had all of them, none would ever go on.
 sim::node& add_clients(sim::world& w) {
   sim::network_faults& faults = w.network().faults;
   const sim::network_faults drawn = faults;
@@ -47,15 +47,14 @@ run_outcome run::go() {
   out.schedule_hash = world_.schedule_hash();
   out.events = world_.events();
   out.virtual_time = world_.now();
-  out.summary = fmt::format("acked={} read={} refused={} lost_connections={} starts={} topics={}",
-                            model_.acked_batches, model_.read_batches_count, model_.refused,
-                            model_.lost_connections, server_.node().starts() - 1, model_.names);
+  out.summary = fmt::format("acked={} read={} refused={} lost_connections={} starts={} topics={}", model_.acked_batches,
+                            model_.read_batches_count, model_.refused, model_.lost_connections, server_.node().starts() - 1,
+                            model_.names);
   return out;
 }
 
 void run::say(const std::string& what) {
-  if (say_ != nullptr)
-    say_(fmt::format("{:.6f} {}", static_cast<double>(world_.now().ns) / 1e9, what));
+  if (say_ != nullptr) say_(fmt::format("{:.6f} {}", static_cast<double>(world_.now().ns) / 1e9, what));
 }
 
 // ---- the main line
@@ -64,9 +63,7 @@ void run::work_through_faults() {
   hire();
   const base::instant limit = world_.now() + options_.faults_last;
   base::instant next = world_.now();
-  const auto draw_next = [&] {
-    next = world_.now() + base::nanoseconds(random_.between(0, options_.faults.gap_most.ns));
-  };
+  const auto draw_next = [&] { next = world_.now() + base::nanoseconds(random_.between(0, options_.faults.gap_most.ns)); };
   draw_next();
   while (!model_.found.any() && !jobs_done() && world_.now() < limit) {
     base::instant until = options_.faults.any() ? std::min(next, limit) : limit;
@@ -90,8 +87,7 @@ void run::make_peace() {
   bring_up();
   const bool ended = advance([&] { return jobs_done(); }, seconds(400));
   if (!ended && !model_.found.any()) {
-    model_.found.report(broken::liveness, "progress",
-                        "clients do not come to their end after the faults");
+    model_.found.report(broken::liveness, "progress", "clients do not come to their end after the faults");
   }
   if (model_.found.any()) let_go_of_clients();
   jobs_.clear();
@@ -106,15 +102,13 @@ void run::probe_all() {
   const std::vector<topic_ref> topics = model_.topics;
   for (const topic_ref& t : topics) {
     for (size_t p = 0; p < t->partitions.size() && !model_.found.any(); ++p) {
-      producer one(clients_.core(), model_, options_, random_.split(world_.now().ns),
-                   server_.node().address());
+      producer one(clients_.core(), model_, options_, random_.split(world_.now().ns), server_.node().address());
       auto probing = world_.start(clients_, 0, one.probe(t, static_cast<int32_t>(p)));
       const bool ended = advance([&] { return probing->done(); }, progress::bound * 2);
       const bool good = ended && probing->take();
       if (!ended) let_go_of_clients();
       if (!good)
-        model_.found.report(broken::liveness, "progress",
-                            t->partitions[p].name + " accepts nothing after the faults");
+        model_.found.report(broken::liveness, "progress", t->partitions[p].name + " accepts nothing after the faults");
     }
   }
 }
@@ -122,8 +116,8 @@ void run::probe_all() {
 void run::audit() {
   say("audit");
   model_.producers_left = 1;
-  finish(std::make_unique<auditor>(clients_.core(), model_, options_,
-                                   random_.split(world_.now().ns), server_.node().address()));
+  finish(std::make_unique<auditor>(clients_.core(), model_, options_, random_.split(world_.now().ns),
+                                   server_.node().address()));
 }
 
 void run::restart_another_way() {
@@ -141,15 +135,11 @@ void run::restart_another_way() {
 
 void run::last_stop() {
   server_.stop();
-  const bool ended =
-      world_.run_until([&] { return server_.state() != server_state::stopping; }, seconds(60));
+  const bool ended = world_.run_until([&] { return server_.state() != server_state::stopping; }, seconds(60));
   if (!ended) return model_.found.report(broken::liveness, "progress", "a clean stop does not end");
-  if (server_.state() == server_state::failed)
-    return model_.safety("stops_clean", server_.problem());
+  if (server_.state() == server_state::failed) return model_.safety("stops_clean", server_.problem());
   const size_t held = server_.leave();
-  if (held != 0)
-    model_.safety("memory_returned",
-                  std::to_string(held) + " bytes of core memory are still lent at the end");
+  if (held != 0) model_.safety("memory_returned", std::to_string(held) + " bytes of core memory are still lent at the end");
 }
 
 // ---- steps
@@ -160,18 +150,15 @@ void run::hire() {
   base::prng numbering = world_.stream("idempotent");
   const auto add = [&](auto tag, std::string_view name, unsigned number) {
     using kind = typename decltype(tag)::type;
-    auto one =
-        std::make_unique<kind>(on, model_, options_, world_.stream(name).split(number), server);
+    auto one = std::make_unique<kind>(on, model_, options_, world_.stream(name).split(number), server);
     if constexpr (std::is_same_v<kind, producer>) {
       if (options_.idempotent && numbering.chance(0.7)) one->be_idempotent();
     }
     jobs_.push_back({std::move(one), nullptr});
   };
   add(std::type_identity<admin>{}, "admin", 0);
-  for (unsigned i = 0; i < options_.producers; ++i)
-    add(std::type_identity<producer>{}, "producer", i);
-  for (unsigned i = 0; i < options_.consumers; ++i)
-    add(std::type_identity<consumer>{}, "consumer", i);
+  for (unsigned i = 0; i < options_.producers; ++i) add(std::type_identity<producer>{}, "producer", i);
+  for (unsigned i = 0; i < options_.consumers; ++i) add(std::type_identity<consumer>{}, "consumer", i);
   model_.producers_left = options_.producers;
   for (job& j : jobs_) j.task = world_.start(clients_, 0, j.by->run());
 }
@@ -183,8 +170,7 @@ bool run::jobs_done() {
 void run::finish(std::unique_ptr<worker> one) {
   auto task = world_.start(clients_, 0, one->run());
   const bool ended = advance([&] { return task->done(); }, seconds(600));
-  if (!ended && !model_.found.any())
-    model_.found.report(broken::liveness, "progress", "the audit does not end");
+  if (!ended && !model_.found.any()) model_.found.report(broken::liveness, "progress", "the audit does not end");
   if (!ended) let_go_of_clients();
 }
 
@@ -207,8 +193,7 @@ bool run::advance(Done&& done, base::duration limit) {
 }
 
 void run::look_at_memory() {
-  for (unsigned core = 0; core < server_.cores(); ++core)
-    memory_within::look(model_.found, core, server_.memory_of(core));
+  for (unsigned core = 0; core < server_.cores(); ++core) memory_within::look(model_.found, core, server_.memory_of(core));
 }
 
 void run::look_after_server() {
@@ -226,8 +211,7 @@ void run::look_after_server() {
     case server_state::stopped: {
       const size_t held = server_.leave();
       if (held != 0)
-        model_.safety("memory_returned",
-                      std::to_string(held) + " bytes of core memory are still lent after a stop");
+        model_.safety("memory_returned", std::to_string(held) + " bytes of core memory are still lent after a stop");
       restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
       say("stopped");
       break;
@@ -265,15 +249,14 @@ void run::crash_server(sim::crash_kind kind) {
 void run::cut_at_operation() {
   using reactor::op_kind;
   const std::pair<op_kind, const char*> sensitive[] = {
-      {op_kind::rename, "/data/pool/"},  {op_kind::rename, "/data/"},    {op_kind::write, "/data/topic"},
-      {op_kind::write, "checkpoint"},    {op_kind::write, "/data/commit/"}, {op_kind::truncate, "/data/topic"},
+      {op_kind::rename, "/data/pool/"}, {op_kind::rename, "/data/"},       {op_kind::write, "/data/topic"},
+      {op_kind::write, "checkpoint"},   {op_kind::write, "/data/commit/"}, {op_kind::truncate, "/data/topic"},
   };
   const bool recycles = options_.even > 0 && random_.chance(0.5);
   const auto& [kind, path] = sensitive[recycles ? 0 : random_.below(std::size(sensitive))];
   sim::sim_disk& disk = server_.node().disk();
   disk.add_rule({.kind = kind, .path_part = path, .count = 0});
-  advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; },
-          milliseconds(recycles ? 2000 : 300));
+  advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; }, milliseconds(recycles ? 2000 : 300));
   disk.clear_rules();
   // Within 4 us to 4 ms; a file that was taken from the pool gets its batches a little later.
   const int64_t behind = recycles ? milliseconds(50).ns : int64_t{1} << random_.between(12, 22);
@@ -284,10 +267,8 @@ void run::cut_at_operation() {
 }
 
 void run::bring_up() {
-  const bool up =
-      advance([&] { return server_.state() == server_state::serving && !down_; }, progress::bound);
-  if (!up && !model_.found.any())
-    model_.found.report(broken::liveness, "progress", "the broker does not come up");
+  const bool up = advance([&] { return server_.state() == server_state::serving && !down_; }, progress::bound);
+  if (!up && !model_.found.any()) model_.found.report(broken::liveness, "progress", "the broker does not come up");
 }
 
 }  // namespace millrace::swarm

@@ -102,9 +102,12 @@ void draw_short_lives(base::prng random, run_options& o) {
 
 const char* name_of(api::kafka::send_mode mode) {
   switch (mode) {
-    case api::kafka::send_mode::automatic: return "auto";
-    case api::kafka::send_mode::copy: return "copy";
-    case api::kafka::send_mode::zero_copy: return "zerocopy";
+    case api::kafka::send_mode::automatic:
+      return "auto";
+    case api::kafka::send_mode::copy:
+      return "copy";
+    case api::kafka::send_mode::zero_copy:
+      return "zerocopy";
   }
   return "";
 }
@@ -173,8 +176,8 @@ run_options draw_options(uint64_t seed) {
   if (kind == 0) draw_laps(kinds, o);
   if (kind == 1) draw_recycling(kinds, o);
   if (kind == 2) draw_short_lives(kinds, o);
-  // A crowd's requests are sent before any answer is read. A broker that holds too much for one connection stops reading, and
-  // then both would wait.
+  // A crowd's requests are sent before any answer is read. A broker that holds too much for one connection stops reading,
+  // and then both would wait.
   if (o.crowd > 1) {
     o.big = 0;
     o.even = 0;
@@ -204,11 +207,10 @@ std::string describe(const run_options& o) {
       "consumers={} crowd={} topics={} "
       "partitions<={} segment={}M value<={} big={} even={}K remakes={} retries={} idempotent={} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
-      o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight,
-      name_of(o.server.door.send), o.server.splice_reads ? "splice" : "direct", o.producers,
-      o.requests, o.in_flight, o.consumers, o.crowd, o.topics, o.partitions_most, o.segment_bytes >> 20,
-      o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.retries, o.idempotent,
-      faults.empty() ? "none" : faults, o.faults.gap_most.ms());
+      o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
+      o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd, o.topics,
+      o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.retries,
+      o.idempotent, faults.empty() ? "none" : faults, o.faults.gap_most.ms());
 }
 
 }  // namespace millrace::swarm

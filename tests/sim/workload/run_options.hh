@@ -29,8 +29,7 @@ struct fault_options {
 
   bool restarts() const { return power_cuts || kills || stops; }
   bool any() const {
-    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps ||
-           io_errors;
+    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps || io_errors;
   }
 };
 
@@ -54,8 +53,8 @@ struct run_options {
   bool unacknowledged = false;  ///< acks=0 too
   bool retries = false;
   bool idempotent = false;  ///< some producers number their batches
-  bool remakes = false;  ///< topics are deleted and made again
-  double remake = 0.2;   ///< chance of that each time somebody looks
+  bool remakes = false;     ///< topics are deleted and made again
+  double remake = 0.2;      ///< chance of that each time somebody looks
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest
   /// For the test of shrinking: a kill is called a failure once something was acknowledged.

@@ -32,17 +32,14 @@ void server_node::start(unsigned cores) {
   catalog.data_dir = data_dir;
   catalog.placement = broker::placement(cores);
   for (const pinned& p : pins_) (void)catalog.placement.set_override(p.topic, p.partition, base::core_id(p.core));
-  const storage::storage_options storage{.data_dir = data_dir,
-                                         .commits = options_.commits,
-                                         .pool = options_.pool,
-                                         .splice_reads = options_.splice_reads};
+  const storage::storage_options storage{
+      .data_dir = data_dir, .commits = options_.commits, .pool = options_.pool, .splice_reads = options_.splice_reads};
   store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
   shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);
   for (unsigned i = 0; i < cores; ++i)
     parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage, options_.producers));
-  listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port},
-                 .advertised = {node_.address(), kafka_port}}};
+  listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port}, .advertised = {node_.address(), kafka_port}}};
   state_ = server_state::starting;
   running_ = world_.start(node_, 0, boot());
 }
@@ -58,8 +55,7 @@ server_state server_node::state() {
     const outcome ended = running_->take();
     running_.reset();
     if (!ended) {
-      problem_ = std::string(step_) + ": " + base::name_of(ended.error().code) + " " +
-                 std::to_string(ended.error().detail);
+      problem_ = std::string(step_) + ": " + base::name_of(ended.error().code) + " " + std::to_string(ended.error().detail);
       state_ = server_state::failed;
     } else {
       state_ = state_ == server_state::starting ? server_state::serving : server_state::stopped;
@@ -118,8 +114,7 @@ task<result<void>> server_node::boot() {
   for (unsigned i = 0; i < parts_.size(); ++i) {
     const std::vector<broker::broker_core*>* all = &brokers;
     core_parts* part = parts_[i].get();
-    co_await reactor::call_on(home, base::core_id(i),
-                              [part, all](reactor::core&) { part->broker.meet(*all); });
+    co_await reactor::call_on(home, base::core_id(i), [part, all](reactor::core&) { part->broker.meet(*all); });
   }
   CO_TRY_CHECK(co_await controller_->start(std::move(brokers), std::move(catalogs)));
   CO_TRY_CHECK(co_await open_doors());
@@ -144,8 +139,7 @@ task<result<void>> server_node::boot_storage() {
   std::vector<std::vector<storage::log_manager::taken>> shares(parts_.size());
   for (storage::log_state& s : found->logs) {
     const auto k = known.find(s.id);
-    if (k != known.end())
-      shares[k->second.owner.value()].push_back({std::move(s), k->second.config});
+    if (k != known.end()) shares[k->second.owner.value()].push_back({std::move(s), k->second.config});
   }
   for (unsigned i = 0; i < parts_.size(); ++i) {
     core_parts* part = parts_[i].get();
@@ -153,8 +147,7 @@ task<result<void>> server_node::boot_storage() {
     auto work = [part, share, number = *epoch, clean = found->clean](reactor::core&) {
       return part->broker.start(std::move(*share), number, clean);
     };
-    const auto started =
-        co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
+    const auto started = co_await reactor::call_task_on(home, base::core_id(i), part->scope, std::move(work));
     if (!started) co_return started;
   }
   step_ = "retire";
@@ -169,8 +162,8 @@ task<result<void>> server_node::open_doors() {
   for (unsigned i = 0; i < parts_.size(); ++i) {
     core_parts* part = parts_[i].get();
     auto work = [part, this](reactor::core& there) {
-      part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog,
-                                                      *controller_, *shares_, options_.door);
+      part->door =
+          std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, *shares_, options_.door);
       return part->door->open(listeners_);
     };
     const auto opened = co_await reactor::call_on(home, base::core_id(i), std::move(work));
@@ -181,8 +174,7 @@ task<result<void>> server_node::open_doors() {
   const std::vector<api::kafka::door*>* all = &doors;
   for (unsigned i = 0; i < parts_.size(); ++i) {
     core_parts* part = parts_[i].get();
-    co_await reactor::call_on(home, base::core_id(i),
-                              [part, all](reactor::core&) { part->door->meet(*all); });
+    co_await reactor::call_on(home, base::core_id(i), [part, all](reactor::core&) { part->door->meet(*all); });
   }
   co_return result<void>();
 }
@@ -215,8 +207,7 @@ task<result<void>> server_node::on_all(step what) {
 task<void> server_node::on_one(unsigned index, step what, outcome* all) {
   core_parts* part = parts_[index].get();
   auto work = [part, what](reactor::core&) { return what(part); };
-  const auto ended = co_await reactor::call_task_on(node_.core(), base::core_id(index), part->scope,
-                                                    std::move(work));
+  const auto ended = co_await reactor::call_task_on(node_.core(), base::core_id(index), part->scope, std::move(work));
   if (!ended) *all = ended;
 }
 

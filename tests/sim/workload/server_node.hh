@@ -47,9 +47,7 @@ class server_node {
 
   sim::node& node() noexcept { return node_; }
   /// From the next start on this partition lives on this core, where there is one.
-  void pin(std::string topic, int32_t partition, unsigned core) {
-    pins_.push_back({std::move(topic), partition, core});
-  }
+  void pin(std::string topic, int32_t partition, unsigned core) { pins_.push_back({std::move(topic), partition, core}); }
   /// Starts the process on fresh cores; from down only.
   void start(unsigned cores);
   /// Begins a clean stop; from serving only.
@@ -65,9 +63,7 @@ class server_node {
   const std::string& problem() const noexcept { return problem_; }
 
   // What a running process says of a core.
-  storage::storage_counters storage_now(unsigned core) const {
-    return parts_[core]->broker.logs().counters();
-  }
+  storage::storage_counters storage_now(unsigned core) const { return parts_[core]->broker.logs().counters(); }
   /// Null until it is open.
   api::kafka::door* door_of(unsigned core) const { return parts_[core]->door.get(); }
   /// On how many cores there is a process to ask.
@@ -78,8 +74,7 @@ class server_node {
  private:
   /// What lives on one core.
   struct core_parts {
-    core_parts(reactor::core& on, const storage::storage_options& storage,
-               const broker::producer_options& producers)
+    core_parts(reactor::core& on, const storage::storage_options& storage, const broker::producer_options& producers)
         : catalog(on), broker(on, storage, producers), scope(on) {}
     broker::catalog catalog;
     broker::broker_core broker;
