@@ -93,7 +93,8 @@ base::result<void> log_manager::adopt(taken one) {
   active->size = active->tail_written = end.position;
   active->issued = active->written = block_floor(end.position);
   const auto size = core_.effects().size_of(active->log_path());
-  if (size) active->allocated = *size & ~(block_bytes - 1);
+  if (size) active->allocated = block_floor(*size);
+  active->from_before = size.ok();
   if (end.position > 0) {
     active->indexes_complete = false;
     active->indexes_from = end.position;

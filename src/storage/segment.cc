@@ -1,6 +1,7 @@
 #include "storage/segment.hh"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.hh"
 #include "storage/layout.hh"
@@ -102,7 +103,8 @@ task<result<void>> segment::open_file(bool make) {
   writable_ = writes;
   last_read = core_.now();
   if (open_files_ != nullptr) ++*open_files_;
-  allocated = std::max(allocated, block_floor(*bytes));
+  const bool may_have_holes = writes && std::exchange(from_before, false);
+  allocated = may_have_holes ? block_floor(size) : std::max(allocated, block_floor(*bytes));
   co_return result<void>();
 }
 

@@ -45,10 +45,11 @@ class segment : public base::list_hook<index_age_tag> {
   void count_open(uint64_t* open_files) noexcept { open_files_ = open_files; }
 
   segment_state state = segment_state::active;
-  uint64_t size = 0;       ///< bytes of batches appended, durable or not
-  uint64_t allocated = 0;  ///< bytes of the file that exist with their size set; writes stay below
-  uint64_t issued = 0;     ///< destager: whole blocks below it are in the file or being written there
-  uint64_t written = 0;    ///< destager: whole blocks below it are in the file, durable
+  uint64_t size = 0;         ///< bytes of batches appended, durable or not
+  uint64_t allocated = 0;    ///< bytes of the file that exist with their size set; writes stay below
+  bool from_before = false;  ///< its file is an earlier process's and was not opened yet
+  uint64_t issued = 0;       ///< destager: whole blocks below it are in the file or being written there
+  uint64_t written = 0;      ///< destager: whole blocks below it are in the file, durable
   struct pending_write {
     uint64_t end;
     bool done;
@@ -99,7 +100,8 @@ class segment : public base::list_hook<index_age_tag> {
   void note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp);
 
   /// Opens the file (made or taken from the pool where missing, name durable) for O_DIRECT; keeps it open. `allocated` is
-  /// then what the file has in whole blocks, where it was less. Errors: no_space, io.
+  /// then what the file has in whole blocks, where it was less; of a file from before what its batches have: behind them a
+  /// crash may have left holes below its size, and they must not be found by a write. Errors: no_space, io.
   reactor::task<base::result<void>> open_for_write();
   /// Makes allocated >= upto, growing ahead of it in steps of 64 KiB, 1, 16, 64 MiB, but not ahead of the configured
   /// segment size; where the file system is too full for the step, by what is asked for alone. One at a time, on a file

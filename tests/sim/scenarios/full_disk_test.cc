@@ -78,4 +78,24 @@ TEST_CASE("full disk: a crash on it loses nothing, and a start that needs space 
   }
 }
 
+TEST_CASE("full disk: space that a crash took from below a segment's end is asked for again, not found missing by a write") {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    story f(seed);
+    f.start();
+    REQUIRE(f.create("t") == none);
+    for (int i = 0; i < 3; ++i) f.keep("t", 0, 70000);  // and space ahead of them, which nobody flushed
+    f.cut(0.5);
+    f.start();
+    leave_free(f, 8192);
+    f.seen.watch.begin_trouble();
+    CHECK(fill(f, "t") == kafka_storage_error);
+    f.disk().faults.capacity_bytes = large_disk;
+    f.seen.watch.end_trouble(f.world.now());
+    f.world.run_for(base::milliseconds(2500));
+    f.goes_on();
+    f.stop();
+  }
+}
+
 }  // namespace millrace::swarm
