@@ -17,6 +17,8 @@ struct not_parsed {};
 #include <memory>
 #include <optional>
 
+#include "server/toml_letters.hh"
+
 namespace millrace::server {
 namespace {
 
@@ -106,6 +108,9 @@ size_t line_not_parsed(std::string_view text) {
 }  // namespace
 
 file_settings read_config_text(std::string_view text, std::string_view path) {
+  if (const size_t line = line_with_stray_letter(text); line > 0) {
+    return {.settings = {}, .errors = {fmt::format("{}:{}: a letter beyond ASCII outside of quotes", path, line)}};
+  }
   try {
     return read_parsed(text, path);
   } catch (const not_parsed&) {

@@ -38,6 +38,11 @@ TEST_CASE("file: a table, a dotted key and a quoted key are the same") {
       {"fraction", "\na = 1.5\n", "f:2: a: must be a text, a whole number, true, false, or a list of these\n"},
       {"date", "a = 2026-01-01\n", "f:1: a: must be a text, a whole number, true, false, or a list of these\n"},
       {"list of lists", "a = [[1]]\n", "f:1: a: must be a text, a whole number, true, false, or a list of these\n"},
+      {"letters in quotes", "# \u00fc\na = \"\u00fc # \u00fc\"  # \u00fc\nb = '\u00fc'\n",
+       "f:2 a=\u00fc # \u00fc\nf:3 b=\u00fc\n"},
+      {"letters over lines", "a = \"\"\"\u00fc\n\u00fc\"\"\"\"\"\nb = '''\n\\\u00fc'''\n",
+       "f:1 a=\u00fc\n\u00fc\"\"\nf:3 b=\\\u00fc\n"},
+      {"byte order mark", "\ufeffa = 1\n", "f:1 a=1\n"},
       {"twice by quoting", "\"a.b\" = 1\n[a]\nb = 2\n", "f:3 a.b=2\nf:1: a.b: given twice, also at f:3\n"},
   };
   for (const row& r : rows) {
@@ -47,8 +52,11 @@ TEST_CASE("file: a table, a dotted key and a quoted key are the same") {
 }
 
 TEST_CASE("file: what is not TOML is one line with its place") {
-  const char* const texts[] = {"a = 1\nb =\n",    "a = 1\n[b\n",       "a = 1\nb = 1 1\n", "a = 1\na = 2\n",
-                               "a = 1\nb = \"\n", "a = 1\n[\nc = 2\n", "a = 1\n[#"};
+  const char* const texts[] = {"a = 1\nb =\n", "a = 1\n[b\n", "a = 1\nb = 1 1\n", "a = 1\na = 2\n", "a = 1\nb = \"\n",
+                               "a = 1\n[\nc = 2\n", "a = 1\n[#",
+                               // Letters that the parser takes for impossible there.
+                               "a = 1\n\u00fc = 2\n", "# \u00fc\nb\u047a = 1\n", "a = 1\nb = \u00fc\n",
+                               "a = '''\n'''\u00fc\n", "a = \"\"\"\\\n  \u00fc\"\"\"\n", "a = \"x\\\"\"\n\u00fc"};
   for (const char* text : texts) {
     CAPTURE(text);
     const file_settings file = read_config_text(text, "f.toml");
