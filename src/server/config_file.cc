@@ -29,7 +29,7 @@ class flattener {
 
   void take(const toml::table& table, const std::string& prefix) {
     for (const auto& [name, node] : table) {
-      const std::string key = prefix + std::string(name.str());
+      const std::string key = prefix + from_ascii(name.str());
       if (const toml::table* inner = node.as_table()) {
         take(*inner, key + ".");
       } else {
@@ -70,7 +70,7 @@ class flattener {
   }
 
   static std::optional<std::string> plain_text_of(const toml::node& node) {
-    if (const auto* text = node.as_string()) return text->get();
+    if (const auto* text = node.as_string()) return from_ascii(text->get());
     if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
     if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
     return std::nullopt;
@@ -80,12 +80,13 @@ class flattener {
   file_settings& into_;
 };
 
+/// `text` in ASCII.
 file_settings read_parsed(std::string_view text, std::string_view path) {
   file_settings all;
   const toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
     const toml::parse_error& why = parsed.error();
-    all.errors.push_back(fmt::format("{}:{}: {}", path, why.source().begin.line, why.description()));
+    all.errors.push_back(fmt::format("{}:{}: {}", path, why.source().begin.line, from_ascii(why.description())));
     return all;
   }
   flattener(path, all).take(parsed.table(), "");
@@ -108,13 +109,11 @@ size_t line_not_parsed(std::string_view text) {
 }  // namespace
 
 file_settings read_config_text(std::string_view text, std::string_view path) {
-  if (const size_t line = line_with_stray_letter(text); line > 0) {
-    return {.settings = {}, .errors = {fmt::format("{}:{}: a letter beyond ASCII outside of quotes", path, line)}};
-  }
+  const std::string ascii = to_ascii(text);
   try {
-    return read_parsed(text, path);
+    return read_parsed(ascii, path);
   } catch (const not_parsed&) {
-    return {.settings = {}, .errors = {fmt::format("{}:{}: this is not TOML", path, line_not_parsed(text))}};
+    return {.settings = {}, .errors = {fmt::format("{}:{}: this is not TOML", path, line_not_parsed(ascii))}};
   }
 }
 

@@ -1,15 +1,17 @@
 #pragma once
 
-#include <cstddef>
+#include <string>
 #include <string_view>
 
-/// Where a TOML text may hold letters beyond ASCII: in comments and in strings, by the language (TOML 1.0, "Keys" and
-/// "Comment"). Asked before the parser, which takes some of them elsewhere for impossible and then does anything.
+/// A TOML text in ASCII alone and back. The parser takes letters beyond ASCII for impossible in places where a file can have
+/// them (in a bare key, in a value without quotes), and then does anything; as ASCII they are an error there, and in quotes
+/// what they are.
 
 namespace millrace::server {
 
-/// The first line, counted from 1, with a byte beyond ASCII outside of comments and strings, or behind the whitespace that
-/// a backslash in a string skips; 0 where there is none. Of a text that is no TOML: some such line, if there is one.
-size_t line_with_stray_letter(std::string_view text);
+/// Each byte beyond ASCII, and '~', becomes "~" and two hexadecimal digits. A byte order mark at the begin goes.
+std::string to_ascii(std::string_view text);
+/// The text that became `ascii`, or a part of it. What is no part of one stays as it is.
+std::string from_ascii(std::string_view ascii);
 
 }  // namespace millrace::server

@@ -42,6 +42,8 @@ TEST_CASE("file: a table, a dotted key and a quoted key are the same") {
        "f:2 a=\u00fc # \u00fc\nf:3 b=\u00fc\n"},
       {"letters over lines", "a = \"\"\"\u00fc\n\u00fc\"\"\"\"\"\nb = '''\n\\\u00fc'''\n",
        "f:1 a=\u00fc\n\u00fc\"\"\nf:3 b=\\\u00fc\n"},
+      {"letters after a line's end", "a = \"\"\"\\\n  \u00fc\"\"\"\n", "f:1 a=\u00fc\n"},
+      {"the sign for letters", "\"~\" = '~7e ~ ~fc'\n", "f:1 ~=~7e ~ ~fc\n"},
       {"byte order mark", "\ufeffa = 1\n", "f:1 a=1\n"},
       {"twice by quoting", "\"a.b\" = 1\n[a]\nb = 2\n", "f:3 a.b=2\nf:1: a.b: given twice, also at f:3\n"},
   };
@@ -56,7 +58,7 @@ TEST_CASE("file: what is not TOML is one line with its place") {
                                "a = 1\n[\nc = 2\n", "a = 1\n[#",
                                // Letters that the parser takes for impossible there.
                                "a = 1\n\u00fc = 2\n", "# \u00fc\nb\u047a = 1\n", "a = 1\nb = \u00fc\n",
-                               "a = '''\n'''\u00fc\n", "a = \"\"\"\\\n  \u00fc\"\"\"\n", "a = \"x\\\"\"\n\u00fc"};
+                               "a = '''\n'''\u00fc\n", "a = \"x\\\"\"\n\u00fc", "a = 1\nb = 2\"\"\"x\u01f6\n"};
   for (const char* text : texts) {
     CAPTURE(text);
     const file_settings file = read_config_text(text, "f.toml");
