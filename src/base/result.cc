@@ -83,6 +83,8 @@ const char* name_of(errc code) noexcept {
       return "policy_violation";
     case errc::record_list_too_large:
       return "record_list_too_large";
+    case errc::offset_metadata_too_large:
+      return "offset_metadata_too_large";
     case errc::invalid_stream:
       return "invalid_stream";
     case errc::unknown_stream:

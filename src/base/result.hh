@@ -55,6 +55,7 @@ enum class errc : uint16_t {
   storage,  ///< a partition that cannot be written or read now
   policy_violation,
   record_list_too_large,
+  offset_metadata_too_large,  ///< what a consumer says beside a committed offset
   invalid_stream,
   unknown_stream,
   stream_exists,

@@ -23,6 +23,7 @@ TEST_CASE("errors: each failure has Kafka's code") {
       {errc::too_large, 10},
       {errc::invalid_topic, 17},
       {errc::record_list_too_large, 18},
+      {errc::offset_metadata_too_large, 12},
       {errc::invalid_required_acks, 21},
       {errc::invalid_timestamp, 32},
       {errc::unsupported, 35},

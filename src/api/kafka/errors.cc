@@ -72,6 +72,8 @@ int16_t error_code(base::error why) noexcept {
       return 44;
     case errc::record_list_too_large:
       return 18;
+    case errc::offset_metadata_too_large:
+      return 12;
     // Kafka has no streams; to it they are a part of topics' names.
     case errc::invalid_stream:
       return code::invalid_topic;
