@@ -178,7 +178,7 @@ TEST_CASE("group: the protocol is one that all know, with the most votes") {
       {"the only one that all know", {"x", "range"}, {"y", "range"}, {"z", "range"}, "range"},
       {"the most votes, though the leader likes another", {"x", "y"}, {"y", "x"}, {"y", "x"}, "y"},
       {"a vote is for the first that all know", {"x", "y"}, {"z", "x", "y"}, {"z", "y", "x"}, "x"},
-      {"as many votes: the leader's word", {"x", "y", "z"}, {"y", "x", "z"}, {"z", "y", "x"}, "x"},
+      {"as many votes: the word of the one that came first", {"x", "y", "z"}, {"y", "x", "z"}, {"z", "y", "x"}, "x"},
       {"a name that comes twice counts once", {"x", "x", "y"}, {"y", "x"}, {"y", "y", "x"}, "y"},
   };
   const auto known = [](const std::vector<std::string>& names) {
@@ -267,6 +267,19 @@ TEST_CASE("group: who has asked and is gone is not waited for, nor answered") {
     d.join(d.b);
     CHECK(d.pass(milliseconds(9999)) == "");
     CHECK(d.pass(milliseconds(1)) == "b: joined 3 leads b-2");
+  }
+  SUBCASE("so may a new one that was told its id, and a static one") {
+    group_client c{.name = "c"};
+    group_client s{.name = "s", .instance = "S"};
+    d.enter(c);
+    d.join(s);
+    CHECK(d.gone(c) == "");
+    CHECK(d.gone(s) == "");
+    CHECK(d.tested.member_count() == 4);
+    d.join(d.a);
+    d.join(d.b);
+    CHECK(d.join(c) == "");
+    CHECK(d.join(s) == "a: joined 3 leads a-1 b-2 c-3 S-5; b: joined 3; c: joined 3; s: joined 3");
   }
   SUBCASE("one that never learnt its id is out") {
     group_client c{.name = "c", .id_required = false};

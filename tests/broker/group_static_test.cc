@@ -79,6 +79,9 @@ TEST_CASE("static: a leader that starts again keeps its assignment") {
   CHECK(fresh.id == "A-3");
   CHECK(d.sync(fresh) == "a: assigned x");
   CHECK(d.tested.leader() == "A-3");
+  group_client later = d.again(d.a);
+  d.join(later);
+  CHECK(d.written() == "a: joined 2 leads A-4 B-2 skips");
 }
 
 TEST_CASE("static: other metadata for the same protocol is no rebalance, another protocol is") {
@@ -180,6 +183,31 @@ TEST_CASE("static: many that start again at once share a write") {
   }
 }
 
+TEST_CASE("static: a thousand that start again at once are written twice, not a thousand times") {
+  group_driver d({.initial_rebalance_delay = seconds(1)}, 1 << 24);
+  std::vector<group_client> all(1000);
+  for (group_client& c : all) {
+    c.name = c.instance.emplace("i" + std::to_string(&c - all.data()));
+    d.join(c);
+  }
+  d.pass(seconds(2));
+  for (group_client& c : all) d.sync(c);
+  REQUIRE(d.state() == "Stable");
+  REQUIRE(d.tested.member_count() == 1000);
+  d.hold_writes = true;
+  d.stored.clear();
+  for (group_client& c : all) {
+    c.id.clear();
+    d.join(c);
+  }
+  d.written();
+  d.written();
+  CHECK(d.waiting.empty());
+  CHECK(d.held.empty());
+  CHECK(d.stored.size() == 2);
+  CHECK(d.tested.generation() == 1);
+}
+
 TEST_CASE("static: an administrator removes members by their instances") {
   pair_of_static d;
   CHECK(d.leave_all({{"", "B"}, {"", "C"}, {d.a.id, "A"}}) == "none unknown_member_id none; write 3 empty");
@@ -205,7 +233,7 @@ TEST_CASE("static: a member that does not join a rebalance stays until its sessi
 
 TEST_CASE("static: a rebalance that no member joins goes on until one does or all are gone") {
   pair_of_static d;
-  d.a.session = d.b.session = seconds(100);
+  d.a.session = d.b.session = seconds(300);
   d.join(d.a);
   d.join(d.b);
   d.sync(d.a);
@@ -220,9 +248,39 @@ TEST_CASE("static: a rebalance that no member joins goes on until one does or al
   CHECK(d.state() == "PreparingRebalance");
   SUBCASE("one does") {
     d.join(d.a);
-    CHECK(d.pass(seconds(30)) == "a: joined 4 leads A-1");
+    CHECK(d.pass(milliseconds(49999)) == "");
+    CHECK(d.pass(milliseconds(1)) == "a: joined 4 leads A-1 B-2");
   }
-  SUBCASE("all are gone") { CHECK(d.pass(seconds(30)) == "write 4 empty"); }
+  SUBCASE("another one than the leader does: it leads") {
+    d.join(d.b);
+    CHECK(d.pass(seconds(50)) == "b: joined 4 leads A-1 B-2");
+    CHECK(d.tested.leader() == "B-2");
+  }
+  SUBCASE("all are gone") { CHECK(d.pass(seconds(230)) == "write 4 empty"); }
+}
+
+TEST_CASE("static: a member whose sync was called off, or whose id could not be written, has its session") {
+  pair_of_static d;
+  SUBCASE("called off by a rebalance") {
+    d.join(d.a);
+    d.join(d.b);
+    d.sync(d.b);
+    group_client c{.name = "c"};
+    CHECK(d.enter(c) == "b: sync rebalance_in_progress");
+    d.join(d.a);
+    CHECK(d.pass(milliseconds(9999)) == "");
+    CHECK(d.pass(milliseconds(1)) == "a: joined 4 leads A-1 c-3; c: joined 4");
+  }
+  SUBCASE("not written") {
+    group_client fresh = d.again(d.b);
+    d.join(fresh);
+    CHECK(d.written(group_error::coordinator_not_available) == "b: coordinator_not_available");
+    d.pass(milliseconds(9999));
+    d.heartbeat(d.a);
+    CHECK(d.tested.member_count() == 2);
+    d.pass(milliseconds(1));
+    CHECK(d.tested.member_count() == 1);
+  }
 }
 
 TEST_CASE("static: a full group lets its own members back in") {

@@ -195,6 +195,7 @@ TEST_CASE("group: where it is unloaded all that wait are told so") {
     d.sync(d.b);
     d.sync(d.a, {{"a-1", "z"}});
     CHECK(d.unload() == "a: sync not_coordinator; b: sync not_coordinator");
+    CHECK(d.tested.idle());
     CHECK(d.written() == "");
   }
   CHECK(d.waiting.empty());
@@ -226,8 +227,20 @@ TEST_CASE("group: what members hold is counted, and bounded over all groups of a
     CHECK(d.join(a) == "a: joined 2 leads a-1");
     CHECK(d.tested.bytes() == one + 1000);
   }
-  SUBCASE("an assignment") {
+  SUBCASE("an assignment, whose leader then has its session") {
     CHECK(d.sync(a, {{"a-1", std::string(8000, 'x')}}) == "a: sync coordinator_not_available");
+    CHECK(d.pass(milliseconds(9999)) == "");
+    CHECK(d.pass(milliseconds(1)) == "write 2 empty");
+  }
+  SUBCASE("an assignment, and the leader must still sync") {
+    CHECK(d.sync(a, {{"a-1", std::string(8000, 'x')}}) == "a: sync coordinator_not_available");
+    for (int i = 0; i < 12; ++i) {
+      CHECK(d.heartbeat(a) == "none");
+      d.pass(seconds(5));
+    }
+    CHECK(d.state() == "Empty");
+  }
+  SUBCASE("an assignment counts while it is written, and then once") {
     d.hold_writes = true;
     d.sync(a, {{"a-1", std::string(3000, 'x')}});
     CHECK(d.tested.bytes() == one + 3000);

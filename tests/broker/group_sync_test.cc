@@ -148,9 +148,9 @@ TEST_CASE("group: an assignment that a rebalance overtook is nobody's") {
     d.join(d.a);
     d.join(d.b);
     CHECK(d.sync(d.b) == "");
+    CHECK(d.sync(d.a, {{"b-2", "z"}}) == "write 3 a-1= b-2=z c-3=");
     CHECK(d.written() == "");
     CHECK(d.state() == "CompletingRebalance");
-    CHECK(d.sync(d.a, {{"b-2", "z"}}) == "write 3 a-1= b-2=z c-3=");
     CHECK(d.written() == "a: assigned ; b: assigned z");
   }
   SUBCASE("and a member that left") {
@@ -210,6 +210,8 @@ TEST_CASE("group: a member that waits is not ended by its session") {
   pair_of_members d;
   SUBCASE("to join") {
     d.join(d.a);
+    CHECK(d.heartbeat(d.a) == "rebalance_in_progress");
+    CHECK(d.commit(d.a) == "none");
     for (int i = 0; i < 11; ++i) {
       CHECK(d.pass(seconds(5)) == "");
       d.heartbeat(d.b);
@@ -220,6 +222,8 @@ TEST_CASE("group: a member that waits is not ended by its session") {
     d.join(d.a);
     d.join(d.b);
     d.sync(d.b);
+    CHECK(d.heartbeat(d.b) == "none");
+    CHECK(d.join(d.b) == "b: joined 3");
     for (int i = 0; i < 11; ++i) {
       CHECK(d.pass(seconds(5)) == "");
       d.heartbeat(d.a);
@@ -243,6 +247,12 @@ TEST_CASE("group: a new member that waits for too long is told to ask again") {
     d.heartbeat(d.b);
   }
   CHECK(d.pass(seconds(5)) == "c: unknown_member_id");
+  // Who had an answer before waits for as long as it takes.
+  CHECK(d.join(d.a) == "");
+  for (int i = 0; i < 80; ++i) {
+    d.heartbeat(d.b);
+    CHECK(d.pass(seconds(5)) == "");
+  }
 }
 
 TEST_CASE("group: who has joined and does not sync within the rebalance timeout is out") {

@@ -22,8 +22,7 @@
 ///   and describe. So a group is made for a join without member id, and may be dropped when it is idle and has no offsets.
 ///
 /// The bytes that its members hold (texts, protocols' metadata, assignments) are counted in group_commons, which bounds
-/// all groups of a core: what would exceed that is refused with coordinator_not_available. An answer that is being sent is
-/// not counted.
+/// all groups of a core: what would exceed that is refused with coordinator_not_available. Effects are not counted.
 
 namespace millrace::broker {
 

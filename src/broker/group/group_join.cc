@@ -135,7 +135,7 @@ void group::replace_static(group_member& m, join_request request, group_waiter w
   const bool may_skip = request.may_skip_assignment;
   members_.rename(m, fresh_id(request));
   update_member(m, std::move(request));
-  if (state_ == group_state::stable && members_.select_protocol(leader_) == protocol_) {
+  if (state_ == group_state::stable && members_.select_protocol() == protocol_) {
     return join_after_write(m, former_id, may_skip, waiter, out);
   }
   wait_for_rebalance(m, waiter, now);

@@ -44,7 +44,7 @@ class group_member : public session, public base::list_hook<group_member_tag> {
 
   bool is_new = true;          ///< no join was answered yet: it cannot send heartbeats
   bool can_come_back = false;  ///< it knows its id or has an instance; else only its waiting join can speak for it
-  bool must_sync = false;      ///< it has joined this generation and has not asked for its assignment
+  bool must_sync = false;      ///< it has not asked for its assignment in this generation
 
   /// Of a static leader that came back below version 9: it is told its old id, so that it takes itself for a follower.
   std::optional<std::string> leader_told;

@@ -129,7 +129,7 @@ bool group_members::share_one_of(const std::vector<group_protocol>& protocols) c
   return std::ranges::any_of(protocols, [&](const group_protocol& p) { return all_know(p.name); });
 }
 
-std::string group_members::select_protocol(const group_member* leader) {
+std::string group_members::select_protocol() {
   ASSERT(!empty());
   std::map<std::string_view, size_t> votes;
   for (const group_member& m : order_) {
@@ -139,7 +139,7 @@ std::string group_members::select_protocol(const group_member* leader) {
   }
   std::string_view chosen;
   size_t most = 0;
-  for (const group_protocol& p : (leader != nullptr ? *leader : order_.front()).protocols_) {
+  for (const group_protocol& p : order_.front().protocols_) {
     const auto found = votes.find(p.name);
     if (found == votes.end() || found->second <= most) continue;
     chosen = p.name;

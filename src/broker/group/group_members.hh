@@ -54,8 +54,8 @@ class group_members {
   /// Whether all members know one of these.
   bool share_one_of(const std::vector<group_protocol>& protocols) const;
   /// The one with the most votes among those that all know; each votes for the first on its list. Where several have as
-  /// many, the first of them on the list of `leader` (else of the first member). There is at least one.
-  std::string select_protocol(const group_member* leader);
+  /// many, the first of them on the list of the member that came first. There is at least one.
+  std::string select_protocol();
   /// The longest of all; zero without members.
   base::duration rebalance_timeout();
 

@@ -25,7 +25,6 @@ void group::prepare_rebalance(base::instant now, group_effects& out) {
   if (state_ == group_state::completing_rebalance) cancel_assignment(group_error::rebalance_in_progress, now, out);
   sync_deadline_ = base::instant::never();
   for (group_member& m : members_) {
-    m.must_sync = false;
     if (m.joining() == join_wait::write) members_.join_instead(m);
   }
   initial_ = state_ == group_state::empty;
@@ -83,7 +82,7 @@ void group::next_generation(base::instant now, group_effects& out) {
     }
   }
   generation_ = after(generation_);
-  protocol_ = members_.select_protocol(leader_);
+  protocol_ = members_.select_protocol();
   enter(group_state::completing_rebalance, now);
   sync_deadline_ = now + members_.rebalance_timeout();
   for (group_member& m : members_) {
@@ -115,7 +114,6 @@ size_t group::remove_members(Predicate&& which, group_effects& out) {
 void group::remove_member(group_member& m, group_effects& out) {
   if (m.joining() != join_wait::nothing) fail_join(m, group_error::unknown_member_id, out);
   if (m.syncing()) fail_sync(m, group_error::unknown_member_id, out);
-  drop_assignment();
   const bool led = &m == leader_;
   members_.remove(m);
   if (led) leader_ = members_.empty() ? nullptr : &*members_.begin();
