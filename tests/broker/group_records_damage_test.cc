@@ -123,7 +123,7 @@ TEST_CASE("group records: a batch of damaged bytes is an error or a list") {
   for (int32_t i = 0; i < 4; ++i) {
     records.push_back({i, stored_offset{.group = "grp", .topic = "tp", .partition = i, .commit = stored_commit{}}});
   }
-  records.push_back({9, stored_group{.group = "grp", .state = example_state()}});
+  records.push_back({9, group_metadata{.group = "grp", .state = example_state()}});
   std::vector<uint8_t> whole;
   REQUIRE(build_coordinator_batch(records, whole));
   base::prng random(29);
@@ -148,7 +148,7 @@ TEST_CASE("group records: a group of many members that say nothing is read") {
   value += '\0';
   const auto got = decode_coordinator_record(base::as_bytes(group_key), base::as_bytes(value));
   REQUIRE(got);
-  CHECK(std::get<stored_group>(*got).state->members.size() == count);
+  CHECK(std::get<group_metadata>(*got).state->members.size() == count);
 }
 
 }  // namespace millrace::broker

@@ -89,8 +89,8 @@ TEST_CASE("group records: offsets of every version are read") {
 }
 
 TEST_CASE("group records: groups of every version are read") {
-  stored_group want{.group = "grp", .state = example_state()};
-  stored_group_state& state = *want.state;
+  group_metadata want{.group = "grp", .state = example_state()};
+  group_metadata_value& state = *want.state;
   CHECK(*decode(group_key, group_3) == coordinator_record(want));
   CHECK(*decode(group_key, group_4) == coordinator_record(want));
   state.members[0].group_instance_id.reset();
@@ -99,8 +99,8 @@ TEST_CASE("group records: groups of every version are read") {
   CHECK(*decode(group_key, group_1) == coordinator_record(want));
   state.members[0].rebalance_timeout_ms = -1;
   CHECK(*decode(group_key, group_0) == coordinator_record(want));
-  CHECK(*decode(group_key, empty_group_3) == coordinator_record(stored_group{.group = "grp", .state = empty_state()}));
-  CHECK(*decode(group_key, std::nullopt) == coordinator_record(stored_group{.group = "grp", .state = {}}));
+  CHECK(*decode(group_key, empty_group_3) == coordinator_record(group_metadata{.group = "grp", .state = empty_state()}));
+  CHECK(*decode(group_key, std::nullopt) == coordinator_record(group_metadata{.group = "grp", .state = {}}));
 }
 
 TEST_CASE("group records: in every version the generated codec writes the bytes that are written here by hand") {
@@ -204,9 +204,9 @@ TEST_CASE("group records: a batch is written as Kafka writes it, byte for byte")
       {70, offset(with_id)},
       {71, offset(expiring)},
       {72, offset(std::nullopt)},
-      {69, stored_group{.group = "grp", .state = example_state()}},
-      {70, stored_group{.group = "grp", .state = empty_state()}},
-      {70, stored_group{.group = "grp", .state = {}}},
+      {69, group_metadata{.group = "grp", .state = example_state()}},
+      {70, group_metadata{.group = "grp", .state = empty_state()}},
+      {70, group_metadata{.group = "grp", .state = {}}},
   };
   std::vector<uint8_t> target(3, 'x');
   const auto batch = build_coordinator_batch(records, target, {.base_offset = base::offset(40)});
@@ -229,7 +229,7 @@ TEST_CASE("group records: a batch is read back as it was, compressed or not") {
   const stored_commit commit{.offset = base::offset(1) + (int64_t{1} << 40), .metadata = "", .commit_timestamp = 1000};
   const timed_record records[] = {
       {70, stored_offset{.group = "", .topic = "tp", .partition = 0, .commit = commit}},
-      {75, stored_group{.group = "grp", .state = example_state()}},
+      {75, group_metadata{.group = "grp", .state = example_state()}},
       {72, stored_offset{.group = "grp", .topic = "tp", .partition = 1, .commit = {}}},
   };
   for (const record::codec codec : {record::codec::none, record::codec::lz4, record::codec::zstd}) {
@@ -250,7 +250,7 @@ TEST_CASE("group records: a batch is read back as it was, compressed or not") {
 }
 
 TEST_CASE("group records: a batch with a codec that there is not, or a count that is wrong, is an error") {
-  const timed_record one[] = {{5, stored_group{.group = "grp", .state = {}}}};
+  const timed_record one[] = {{5, group_metadata{.group = "grp", .state = {}}}};
   std::vector<uint8_t> target;
   REQUIRE(build_coordinator_batch(one, target));
   std::vector<uint8_t> unpacked;
@@ -291,7 +291,7 @@ TEST_CASE("group records: one record that does not decode stops none of the othe
 }
 
 TEST_CASE("group records: a control batch has none, and LogAppendTime is the batch's") {
-  const timed_record one[] = {{5, stored_group{.group = "grp", .state = {}}}};
+  const timed_record one[] = {{5, group_metadata{.group = "grp", .state = {}}}};
   std::vector<uint8_t> target;
   std::vector<uint8_t> unpacked;
   REQUIRE(build_coordinator_batch(one, target, {.producer_id = 4, .producer_epoch = 0, .transactional = true}));

@@ -44,7 +44,7 @@ inline constexpr std::string_view group_4 =
 // "", generation 0, no protocol, no leader, since 1000, nobody.
 inline constexpr std::string_view empty_group_3 = "\0\3\0\0\0\0\0\0\377\377\377\377\0\0\0\0\0\0\3\350\0\0\0\0"sv;
 
-inline stored_group_state example_state() {
+inline group_metadata_value example_state() {
   return {.protocol_type = "consumer",
           .generation = 9,
           .protocol = "range",
@@ -60,7 +60,7 @@ inline stored_group_state example_state() {
                        .assignment = base::as_bytes("as")}}};
 }
 
-inline stored_group_state empty_state() {
+inline group_metadata_value empty_state() {
   return {.protocol_type = "", .protocol = {}, .leader = {}, .current_state_timestamp = 1000, .members = {}};
 }
 

@@ -66,7 +66,7 @@ base::result<coordinator_record> decode_offset(kafka::reader& key_in, std::optio
   return coordinator_record(out);
 }
 
-stored_member from_wire(const kafka::group_metadata_value_member_metadata& m) {
+group_metadata_member from_wire(const kafka::group_metadata_value_member_metadata& m) {
   return {.member_id = m.member_id,
           .group_instance_id = m.group_instance_id,
           .client_id = m.client_id,
@@ -77,7 +77,7 @@ stored_member from_wire(const kafka::group_metadata_value_member_metadata& m) {
           .assignment = m.assignment};
 }
 
-kafka::group_metadata_value_member_metadata to_wire(const stored_member& m) {
+kafka::group_metadata_value_member_metadata to_wire(const group_metadata_member& m) {
   return {.member_id = m.member_id,
           .group_instance_id = m.group_instance_id,
           .client_id = m.client_id,
@@ -91,10 +91,10 @@ kafka::group_metadata_value_member_metadata to_wire(const stored_member& m) {
 base::result<coordinator_record> decode_group(kafka::reader& key_in, std::optional<base::bytes> value) {
   kafka::arena memory(arena_least + (value ? value->size() : 0) * arena_factor);
   TRY(const auto key, decode_whole<kafka::group_metadata_key>(key_in, 0, memory, coordinator_part::group_metadata_key));
-  stored_group out{.group = key.group, .state = {}};
+  group_metadata out{.group = key.group, .state = {}};
   if (!value) return coordinator_record(std::move(out));
   TRY(const auto v, decode_value<kafka::group_metadata_value>(*value, memory, coordinator_part::group_metadata_value));
-  stored_group_state& state = out.state.emplace();
+  group_metadata_value& state = out.state.emplace();
   state.protocol_type = v.protocol_type;
   state.generation = v.generation;
   state.protocol = v.protocol;
@@ -142,10 +142,10 @@ struct encoded_record {
               expires ? expiring_commit_version : commit_version);
   }
 
-  void operator()(const stored_group& from) {
+  void operator()(const group_metadata& from) {
     encode_versioned(key, group_key, kafka::group_metadata_key{.group = from.group}, 0);
     if (!from.state) return;
-    const stored_group_state& s = *from.state;
+    const group_metadata_value& s = *from.state;
     std::vector<kafka::group_metadata_value_member_metadata> members;
     members.reserve(s.members.size());
     std::ranges::transform(s.members, std::back_inserter(members), to_wire);
@@ -185,7 +185,7 @@ base::result<base::bytes> open(const record::batch_view& batch, std::vector<uint
 
 }  // namespace
 
-bool operator==(const stored_member& a, const stored_member& b) {
+bool operator==(const group_metadata_member& a, const group_metadata_member& b) {
   return a.member_id == b.member_id && a.group_instance_id == b.group_instance_id && a.client_id == b.client_id &&
          a.client_host == b.client_host && a.rebalance_timeout_ms == b.rebalance_timeout_ms &&
          a.session_timeout_ms == b.session_timeout_ms && std::ranges::equal(a.subscription, b.subscription) &&

@@ -43,7 +43,7 @@ struct stored_offset {
   friend bool operator==(const stored_offset&, const stored_offset&) = default;
 };
 
-struct stored_member {
+struct group_metadata_member {
   std::string_view member_id;
   std::optional<std::string_view> group_instance_id;
   std::string_view client_id;
@@ -53,23 +53,23 @@ struct stored_member {
   base::bytes subscription;  ///< what the member said for the chosen protocol
   base::bytes assignment;
 };
-bool operator==(const stored_member& a, const stored_member& b);
+bool operator==(const group_metadata_member& a, const group_metadata_member& b);
 
 /// A group after a rebalance (GroupMetadataValue).
-struct stored_group_state {
+struct group_metadata_value {
   std::string_view protocol_type;  ///< empty: none, a group that only commits
   int32_t generation = 0;
   std::optional<std::string_view> protocol;
   std::optional<std::string_view> leader;                        ///< a member id
   base::unix_ms current_state_timestamp = record::no_timestamp;  ///< when it came into its state; -1: not said
-  std::vector<stored_member> members;
-  friend bool operator==(const stored_group_state&, const stored_group_state&) = default;
+  std::vector<group_metadata_member> members;
+  friend bool operator==(const group_metadata_value&, const group_metadata_value&) = default;
 };
 
-struct stored_group {
+struct group_metadata {
   std::string_view group;
-  std::optional<stored_group_state> state;  ///< none: a tombstone
-  friend bool operator==(const stored_group&, const stored_group&) = default;
+  std::optional<group_metadata_value> state;  ///< none: a tombstone
+  friend bool operator==(const group_metadata&, const group_metadata&) = default;
 };
 
 /// A record of a kind that is not read: 3-8 are the consumer protocol's (KIP-848), those from 10 on of share and streams
@@ -79,7 +79,7 @@ struct unknown_record {
   friend bool operator==(const unknown_record&, const unknown_record&) = default;
 };
 
-using coordinator_record = std::variant<stored_offset, stored_group, unknown_record>;
+using coordinator_record = std::variant<stored_offset, group_metadata, unknown_record>;
 
 /// Which part of a record was wrong: the `place` of decode_coordinator_record's errors.
 enum class coordinator_part : uint16_t {
