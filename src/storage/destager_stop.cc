@@ -69,7 +69,7 @@ reactor::task<void> destager::park_worker(pass_state* state) {
 /// Leaves a log as Kafka's tools expect it: everything in its files, the last one cut to its last batch, with indexes.
 reactor::task<base::result<void>> destager::park(log& l) {
   segment& s = l.active();
-  if (!l.touched_ && s.allocated <= block_ceil(s.size)) co_return base::result<void>();
+  if (!l.touched_) co_return base::result<void>();
   const auto destaged = co_await destage(l);
   if (!destaged) co_return destaged;
   if (s.size == 0 && !s.is_open()) co_return base::result<void>();

@@ -95,6 +95,7 @@ base::result<void> log_manager::adopt(taken one) {
   const auto size = core_.effects().size_of(active->log_path());
   if (size) active->allocated = block_floor(*size);
   active->from_before = size.ok();
+  if (size && *size != end.position) l->touched_ = true;  // not cut to its end: a stop has to do that
   if (end.position > 0) {
     active->indexes_complete = false;
     active->indexes_from = end.position;

@@ -112,4 +112,34 @@ TEST_CASE("between write and flush: an index that is made again is the whole one
   CHECK(cut_off > 5);
 }
 
+TEST_CASE(
+    "torn tail: a clean stop cuts a segment to its last batch, also where a crash left it in whole blocks and nothing came "
+    "since") {
+  for (const size_t blocks : {size_t{1}, size_t{16}}) {
+    CAPTURE(blocks);
+    story f(31);
+    f.start();
+    REQUIRE(f.create("t") == none);
+    const made_batch only = f.batch(3000);
+    REQUIRE(f.produce("t", 0, only).code == none);
+    f.stop();
+    const std::string path = segment_path("t", 0, 0);
+    auto kept = f.disk().contents(path);
+    REQUIRE(kept);
+    REQUIRE(kept->size() == only.bytes.size());
+    f.start();
+    f.kill();
+    kept->resize(blocks * 4096);
+    f.disk().put(path, *kept);
+    f.start();
+    f.stop();
+    const auto left = f.disk().contents(path);
+    REQUIRE(left);
+    CHECK(left->size() == only.bytes.size());
+    f.start();
+    f.audit();
+    f.stop();
+  }
+}
+
 }  // namespace millrace::swarm
