@@ -38,8 +38,8 @@ task<result<void>> write_recovered(reactor::core& on, std::string data_dir, cons
 }
 
 void list_superseded(const std::string& data_dir, const survey& found, recovered& result) {
-  for (const uint32_t core : found.cores) result.superseded.push_back(layout::commit_file(data_dir, core));
   for (const uint32_t core : found.cores) {
+    result.superseded.push_back(layout::commit_file(data_dir, core));
     result.superseded.push_back(layout::checkpoint_file(data_dir, core, 0));
     result.superseded.push_back(layout::checkpoint_file(data_dir, core, 1));
   }

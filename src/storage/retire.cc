@@ -84,6 +84,7 @@ task<result<void>> retire(reactor::core& on, std::string data_dir, std::vector<s
   base::leader_epoch newest{0};
   for (const auto& [core, start] : *starts) newest = std::max(newest, start);
 
+  std::ranges::stable_sort(files, {}, kind_of);
   kind at = kind::commit_log;
   for (const std::string& file : files) {
     const auto core = core_of(file);
