@@ -116,4 +116,21 @@ TEST_CASE("leftovers: a cut tail whose old batches carry exactly the next offset
   CHECK(met == 8);
 }
 
+TEST_CASE(
+    "settled at start: what only earlier processes were sent may be there before a later one shows its end, and not after") {
+  for (const unsigned sent_to : {1u, 2u}) {
+    findings out;
+    sent_is_read sent;
+    sent.sent("t-0", 77, {0}, sent_to, false);
+    const read_batches found{{.base = 5, .next = 6, .body = 77}};
+    settled_at_start settled;
+    settled.shown(2, 6);
+    settled.read(out, "t-0", sent, found);
+    CHECK(!out.any());
+    settled.shown(2, 5);
+    settled.read(out, "t-0", sent, found);
+    CHECK(out.any() == (sent_to == 1));
+  }
+}
+
 }  // namespace millrace::swarm
