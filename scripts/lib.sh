@@ -28,7 +28,11 @@ configure() {
   local dir=$1 compiler=$2 cc cxx cache= linker=() changed=() option
   shift 2
   case $compiler in
-    clang) cc=clang-16 cxx=clang++-16 linker=(CC_LD=lld CXX_LD=lld) ;;
+    clang)
+      cc=clang-16 cxx=clang++-16 linker=(CC_LD=lld CXX_LD=lld)
+      # Of another LLVM it could not read what -Db_lto=true puts into the rooms' libraries; lld needs no index of them.
+      linker+=(AR=$(command -v llvm-ar-16 || command -v ar))
+      ;;
     gcc) cc=gcc-12 cxx=g++-12 ;;
     *) die "no such compiler: $compiler" ;;
   esac

@@ -1,8 +1,10 @@
 #include "workload/client.hh"
 
+#include <coroutine>
 #include <utility>
 
 #include "base/bytes.hh"
+#include "reactor/wait.hh"
 #include "workload/server_node.hh"
 
 namespace millrace::swarm {
@@ -30,10 +32,12 @@ task<void> client::drop() {
   ++model_.lost_connections;
   socket_->shutdown();
   co_await socket_->close();
+  sending_.reset();
   socket_.reset();
 }
 
 task<bool> client::send(std::vector<uint8_t> bytes) {
+  co_await end_sending();
   const std::vector<uint8_t> frame = std::move(bytes);
   const iovec piece{const_cast<uint8_t*>(frame.data()), frame.size()};
   watchdog_.fired = false;
@@ -43,6 +47,19 @@ task<bool> client::send(std::vector<uint8_t> bytes) {
   core_.timers().disarm(watchdog_);
   if (watchdog_.fired) model_.watch.unanswered(model_.found, since, "a request is not taken");
   co_return sent == 0;
+}
+
+task<void> client::begin_send(std::vector<uint8_t> bytes) {
+  co_await end_sending();
+  sending_ = std::make_unique<sending>(*socket_, std::move(bytes));
+  sending_->op.await_suspend(std::noop_coroutine());
+}
+
+task<void> client::end_sending() {
+  while (sending_ && (sending_->op.in_flight || sending_->op.linked())) {
+    co_await reactor::sleep(core_, base::milliseconds(1));
+  }
+  sending_.reset();
 }
 
 task<bool> client::fill(size_t wanted) {

@@ -61,6 +61,9 @@ class client {
     return frame;
   }
   reactor::task<bool> send(std::vector<uint8_t> bytes);
+  /// Sends without waiting: a broker that holds enough for one connection reads no more of it before its answers are
+  /// taken. The next send waits for its end.
+  reactor::task<void> begin_send(std::vector<uint8_t> bytes);
   /// The next frame without its length; nothing: the connection is gone. `what` names the request
   /// in a report.
   reactor::task<std::optional<std::vector<uint8_t>>> receive(const char* what);
@@ -111,6 +114,16 @@ class client {
   int32_t correlation_ = 0;
   unsigned process_ = 0;
   std::vector<uint8_t> buffer_;
+  /// What begin_send() has under way.
+  struct sending {
+    sending(reactor::socket& on, std::vector<uint8_t> bytes)
+        : frames(std::move(bytes)), piece{frames.data(), frames.size()}, op(on.send({&piece, 1})) {}
+    std::vector<uint8_t> frames;
+    iovec piece;
+    reactor::socket::send_awaiter op;
+  };
+  reactor::task<void> end_sending();
+  std::unique_ptr<sending> sending_;
   watchdog watchdog_;
 };
 

@@ -80,8 +80,7 @@ task<bool> consumer::fetch(topic_ref t, unsigned count) {
     const std::vector<uint8_t> frame = ask(t, count > 1, one);
     out.insert(out.end(), frame.begin(), frame.end());
   }
-  const bool sent = co_await link_.send(std::move(out));
-  if (!sent) co_return false;
+  co_await link_.begin_send(std::move(out));
   for (const asked_fetch& one : asked) {
     auto frame = co_await link_.receive("fetch");
     if (!frame) co_return false;
