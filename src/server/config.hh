@@ -59,6 +59,14 @@ struct config {
   int32_t socket_request_max_bytes = 0;
   int32_t fetch_max_bytes = 0;
   int32_t group_initial_rebalance_delay_ms = 0;
+  int32_t group_min_session_timeout_ms = 0;
+  int32_t group_max_session_timeout_ms = 0;
+  int32_t group_max_size = 0;
+  int32_t offset_metadata_max_bytes = 0;
+  int32_t offsets_retention_minutes = 0;
+  int64_t offsets_retention_check_interval_ms = 0;
+  int32_t offsets_topic_num_partitions = 0;
+  int32_t offsets_topic_segment_bytes = 0;
   int32_t producer_id_expiration_ms = 0;
   bool validate_compressed_batches = false;
 

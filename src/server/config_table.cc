@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/limits.hh"
+#include "server/config_group_rows.hh"
 
 namespace millrace::server {
 namespace {
@@ -34,7 +35,7 @@ constexpr std::string_view durability = "Durability and placement";
 constexpr std::string_view tuning = "Commit log and reactor";
 constexpr std::string_view logging = "Lines on stderr";
 
-constexpr auto rows = std::to_array<row>({
+constexpr auto rows_before_groups = std::to_array<row>({
     {.name = "node.id",
      .initial = "1",
      .where = &config::node_id,
@@ -115,13 +116,6 @@ constexpr auto rows = std::to_array<row>({
      .owner = ours,
      .about = "Opens compressed batches and checks their records before they are stored. false "
               "trusts their headers."},
-    {.name = "group.initial.rebalance.delay.ms",
-     .initial = "3000",
-     .where = &config::group_initial_rebalance_delay_ms,
-     .unit = ms,
-     .most = int32_most,
-     .not_yet = "this version has no consumer groups",
-     .about = "How long an empty group waits for more members before its first assignment."},
 
     {.name = "producer.id.expiration.ms",
      .initial = "86400000",
@@ -130,7 +124,9 @@ constexpr auto rows = std::to_array<row>({
      .least = 1,
      .most = int32_most,
      .about = "An idempotent producer that wrote nothing to a partition for so long is forgotten there."},
+});
 
+constexpr auto rows_after_groups = std::to_array<row>({
     {.name = "auto.create.topics.enable",
      .initial = "true",
      .where = &config::auto_create_topics_enable,
@@ -373,6 +369,16 @@ constexpr auto rows = std::to_array<row>({
      .section = logging,
      .about = "The least level that is written."},
 });
+
+template <size_t... Sizes>
+constexpr auto joined(const std::array<row, Sizes>&... parts) {
+  std::array<row, (Sizes + ...)> all{};
+  auto at = all.begin();
+  ((at = std::ranges::copy(parts, at).out), ...);
+  return all;
+}
+
+constexpr auto rows = joined(rows_before_groups, group_rows, rows_after_groups);
 
 }  // namespace
 

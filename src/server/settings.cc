@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "broker/partition/batch_limit.hh"
 #include "server/config_value.hh"
 
 namespace millrace::server {
@@ -83,7 +84,7 @@ std::vector<std::string> memory_warnings(const config& from, size_t cores, uint6
                     "more than the {} MiB of memory",
                     from.socket_request_max_bytes, cores, (largest - left) >> 20, memory_bytes >> 20));
   }
-  const uint64_t most = api::kafka::batch_bytes_max(core_memory_bytes);
+  const uint64_t most = broker::batch_bytes_max(core_memory_bytes);
   if (static_cast<uint64_t>(from.message_max_bytes) > most) {
     warnings.push_back(
         fmt::format("message.max.bytes: {} bytes are more than a core with {} MiB of buffers takes; larger "
@@ -111,6 +112,18 @@ broker::producer_options producer_settings(const config& from) {
   return options;
 }
 
+broker::coordinator_options coordinator_settings(const config& from) {
+  broker::coordinator_options options;
+  options.groups.initial_rebalance_delay = base::milliseconds(from.group_initial_rebalance_delay_ms);
+  options.groups.session_timeout_min = base::milliseconds(from.group_min_session_timeout_ms);
+  options.groups.session_timeout_max = base::milliseconds(from.group_max_session_timeout_ms);
+  options.groups.size_max = static_cast<size_t>(from.group_max_size);
+  options.offset_metadata_max = from.offset_metadata_max_bytes;
+  options.offsets_retention_ms = int64_t{from.offsets_retention_minutes} * 60 * 1000;
+  options.retention_check = base::milliseconds(std::min(from.offsets_retention_check_interval_ms, ms_most));
+  return options;
+}
+
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores) {
   const config& from = loaded.values;
   broker::controller_options options;
@@ -121,6 +134,8 @@ broker::controller_options controller_settings(const loaded_config& loaded, unsi
   s.num_partitions = from.num_partitions;
   s.default_replication_factor = static_cast<int16_t>(from.default_replication_factor);
   s.delete_topics = from.delete_topic_enable;
+  s.offsets_topic_partitions = from.offsets_topic_num_partitions;
+  s.offsets_topic_segment_bytes = from.offsets_topic_segment_bytes;
   for (const explained_setting& one : explain(loaded)) {
     const bool built_in = one.from.from == origin::built_in;
     s.all.push_back({.name = std::string(one.what.name),

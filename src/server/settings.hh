@@ -6,6 +6,7 @@
 
 #include "api/kafka/door.hh"
 #include "broker/catalog/controller.hh"
+#include "broker/group/coordinator_options.hh"
 #include "reactor/machine.hh"
 #include "server/config_load.hh"
 #include "storage/log_manager.hh"
@@ -22,6 +23,7 @@ std::vector<std::string> memory_warnings(const config& from, size_t cores, uint6
                                          uint64_t core_memory_bytes);
 broker::producer_options producer_settings(const config& from);
 storage::storage_options storage_settings(const config& from, unsigned cores);
+broker::coordinator_options coordinator_settings(const config& from);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
 api::kafka::door_options door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.

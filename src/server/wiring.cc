@@ -18,7 +18,11 @@ using base::result;
 using reactor::task;
 
 wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
-    : core(on), catalog(on), broker(on, whole.options_.storage, whole.options_.producers), scope(on) {}
+    : core(on),
+      catalog(on),
+      broker(on, whole.options_.storage, whole.options_.producers),
+      groups(broker, catalog, whole.options_.groups),
+      scope(on) {}
 
 wiring::wiring(wiring_options options, unsigned cores)
     : options_(std::move(options)), cores_(cores), shares_(cores, options_.connections_max), parts_(cores) {}
@@ -107,6 +111,8 @@ task<result<void>> wiring::boot(reactor::core& home) {
     co_return started;
   }
   if (stopping_) co_return fail(errc::closed);
+  co_await start_groups(home);
+  if (stopping_) co_return fail(errc::closed);
   const result<void> open = co_await open_doors(home);
   co_return open;
 }
@@ -173,6 +179,21 @@ task<result<void>> wiring::boot_storage(reactor::core& home) {
   co_return result<void>();
 }
 
+/// What groups committed is read in the background: whoever asks meanwhile is told to ask again.
+task<void> wiring::start_groups(reactor::core& home) {
+  std::vector<broker::group_coordinator*> coordinators;
+  for (auto& p : parts_) coordinators.push_back(&p->groups);
+  const std::vector<broker::group_coordinator*>* all = &coordinators;
+  for (unsigned i = 0; i < cores_; ++i) {
+    const base::core_id target = id(i);
+    core_parts* part = parts_[i].get();
+    co_await reactor::call_on(home, target, [part, all](reactor::core&) {
+      part->groups.meet(*all);
+      part->groups.start();
+    });
+  }
+}
+
 void wiring::report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why) {
   const char* const what = why.detail == EADDRINUSE ? "cannot start: address in use" : "cannot start: cannot listen";
   home.log().error("server", what, base::field("host", one.bind.host), base::field("port", one.bind.port),
@@ -204,8 +225,8 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
     const base::core_id target = id(i);
     core_parts* part = parts_[i].get();
     const result<void> opened = co_await reactor::call_on(home, target, [part, this](reactor::core& there) {
-      part->door =
-          std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, shares_, options_.door);
+      part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, part->groups,
+                                                      shares_, options_.door);
       return part->door->open(options_.listeners);
     });
     if (opened) continue;
@@ -241,6 +262,9 @@ void wiring::say_ready(reactor::core& home) {
 
 task<result<void>> wiring::shut_down(reactor::core& home) {
   result<void> outcome = co_await on_all(home, stop_accepting);
+  // Before the doors: who waits for the members of a group is answered.
+  const result<void> left = co_await on_all(home, stop_groups);
+  if (!left) outcome = left;
   const result<void> closed = co_await on_all(home, close_door);
   if (!closed) outcome = closed;
   co_await controller_->stop();
@@ -268,6 +292,11 @@ task<void> wiring::on_one(reactor::core* home, unsigned index, step what, result
 
 task<result<void>> wiring::stop_accepting(core_parts* part) {
   if (part->door != nullptr) co_await part->door->stop_accepting();
+  co_return result<void>();
+}
+
+task<result<void>> wiring::stop_groups(core_parts* part) {
+  co_await part->groups.stop();
   co_return result<void>();
 }
 

@@ -9,6 +9,7 @@
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
 #include "broker/catalog/file_store.hh"
+#include "broker/group/group_coordinator.hh"
 #include "broker/partition/broker_core.hh"
 #include "reactor/machine.hh"
 #include "reactor/scope.hh"
@@ -23,6 +24,7 @@ struct wiring_options {
   storage::storage_options storage;
   broker::producer_options producers;
   broker::controller_options controller;
+  broker::coordinator_options groups;
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;
   size_t connections_max = SIZE_MAX;  ///< of all cores together
@@ -49,6 +51,7 @@ class wiring final : public reactor::core_program {
     reactor::core& core;
     broker::catalog catalog;
     broker::broker_core broker;
+    broker::group_coordinator groups;
     std::unique_ptr<api::kafka::door> door;
     reactor::scope scope;
   };
@@ -64,7 +67,9 @@ class wiring final : public reactor::core_program {
   using step = reactor::task<base::result<void>> (*)(core_parts* part);
   reactor::task<base::result<void>> on_all(reactor::core& home, step what);
   reactor::task<void> on_one(reactor::core* home, unsigned index, step what, base::result<void>* outcome);
+  reactor::task<void> start_groups(reactor::core& home);
   static reactor::task<base::result<void>> stop_accepting(core_parts* part);
+  static reactor::task<base::result<void>> stop_groups(core_parts* part);
   static reactor::task<base::result<void>> close_door(core_parts* part);
   static reactor::task<base::result<void>> stop_broker(core_parts* part);
   void report(reactor::core& home, const char* step, base::error why);

@@ -154,7 +154,8 @@ class kafka_node {
  private:
   void make_doors() {
     for (unsigned i = 0; i < b.n.core_count(); ++i) {
-      doors_.push_back(std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, shares_, options_));
+      doors_.push_back(
+          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, *b.groups[i], shares_, options_));
     }
   }
   template <class Step>

@@ -189,13 +189,13 @@ TEST_CASE("Metadata and DescribeCluster: operations are told when they are asked
   }
 }
 
-TEST_CASE("FindCoordinator: no group has one yet, no transaction will, and other kinds do not exist") {
+TEST_CASE("FindCoordinator: a group's is this node, no transaction has one, and other kinds do not exist") {
   using wire::kafka::find_coordinator_request;
   using wire::kafka::find_coordinator_response;
   kafka_node k(8);
   std::vector<std::string_view> keys{"g", "h"};
-  for (int16_t version = 0; version <= 4; ++version) {
-    for (const auto& [type, error] : {std::pair<int8_t, int16_t>{0, 15}, {1, 53}, {2, 42}, {-1, 42}, {9, 42}}) {
+  for (int16_t version = 0; version <= 6; ++version) {
+    for (const auto& [type, error] : {std::pair<int8_t, int16_t>{0, 0}, {1, 53}, {2, 42}, {-1, 42}, {9, 42}}) {
       CAPTURE(version);
       CAPTURE(type);
       if (version == 0 && type != 0) continue;
@@ -204,15 +204,19 @@ TEST_CASE("FindCoordinator: no group has one yet, no transaction will, and other
       request.key_type = type;
       request.coordinator_keys = list(keys);
       const auto got = k.ask<find_coordinator_response>(request, version);
+      const bool known = error == 0;
       if (version < 4) {
         CHECK(got.body.error_code == error);
-        CHECK(got.body.node_id == -1);
+        CHECK(got.body.node_id == (known ? 1 : -1));
+        CHECK(got.body.host == (known ? "here.example" : ""));
+        CHECK(got.body.port == (known ? 9092 : -1));
         continue;
       }
       REQUIRE(got.body.coordinators.size() == 2);
       CHECK(got.body.coordinators[1].key == "h");
       CHECK(got.body.coordinators[1].error_code == error);
-      CHECK(got.body.coordinators[1].node_id == -1);
+      CHECK(got.body.coordinators[1].node_id == (known ? 1 : -1));
+      CHECK(got.body.coordinators[1].host == (known ? "here.example" : ""));
     }
   }
 }

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "broker/partition/batch_limit.hh"
 #include "socket_client.hh"
 #include "wire/kafka/messages/produce.hh"
 
@@ -129,7 +130,7 @@ TEST_CASE("produce: a batch larger than this node can hold is refused at once, w
   k.open_doors();
   k.create("t", 1, {{"max.message.bytes", "100000000"}});
   socket_client c(k);
-  const uint64_t most = batch_bytes_max(k.b.n.core().memory().capacity());
+  const uint64_t most = broker::batch_bytes_max(k.b.n.core().memory().capacity());
   CHECK(code_of(c, "t", batch_of(most / 1000 - 100, 1000)) == 0);
   CHECK(code_of(c, "t", batch_of(most / 1000 + 100, 1000)) == 10);
   CHECK(code_of(c, "t", batch_of(2, 10)) == 0);

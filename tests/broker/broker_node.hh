@@ -6,6 +6,7 @@
 
 #include "broker/catalog/controller.hh"
 #include "broker/catalog/file_store.hh"
+#include "broker/group/group_coordinator.hh"
 #include "broker/partition/broker_core.hh"
 #include "reactor/call.hh"
 #include "sim/world.hh"
@@ -51,6 +52,7 @@ class broker_node {
   void crash(sim::crash_options how = {}) {
     if (n.running()) w.crash(n, how);
     if (control) control->abandon();
+    for (auto& g : groups) g->abandon();
     for (auto& b : brokers) b->abandon();
     for (auto& s : scopes) s->abandon();
     forget();
@@ -66,6 +68,7 @@ class broker_node {
   /// The options of the next start.
   controller_options options;
   producer_options producers;
+  coordinator_options coordinators;
   bool splice_reads = false;
 
   sim::world w;
@@ -74,6 +77,7 @@ class broker_node {
   std::unique_ptr<controller> control;
   std::vector<std::unique_ptr<broker_core>> brokers;
   std::vector<std::unique_ptr<catalog>> catalogs;
+  std::vector<std::unique_ptr<group_coordinator>> groups;
   std::vector<std::unique_ptr<reactor::scope>> scopes;
 
   const snapshot& seen(unsigned core = 0) const { return catalogs[core]->now(); }
@@ -143,6 +147,7 @@ class broker_node {
     for (unsigned i = 0; i < n.core_count(); ++i) {
       brokers.push_back(std::make_unique<broker_core>(n.core(i), storage, producers));
       catalogs.push_back(std::make_unique<catalog>(n.core(i)));
+      groups.push_back(std::make_unique<group_coordinator>(*brokers[i], *catalogs[i], coordinators));
       scopes.push_back(std::make_unique<reactor::scope>(n.core(i)));
     }
     up_ = true;
@@ -150,6 +155,7 @@ class broker_node {
   void forget() {
     control.reset();
     store.reset();
+    groups.clear();
     brokers.clear();
     catalogs.clear();
     scopes.clear();
@@ -186,12 +192,29 @@ class broker_node {
     }
     CO_TRY_CHECK(co_await storage::retire(home, data_dir, std::move(found->superseded)));
     scopes[0]->spawn(storage::remove_deleted(home, data_dir, std::move(found->deleted)));
-    const auto begun = co_await control->start(std::move(all), std::move(views));
-    co_return begun;
+    CO_TRY_CHECK(co_await control->start(std::move(all), std::move(views)));
+    std::vector<group_coordinator*> coordinating;
+    for (auto& g : groups) coordinating.push_back(g.get());
+    for (unsigned i = 0; i < groups.size(); ++i) {
+      group_coordinator* there = groups[i].get();
+      auto work = [there, coordinating](reactor::core&) {
+        there->meet(coordinating);
+        there->start();
+      };
+      co_await reactor::call_on(home, base::core_id(i), std::move(work));
+    }
+    co_return result<void>();
   }
 
   task<result<void>> stop_here() {
     reactor::core& home = n.core();
+    for (unsigned i = 0; i < groups.size(); ++i) {
+      group_coordinator* there = groups[i].get();
+      reactor::scope* own = scopes[i].get();
+      auto work = [there](reactor::core&) { return stop_groups(there); };
+      const auto left = co_await reactor::call_task_on(home, base::core_id(i), *own, std::move(work));
+      if (!left) co_return left;
+    }
     co_await control->stop();
     for (unsigned i = 0; i < brokers.size(); ++i) {
       broker_core* there = brokers[i].get();
@@ -201,6 +224,11 @@ class broker_node {
       if (!stopped) co_return stopped;
     }
     co_await scopes[0]->close();
+    co_return result<void>();
+  }
+
+  static task<result<void>> stop_groups(group_coordinator* there) {
+    co_await there->stop();
     co_return result<void>();
   }
 

@@ -81,7 +81,6 @@ TEST_CASE("configuration: a setting without effect in this version is said") {
   };
   const char* no_deletion = "this version deletes no old segments";
   const row rows[] = {
-      {"group.initial.rebalance.delay.ms", "3000", "0", "this version has no consumer groups"},
       {"log.retention.ms", "7d", "1h", no_deletion},
       {"log.retention.bytes", "-1", "1GiB", no_deletion},
       {"log.retention.check.interval.ms", "5m", "1s", no_deletion},

@@ -8,14 +8,21 @@ namespace millrace::api::kafka {
 namespace {
 
 /// Old librdkafka switches features on by single versions in these ranges: that is why Produce
-/// starts at 0 although 0-2 are refused, and why FindCoordinator is here before there are groups
-/// (lz4 depends on it).
+/// starts at 0 although 0-2 are refused.
 constexpr auto rows = std::to_array<served_api>({
     {0, 0, 9, nullptr},   // Produce
     {1, 4, 12, nullptr},  // Fetch
     {2, 1, 7, handle_list_offsets},
     {3, 0, 9, handle_metadata},
-    {10, 0, 4, handle_find_coordinator},
+    {8, 2, 10, handle_offset_commit},
+    {9, 1, 10, handle_offset_fetch},
+    {10, 0, 6, handle_find_coordinator},
+    {11, 0, 9, handle_join_group},
+    {12, 0, 4, handle_heartbeat},
+    {13, 0, 5, handle_leave_group},
+    {14, 0, 5, handle_sync_group},
+    {15, 0, 6, handle_describe_groups},
+    {16, 0, 5, handle_list_groups},
     {18, 0, 4, handle_api_versions},
     {19, 2, 6, handle_create_topics},
     {20, 1, 5, handle_delete_topics},
@@ -24,7 +31,9 @@ constexpr auto rows = std::to_array<served_api>({
     {32, 1, 4, handle_describe_configs},
     {33, 0, 2, handle_alter_configs},
     {37, 0, 3, handle_create_partitions},
+    {42, 0, 3, handle_delete_groups},
     {44, 0, 1, handle_incremental_alter_configs},
+    {47, 0, 0, handle_offset_delete},
     {60, 0, 1, handle_describe_cluster},
 });
 static_assert(std::ranges::is_sorted(rows, {}, &served_api::key));

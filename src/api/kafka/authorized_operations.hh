@@ -11,5 +11,7 @@ namespace millrace::api::kafka {
 inline constexpr int32_t cluster_operations = 8096;
 /// Read, write, create, delete, alter, describe, describe and alter configs.
 inline constexpr int32_t topic_operations = 3576;
+/// Read, delete, describe, describe and alter configs.
+inline constexpr int32_t group_operations = 3400;
 
 }  // namespace millrace::api::kafka

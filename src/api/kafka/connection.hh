@@ -56,6 +56,8 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   bool pins() const noexcept { return (sending_ || !zero_copy_.idle()) && held_.sum() > 0; }
   /// Bytes that were received of a frame for which there is no room.
   size_t unplaced() const noexcept { return reader_waits_ && partial_.active() ? rest_.capacity() : 0; }
+  /// Whether nothing more is read from it.
+  bool ending() const noexcept { return ending_; }
   std::string peer_name() { return socket_.peer_name(); }
 
   // For the sends.

@@ -7,6 +7,7 @@
 #include "api/kafka/connection.hh"
 #include "api/kafka/fetch_exchange.hh"
 #include "api/kafka/produce_exchange.hh"
+#include "broker/partition/batch_limit.hh"
 
 namespace millrace::api::kafka {
 
@@ -40,11 +41,6 @@ reactor::task<void> close_handle(reactor::core* on, int handle) {
   co_await closing;
 }
 }  // namespace
-
-uint64_t batch_bytes_max(uint64_t core_memory_bytes) {
-  constexpr uint64_t one_block = reactor::memory::block_bytes_max - (64 << 10);
-  return std::min(one_block, core_memory_bytes / 8);
-}
 
 /// One listening socket.
 class door::acceptor final : public reactor::connection_handler {
@@ -87,11 +83,12 @@ class door::passing final : public reactor::mail {
 };
 
 door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
-           reactor::connection_shares& shares, door_options options)
+           broker::group_coordinator& groups, reactor::connection_shares& shares, door_options options)
     : core_(on),
       broker_(broker),
       catalog_(catalog),
       controller_(controller),
+      groups_(groups),
       producer_ids_(on, controller),
       shares_(shares),
       options_(options),
@@ -99,7 +96,7 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
       held_(on.memory().capacity() / 8, on.memory().capacity() / 4),
       relief_(*this),
-      batch_bytes_max_(kafka::batch_bytes_max(on.memory().capacity())),
+      batch_bytes_max_(broker::batch_bytes_max(on.memory().capacity())),
       quick_lane_(on, frames_, quick_bytes_max, window_log_least),
       long_lane_(on, frames_, UINT64_MAX, window_log(on.memory().capacity())),
       checks_(checks_max),

@@ -16,6 +16,7 @@
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
 #include "broker/catalog/producer_ids.hh"
+#include "broker/group/group_coordinator.hh"
 #include "broker/partition/broker_core.hh"
 #include "reactor/connection_shares.hh"
 #include "reactor/core.hh"
@@ -45,10 +46,6 @@ struct door_options {
   send_mode send = send_mode::automatic;         ///< reactor.send
 };
 
-/// The largest batch that a core with so many bytes of buffer memory takes: it must fit its logs' tails beside others, and
-/// one block when it is read back from disk.
-uint64_t batch_bytes_max(uint64_t core_memory_bytes);
-
 /// What a listener of ours is bound to, and what it tells clients.
 struct door_listener {
   reactor::listen_address bind;
@@ -71,7 +68,7 @@ class door {
  public:
   /// `shares` is one for all doors of the process, and outlives them.
   door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
-       reactor::connection_shares& shares, door_options options);
+       broker::group_coordinator& groups, reactor::connection_shares& shares, door_options options);
   ~door();
   door(const door&) = delete;
   door& operator=(const door&) = delete;
@@ -97,6 +94,8 @@ class door {
   const broker::snapshot& topics() const noexcept { return catalog_.now(); }
   /// Administration, on core 0: its calls go there and come back.
   broker::controller& controller() noexcept { return controller_; }
+  /// This core's; others are found through it.
+  broker::group_coordinator& groups() noexcept { return groups_; }
   broker::producer_ids& producer_ids() noexcept { return producer_ids_; }
   const door_options& options() const noexcept { return options_; }
   const std::vector<door_listener>& listeners() const noexcept { return listeners_; }
@@ -145,6 +144,7 @@ class door {
   broker::broker_core& broker_;
   broker::catalog& catalog_;
   broker::controller& controller_;
+  broker::group_coordinator& groups_;
   broker::producer_ids producer_ids_;
   reactor::connection_shares& shares_;
   const door_options options_;

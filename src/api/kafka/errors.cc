@@ -89,4 +89,43 @@ int16_t error_code(base::error why) noexcept {
   return code::unknown_server_error;
 }
 
+int16_t error_code(broker::group_error why) noexcept {
+  using broker::group_error;
+  switch (why) {
+    case group_error::none:
+      return code::none;
+    case group_error::invalid_group_id:
+      return 24;
+    case group_error::invalid_session_timeout:
+      return 26;
+    case group_error::inconsistent_group_protocol:
+      return 23;
+    case group_error::group_max_size_reached:
+      return 81;
+    case group_error::member_id_required:
+      return 79;
+    case group_error::unknown_member_id:
+      return 25;
+    case group_error::illegal_generation:
+      return 22;
+    case group_error::rebalance_in_progress:
+      return 27;
+    case group_error::fenced_instance_id:
+      return 82;
+    case group_error::non_empty_group:
+      return 68;
+    case group_error::group_id_not_found:
+      return 69;
+    case group_error::not_coordinator:
+      return 16;
+    case group_error::coordinator_not_available:
+      return code::coordinator_not_available;
+    case group_error::coordinator_load_in_progress:
+      return code::coordinator_load_in_progress;
+    case group_error::unknown_server_error:
+      return code::unknown_server_error;
+  }
+  return code::unknown_server_error;
+}
+
 }  // namespace millrace::api::kafka

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "base/result.hh"
+#include "broker/group/group_error.hh"
 
 /// Kafka's error codes: the one table from our errors to them, and names for those that only a door
 /// has a use for.
@@ -12,6 +13,8 @@ namespace millrace::api::kafka {
 /// The code that answers a failure.
 int16_t error_code(base::error why) noexcept;
 inline int16_t error_code(base::errc why) noexcept { return error_code(base::error{why, 0, 0}); }
+/// The code of a group's answer.
+int16_t error_code(broker::group_error why) noexcept;
 
 namespace code {
 inline constexpr int16_t unknown_server_error = -1;

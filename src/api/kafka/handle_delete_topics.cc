@@ -2,6 +2,7 @@
 
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
+#include "api/kafka/group_calls.hh"
 #include "api/kafka/handlers.hh"
 #include "wire/kafka/messages/delete_topics.hh"
 
@@ -21,6 +22,17 @@ int16_t outcome_code(const broker::admin_outcome& outcome) {
   // It was there when we looked its name up: somebody else has deleted it meanwhile.
   if (outcome.error->code == base::errc::unknown_topic_id) return code::unknown_topic_or_partition;
   return error_code(*outcome.error);
+}
+
+/// What groups committed for topics that are gone goes, in the background.
+reactor::task<void> forget_offsets(request_context& request) {
+  for (unsigned core = 0; core < request.door.on().core_count(); ++core) {
+    auto tell = [](broker::group_coordinator& there) {
+      there.topics_changed();
+      return true;
+    };
+    co_await ask_coordinator(request.door, base::core_id(core), std::move(tell));
+  }
 }
 
 }  // namespace
@@ -44,6 +56,8 @@ handled handle_delete_topics(request_context& request) {
       codes[name] = code::invalid_request;
     } else if (topic == nullptr) {
       codes[name] = code::unknown_topic_or_partition;
+    } else if (topic->internal) {
+      codes[name] = code::invalid_topic;
     } else {
       ids.push_back(topic->id);
       deleted.push_back(name);
@@ -54,6 +68,7 @@ handled handle_delete_topics(request_context& request) {
     for (size_t i = 0; i < deleted.size(); ++i) {
       codes[deleted[i]] = done ? outcome_code((*done)[i]) : error_code(done.error());
     }
+    co_await forget_offsets(request);
   }
   delete_topics_response answer;
   CO_TRY(answer.responses, request.memory.make_array<delete_topics_response_deletable_topic_result>(codes.size()));

@@ -1,5 +1,7 @@
 #include "api/kafka/errors.hh"
+#include "api/kafka/group_calls.hh"
 #include "api/kafka/handlers.hh"
+#include "broker/catalog/names.hh"
 #include "wire/kafka/messages/find_coordinator.hh"
 
 namespace millrace::api::kafka {
@@ -14,17 +16,31 @@ constexpr int8_t transaction_key = 1;
 /// From this version on several keys are asked for at once (KIP-699).
 constexpr int16_t many_keys_since = 4;
 
-/// There are no groups yet, which clients wait out; and no transactions, where only a code that
-/// they take as final keeps them from waiting until their time is up.
-int16_t code_for(int8_t key_type) {
-  switch (key_type) {
-    case group_key:
-      return code::coordinator_not_available;
-    case transaction_key:
-      return code::transactional_id_authorization_failed;
-    default:
-      return code::invalid_request;
-  }
+/// Makes `__consumer_offsets` where it is not there, and waits for it.
+reactor::task<int16_t> make_offsets_topic(request_context& request) {
+  if (request.door.topics().find(broker::consumer_offsets_topic) != nullptr) co_return code::none;
+  std::vector<broker::new_topic> topics;
+  topics.push_back({.name = std::string(broker::consumer_offsets_topic), .assignment = {}, .configs = {}});
+  const auto made = co_await request.door.controller().create_topics(request.door.on(), std::move(topics), false);
+  if (!made) co_return code::coordinator_not_available;
+  const auto& error = made->front().error;
+  const bool there = !error || error->code == base::errc::topic_exists;
+  co_return there ? code::none : code::coordinator_not_available;
+}
+
+/// Of transactions there are none, and only a code that clients take as final keeps them from waiting for them.
+int16_t refusal(int8_t key_type) {
+  return key_type == transaction_key ? code::transactional_id_authorization_failed : code::invalid_request;
+}
+
+/// Whichever core coordinates, it is this node.
+template <class Answer>
+void point_here(request_context& request, int16_t error, Answer& out) {
+  out.error_code = error;
+  const bool known = error == code::none;
+  out.node_id = known ? request.door.controller().settings().node_id : -1;
+  out.host = known ? std::string_view(request.advertised.host) : std::string_view();
+  out.port = known ? request.advertised.port : -1;
 }
 
 }  // namespace
@@ -32,22 +48,21 @@ int16_t code_for(int8_t key_type) {
 handled handle_find_coordinator(request_context& request) {
   CO_TRY(const find_coordinator_request asked,
          wire::kafka::decode<find_coordinator_request>(request.body, request.version, request.memory));
-  const int16_t why = code_for(asked.key_type);
+  int16_t error = code::none;
+  if (asked.key_type == group_key) {
+    error = co_await make_offsets_topic(request);
+  } else {
+    error = refusal(asked.key_type);
+  }
   find_coordinator_response answer;
   if (request.version < many_keys_since) {
-    answer.error_code = why;
-    answer.node_id = -1;
-    answer.port = -1;
+    point_here(request, error, answer);
   } else {
     CO_TRY(answer.coordinators,
            request.memory.make_array<find_coordinator_response_coordinator>(asked.coordinator_keys.size()));
     for (size_t i = 0; i < answer.coordinators.size(); ++i) {
-      answer.coordinators[i] = {.key = asked.coordinator_keys[i],
-                                .node_id = -1,
-                                .host = {},
-                                .port = -1,
-                                .error_code = why,
-                                .error_message = std::nullopt};
+      answer.coordinators[i].key = asked.coordinator_keys[i];
+      point_here(request, error, answer.coordinators[i]);
     }
   }
   request.respond(answer);

@@ -48,7 +48,9 @@ reactor::task<void> other_exchange::run() {
                           .client_id = header_.client_id.value_or(std::string_view()),
                           .body = wire::kafka::reader(frame_.subspan(body_at_)),
                           .memory = memory,
-                          .answer = answer_};
+                          .answer = answer_,
+                          .from = &of(),
+                          .parked = &parked_};
   const auto handled = co_await api->handle(context);
   if (!handled) of().abort("request not well-formed");
   // Only the answer is left to be kept.
@@ -58,6 +60,11 @@ reactor::task<void> other_exchange::run() {
   owner_.reset();
   hold({.own = sizeof *this + answer_.capacity()});
   set_ready();
+}
+
+/// Who waits for the members of its group waits on while its connection lasts.
+void other_exchange::hurry() {
+  if (of().ending()) parked_.hurry();
 }
 
 void other_exchange::write(reply_buffer& out) {

@@ -23,6 +23,7 @@ class other_exchange final : public exchange {
   reactor::task<void> run();
 
   bool alone() const override { return true; }
+  void hurry() override;
   void write(reply_buffer& out) override;
   void let_go() override { delete this; }
   void abandon() noexcept override { delete this; }
@@ -34,6 +35,7 @@ class other_exchange final : public exchange {
   std::vector<uint8_t> answer_;
   wire::kafka::request_header header_;
   size_t body_at_;
+  parked_slot parked_;
 };
 
 }  // namespace millrace::api::kafka

@@ -87,6 +87,10 @@ bool produce_exchange::look_at(entry& e) {
     refuse(e, error_code(base::errc::unknown_topic_or_partition));
     return false;
   }
+  if (topic->internal) {
+    refuse(e, code::invalid_topic, "the broker keeps its own data there");
+    return false;
+  }
   if (e.records.empty()) {
     refuse(e, code::invalid_record, "no records");
     return false;

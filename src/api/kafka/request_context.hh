@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hh"
+#include "broker/group/parked_call.hh"
 #include "reactor/task.hh"
 #include "wire/kafka/arena.hh"
 #include "wire/kafka/header.hh"
@@ -15,12 +16,24 @@
 
 namespace millrace::api::kafka {
 
+class connection;
 class door;
 
 /// The address that the client came in by: what Metadata tells it to use.
 struct listener_address {
   std::string host;
   uint16_t port = 0;
+};
+
+/// What a request waits for that other clients decide. Its connection cuts that short when it ends.
+struct parked_slot {
+  broker::parked_call* call = nullptr;
+  bool hurried = false;
+
+  void hurry() {
+    hurried = true;
+    if (call != nullptr) call->hurry();
+  }
 };
 
 struct request_context {
@@ -33,6 +46,8 @@ struct request_context {
   wire::kafka::reader body;      ///< stands at the request's body; its bytes live as long as this
   wire::kafka::arena& memory;    ///< for decoding and for building the answer; lives as long as this
   std::vector<uint8_t>& answer;  ///< the whole response frame
+  connection* from = nullptr;    ///< null: none (a test's)
+  parked_slot* parked = nullptr;
 
   /// Encodes the answer; call once.
   template <class Response>
@@ -41,6 +56,24 @@ struct request_context {
     wire::kafka::writer out(answer);
     wire::kafka::encode_response_frame(out, version, correlation_id, response);
   }
+};
+
+/// While it lives the request waits for this call.
+class waits_for_others {
+ public:
+  waits_for_others(request_context& request, broker::parked_call& call) : slot_(request.parked) {
+    if (slot_ == nullptr) return;
+    slot_->call = &call;
+    if (slot_->hurried) call.hurry();
+  }
+  ~waits_for_others() {
+    if (slot_ != nullptr) slot_->call = nullptr;
+  }
+  waits_for_others(const waits_for_others&) = delete;
+  waits_for_others& operator=(const waits_for_others&) = delete;
+
+ private:
+  parked_slot* const slot_;
 };
 
 /// Handles one request: decodes, does the work, responds. A failure (bytes that do not decode, a version that is not

@@ -32,6 +32,10 @@ std::string assignment_problem(const new_topic& asked, const broker_settings& se
   return dense ? std::string() : "Partitions should be a consecutive 0-based integer sequence.";
 }
 
+int32_t default_partitions(const new_topic& asked, const broker_settings& settings) {
+  return is_internal_topic(asked.name) ? settings.offsets_topic_partitions : settings.num_partitions;
+}
+
 /// How many partitions a topic shall have; nullopt where the outcome says why not.
 std::optional<int32_t> check_counts(const new_topic& asked, const broker_settings& settings, admin_outcome& outcome) {
   using base::errc;
@@ -48,7 +52,7 @@ std::optional<int32_t> check_counts(const new_topic& asked, const broker_setting
     return static_cast<int32_t>(asked.assignment.size());
   }
   const int16_t factor = asked.replication_factor == -1 ? settings.default_replication_factor : asked.replication_factor;
-  const int32_t partitions = asked.partitions == -1 ? settings.num_partitions : asked.partitions;
+  const int32_t partitions = asked.partitions == -1 ? default_partitions(asked, settings) : asked.partitions;
   if (factor <= 0) {
     outcome.refuse(errc::invalid_replication_factor, "Replication factor must be larger than 0.");
     return std::nullopt;
@@ -105,8 +109,16 @@ std::optional<topic_draft> check_place(const new_topic& asked, const birth& give
   return draft;
 }
 
+/// What an internal topic has whoever makes it, as Kafka's; what is asked for it otherwise holds.
+config_overrides internal_settings(const broker_settings& settings) {
+  return {{"cleanup.policy", "compact"},
+          {"compression.type", "producer"},
+          {"segment.bytes", std::to_string(settings.offsets_topic_segment_bytes)}};
+}
+
 bool check_settings(const new_topic& asked, const broker_settings& settings, config_overrides& overrides,
                     admin_outcome& outcome) {
+  if (is_internal_topic(asked.name) && !asked.stream) overrides = internal_settings(settings);
   for (const auto& [key, value] : asked.configs) {
     std::string why = value ? setting_problem(key, *value, settings) : "Null value not supported for topic config: " + key;
     if (!why.empty()) {
@@ -183,6 +195,10 @@ std::optional<stored_topic> check_growth(const partition_growth& asked, const to
   using base::errc;
   const topic_table::row* row = find_topic(asked.topic, topics, outcome);
   if (row == nullptr) return std::nullopt;
+  if (row->info->internal) {
+    outcome.refuse(errc::invalid_topic, "Groups belong to the partitions that this topic has.");
+    return std::nullopt;
+  }
   const auto present = static_cast<int64_t>(row->stored.directories.size());
   const int64_t more = asked.total - present;
   if (more <= 0) {
@@ -233,7 +249,7 @@ int64_t partitions_asked(const std::vector<new_topic>& topics, const broker_sett
     if (!t.assignment.empty()) {
       sum += static_cast<int64_t>(t.assignment.size());
     } else {
-      sum += t.partitions == -1 ? settings.num_partitions : std::max(t.partitions, 0);
+      sum += t.partitions == -1 ? default_partitions(t, settings) : std::max(t.partitions, 0);
     }
   }
   return sum;

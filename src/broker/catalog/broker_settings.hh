@@ -33,7 +33,9 @@ struct broker_settings {
   std::string rack;  ///< empty: none
   int32_t num_partitions = 1;
   int16_t default_replication_factor = 1;
-  bool delete_topics = true;  ///< delete.topic.enable
+  bool delete_topics = true;                        ///< delete.topic.enable
+  int32_t offsets_topic_partitions = 50;            ///< offsets.topic.num.partitions
+  int32_t offsets_topic_segment_bytes = 100 << 20;  ///< offsets.topic.segment.bytes
   std::vector<broker_setting> all;
 
   /// The setting that is a topic key's default; null where the broker has none, and Kafka's default

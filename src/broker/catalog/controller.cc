@@ -97,6 +97,7 @@ base::result<void> controller::load_entry(std::string_view key, base::bytes valu
 }
 
 void controller::warn_of_settings(const stored_topic& topic) {
+  if (is_internal_topic(topic.stem)) return;  // the broker's own choice
   for (const auto& [setting, text] : topic.overrides) {
     const std::string why = setting_problem(setting, text, options_.settings);
     if (why.empty()) continue;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "broker/catalog/admin_checks.hh"
 #include "broker/catalog/controller.hh"
 #include "broker/catalog/producer_ids.hh"
@@ -183,6 +185,10 @@ controller::outcomes_task controller::delete_here(std::vector<base::uuid> ids) {
       outcomes[i].refuse(base::errc::unknown_topic_id);
       continue;
     }
+    if (row->info->internal) {
+      outcomes[i].refuse(base::errc::invalid_topic, "The broker keeps its own data there.");
+      continue;
+    }
     outcomes[i].topic_id = ids[i];
     const base::uuid stream_id = outcomes[i].stream_id = row->stored.stream;
     take_topic(ids[i], gone);
@@ -224,6 +230,10 @@ controller::outcomes_task controller::delete_streams_here(std::vector<base::uuid
     const topic_table::stream_row* stream = topics_.find_stream(ids[i]);
     if (stream == nullptr) {
       outcomes[i].refuse(base::errc::unknown_stream);
+      continue;
+    }
+    if (std::ranges::any_of(stream->topics, [](const auto& t) { return t.second.info->internal; })) {
+      outcomes[i].refuse(base::errc::invalid_stream, "The broker keeps its own data there.");
       continue;
     }
     outcomes[i].stream_id = ids[i];

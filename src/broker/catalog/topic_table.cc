@@ -162,6 +162,7 @@ std::unique_ptr<const topic_info> topic_table::make_info(const stored_topic& top
   info->stream = &stream;
   info->topic_name = topic.name;
   info->kafka_name = kafka_name_of({stream.name, topic.name});
+  info->internal = is_internal_topic(info->kafka_name);
   info->number = topic.number;
   info->created = topic.created;
   info->partitions.reserve(topic.directories.size());

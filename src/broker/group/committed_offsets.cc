@@ -169,6 +169,20 @@ void committed_offsets::remove(base::offset at, std::string_view topic, int32_t 
 
 // ---- leaving
 
+std::vector<offset_key> committed_offsets::keys() const {
+  std::vector<offset_key> out;
+  for (const auto& [topic, partitions] : topics_) {
+    for (const auto& [partition, s] : partitions) out.push_back({topic, partition});
+  }
+  return out;
+}
+
+std::vector<std::string> committed_offsets::topics() const {
+  std::vector<std::string> out;
+  for (const auto& [topic, partitions] : topics_) out.push_back(topic);
+  return out;
+}
+
 std::vector<int32_t> committed_offsets::partitions_of(std::string_view topic) const {
   std::vector<int32_t> out;
   const auto t = topics_.find(topic);

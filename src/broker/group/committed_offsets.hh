@@ -125,6 +125,11 @@ class committed_offsets {
 
   // ---- leaving
 
+  /// Every partition that has a commit or a record on its way, by topic and partition: what tombstones are written of when
+  /// the group goes.
+  std::vector<offset_key> keys() const;
+  /// The topics of these, ascending.
+  std::vector<std::string> topics() const;
   /// Partitions of the topic that have a commit or a record on its way: of these to write tombstones.
   std::vector<int32_t> partitions_of(std::string_view topic) const;
   /// Forgets the topic at once, with what is on its way. For a topic that is no more.

@@ -81,6 +81,9 @@ class group {
   /// What it holds of group_commons' bytes.
   size_t bytes() const noexcept { return members_.bytes() + assigning_bytes_; }
   group_description describe();
+  /// The topics that its members subscribe to by the protocol in use, ascending (consumer_subscription.hh); nothing where
+  /// nobody knows.
+  std::optional<std::vector<std::string>> subscribed_topics();
   /// As it would be written now.
   stored_group stored();
 

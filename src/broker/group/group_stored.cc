@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "broker/group/consumer_subscription.hh"
 #include "broker/group/group.hh"
 
 /// What of a group outlives its core: what is written and what follows when it is durable, what is taken over at a start,
@@ -138,6 +139,14 @@ void group::take_over(stored_member& kept, base::instant now) {
 }
 
 // ---- shown
+
+std::optional<std::vector<std::string>> group::subscribed_topics() {
+  std::vector<base::bytes> subscriptions;
+  for (group_member& m : members_) subscriptions.emplace_back(m.metadata(protocol_));
+  const auto topics = broker::subscribed_topics(protocol_type_, subscriptions);
+  if (!topics) return std::nullopt;
+  return std::vector<std::string>(topics->begin(), topics->end());
+}
 
 group_description group::describe() {
   group_description shown{.state = state_, .protocol_type = protocol_type_};

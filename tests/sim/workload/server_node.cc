@@ -37,8 +37,7 @@ void server_node::start(unsigned cores) {
   store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
   shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);
-  for (unsigned i = 0; i < cores; ++i)
-    parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage, options_.producers));
+  for (unsigned i = 0; i < cores; ++i) parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage, options_));
   listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port}, .advertised = {node_.address(), kafka_port}}};
   state_ = server_state::starting;
   running_ = world_.start(node_, 0, boot());
@@ -75,6 +74,7 @@ void server_node::crash(sim::crash_options how) {
   }
   controller_->abandon();
   for (auto& p : parts_) {
+    p->groups.abandon();
     p->broker.abandon();
     p->scope.abandon();
   }
@@ -117,6 +117,7 @@ task<result<void>> server_node::boot() {
     co_await reactor::call_on(home, base::core_id(i), [part, all](reactor::core&) { part->broker.meet(*all); });
   }
   CO_TRY_CHECK(co_await controller_->start(std::move(brokers), std::move(catalogs)));
+  co_await start_groups();
   CO_TRY_CHECK(co_await open_doors());
   co_return result<void>();
 }
@@ -156,14 +157,28 @@ task<result<void>> server_node::boot_storage() {
   co_return result<void>();
 }
 
+task<void> server_node::start_groups() {
+  std::vector<broker::group_coordinator*> coordinators;
+  for (auto& p : parts_) coordinators.push_back(&p->groups);
+  for (unsigned i = 0; i < parts_.size(); ++i) {
+    const std::vector<broker::group_coordinator*>* all = &coordinators;
+    core_parts* part = parts_[i].get();
+    auto work = [part, all](reactor::core&) {
+      part->groups.meet(*all);
+      part->groups.start();
+    };
+    co_await reactor::call_on(node_.core(), base::core_id(i), std::move(work));
+  }
+}
+
 task<result<void>> server_node::open_doors() {
   reactor::core& home = node_.core();
   step_ = "doors";
   for (unsigned i = 0; i < parts_.size(); ++i) {
     core_parts* part = parts_[i].get();
     auto work = [part, this](reactor::core& there) {
-      part->door =
-          std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, *shares_, options_.door);
+      part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, part->groups,
+                                                      *shares_, options_.door);
       return part->door->open(listeners_);
     };
     const auto opened = co_await reactor::call_on(home, base::core_id(i), std::move(work));
@@ -184,6 +199,8 @@ task<result<void>> server_node::open_doors() {
 task<result<void>> server_node::shut_down() {
   step_ = "closing doors";
   outcome ended = co_await on_all(stop_accepting);
+  const outcome left = co_await on_all(stop_groups);
+  if (!left) ended = left;
   const outcome closed = co_await on_all(close_door);
   if (!closed) ended = closed;
   step_ = "stopping the catalog";
@@ -213,6 +230,11 @@ task<void> server_node::on_one(unsigned index, step what, outcome* all) {
 
 task<result<void>> server_node::stop_accepting(core_parts* part) {
   co_await part->door->stop_accepting();
+  co_return result<void>();
+}
+
+task<result<void>> server_node::stop_groups(core_parts* part) {
+  co_await part->groups.stop();
   co_return result<void>();
 }
 

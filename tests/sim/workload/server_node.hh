@@ -9,6 +9,7 @@
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
 #include "broker/catalog/file_store.hh"
+#include "broker/group/group_coordinator.hh"
 #include "broker/partition/broker_core.hh"
 #include "checkers/memory_within.hh"
 #include "reactor/scope.hh"
@@ -25,6 +26,7 @@ struct server_options {
   storage::commit_log_options commits;
   storage::pool_options pool{};
   broker::producer_options producers;
+  broker::coordinator_options groups;
   bool splice_reads = false;
   api::kafka::door_options door;
 };
@@ -74,10 +76,11 @@ class server_node {
  private:
   /// What lives on one core.
   struct core_parts {
-    core_parts(reactor::core& on, const storage::storage_options& storage, const broker::producer_options& producers)
-        : catalog(on), broker(on, storage, producers), scope(on) {}
+    core_parts(reactor::core& on, const storage::storage_options& storage, const server_options& options)
+        : catalog(on), broker(on, storage, options.producers), groups(broker, catalog, options.groups), scope(on) {}
     broker::catalog catalog;
     broker::broker_core broker;
+    broker::group_coordinator groups;
     std::unique_ptr<api::kafka::door> door;
     reactor::scope scope;
   };
@@ -95,7 +98,9 @@ class server_node {
   using step = reactor::task<outcome> (*)(core_parts* part);
   reactor::task<outcome> on_all(step what);
   reactor::task<void> on_one(unsigned index, step what, outcome* all);
+  reactor::task<void> start_groups();
   static reactor::task<outcome> stop_accepting(core_parts* part);
+  static reactor::task<outcome> stop_groups(core_parts* part);
   static reactor::task<outcome> close_door(core_parts* part);
   static reactor::task<outcome> stop_broker(core_parts* part);
   void forget();

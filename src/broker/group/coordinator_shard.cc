@@ -1,0 +1,236 @@
+#include "broker/group/coordinator_shard.hh"
+
+#include <algorithm>
+
+#include "broker/group/awaited_write.hh"
+#include "broker/group/parked_call.hh"
+#include "broker/partition/batch_limit.hh"
+#include "reactor/wait.hh"
+
+namespace millrace::broker {
+
+namespace {
+
+/// Tombstones in one batch: 100 bytes or so each.
+constexpr size_t tombstones_most = 1000;
+constexpr size_t groups_a_turn = 64;
+
+timed_record tombstone(std::string_view group, const offset_key& key, base::unix_ms now) {
+  return {.timestamp = now, .what = stored_offset{.group = group, .topic = key.topic, .partition = key.partition}};
+}
+
+class nobody final : public coordinator_write {
+ public:
+  void done(group_error) override {}
+};
+
+}  // namespace
+
+coordinator_shard::coordinator_shard(broker_core& on, const catalog& topics, group_commons& commons,
+                                     const coordinator_options& options, waiting_calls& waiting, storage::log_id id)
+    : core_(on), topics_(topics), commons_(commons), options_(options), waiting_(waiting), id_(id), log_(on, id) {}
+
+coordinator_shard::~coordinator_shard() = default;
+
+// ---- groups
+
+hosted_group* coordinator_shard::find(std::string_view group) const {
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+hosted_group& coordinator_shard::make(std::string_view group) {
+  std::string id(group);
+  auto made = std::make_unique<hosted_group>(*this, id, commons_, core_.on().now());
+  return *groups_.emplace(std::move(id), std::move(made)).first->second;
+}
+
+hosted_group* coordinator_shard::find_or_make(std::string_view group) {
+  if (hosted_group* const found = find(group)) return found;
+  if (!commons_.has_room(hosted_group::own_bytes(group))) return nullptr;
+  return &make(group);
+}
+
+std::vector<std::string> coordinator_shard::group_ids() const {
+  std::vector<std::string> ids;
+  ids.reserve(groups_.size());
+  for (const auto& [id, g] : groups_) ids.push_back(id);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+void hosted_group::run(reactor::core&) { in_.timer_ran(*this); }
+
+void coordinator_shard::timer_ran(hosted_group& g) {
+  group_effects effects;
+  g.machine.expire(core_.on().now(), effects);
+  carry_out(g, std::move(effects));
+}
+
+void coordinator_shard::settle(hosted_group& g) {
+  g.recount();
+  if (g.unused()) {
+    groups_.erase(groups_.find(g.machine.id()));
+    return;
+  }
+  const base::instant next = closed_ ? base::instant::never() : g.machine.next_deadline();
+  reactor::timer_wheel& timers = core_.on().timers();
+  if (next == base::instant::never()) {
+    timers.disarm(g);
+  } else if (!g.armed() || next < g.deadline()) {
+    timers.arm(g, next);
+  }
+}
+
+// ---- effects
+
+void coordinator_shard::carry_out(hosted_group& g, group_effects effects) {
+  for (const group_write& w : effects.writes) write_group(g, w);
+  for (join_answer& a : effects.joins) answer<join_answer>(std::move(a));
+  for (sync_answer& a : effects.syncs) answer<sync_answer>(std::move(a));
+  settle(g);
+}
+
+template <class Answer>
+void coordinator_shard::answer(Answer given) {
+  using call = std::conditional_t<std::is_same_v<Answer, join_answer>, join_call, sync_call>;
+  const auto found = waiting_.find(given.to.value());
+  ASSERT(found != waiting_.end());
+  call& to = static_cast<call&>(*found->second);
+  waiting_.erase(found);
+  to.answer = std::move(given);
+  to.go_home();
+}
+
+/// A group's own record, on its way.
+class coordinator_shard::group_written final : public coordinator_write {
+ public:
+  group_written(coordinator_shard& in, std::string group, group_write_id id) : in_(in), group_(std::move(group)), id_(id) {}
+  void done(group_error outcome) override {
+    hosted_group* const g = in_.find(group_);
+    if (g == nullptr) return;
+    group_effects effects;
+    g->machine.written(id_, outcome, in_.core_.on().now(), effects);
+    in_.carry_out(*g, std::move(effects));
+  }
+
+ private:
+  coordinator_shard& in_;
+  const std::string group_;
+  const group_write_id id_;
+};
+
+void coordinator_shard::write_group(hosted_group& g, const group_write& write) {
+  const clocks at = now();
+  group_metadata record{.group = g.machine.id(), .state = {}};
+  if (write.value) record.state = to_record(*write.value, at);
+  const timed_record one{.timestamp = at.wall, .what = std::move(record)};
+  append({&one, 1}, std::make_unique<group_written>(*this, g.machine.id(), write.id));
+}
+
+offsets_range coordinator_shard::append(std::span<const timed_record> records, std::unique_ptr<coordinator_write> who) {
+  uint64_t most = batch_bytes_max(core_.on().memory().capacity());
+  const topic_info* const topic = topics_.now().find_topic(id_.topic);
+  if (topic != nullptr) most = std::min<uint64_t>(most, topic->config.max_message_bytes);
+  return log_.append(records, static_cast<uint32_t>(most), std::move(who));
+}
+
+// ---- commits
+
+reactor::task<group_error> coordinator_shard::commit(std::string group, const std::vector<new_commit>* commits) {
+  std::vector<timed_record> records;
+  records.reserve(commits->size());
+  const base::unix_ms wall = core_.on().wall_clock();
+  for (const new_commit& c : *commits) {
+    records.push_back(
+        {.timestamp = wall,
+         .what = stored_offset{.group = group, .topic = c.topic, .partition = c.partition, .commit = to_stored(c.commit)}});
+  }
+  awaited_write done;
+  const offsets_range at = append(records, done.hook());
+  hosted_group* g = find(group);
+  ASSERT(g != nullptr);
+  for (size_t i = 0; i < commits->size(); ++i) {
+    const new_commit& c = (*commits)[i];
+    g->offsets.begin_put(at.begin + static_cast<int64_t>(i), c.topic, c.partition, c.commit);
+  }
+  g->recount();
+  const group_error outcome = co_await done;
+  g = find(group);
+  if (g == nullptr) co_return outcome;
+  outcome == group_error::none ? g->offsets.durable(at) : g->offsets.failed(at);
+  settle(*g);
+  co_return outcome;
+}
+
+reactor::task<group_error> coordinator_shard::forget(std::string group, std::vector<offset_key> keys) {
+  for (size_t begin = 0; begin < keys.size(); begin += tombstones_most) {
+    hosted_group* g = find(group);
+    if (g == nullptr) break;
+    const auto some = std::span(keys).subspan(begin, std::min(tombstones_most, keys.size() - begin));
+    std::vector<timed_record> records;
+    const base::unix_ms wall = core_.on().wall_clock();
+    for (const offset_key& key : some) records.push_back(tombstone(group, key, wall));
+    awaited_write done;
+    const offsets_range at = append(records, done.hook());
+    for (size_t i = 0; i < some.size(); ++i) {
+      g->offsets.begin_remove(at.begin + static_cast<int64_t>(i), some[i].topic, some[i].partition);
+    }
+    const group_error outcome = co_await done;
+    g = find(group);
+    if (g == nullptr) co_return outcome;
+    outcome == group_error::none ? g->offsets.durable(at) : g->offsets.failed(at);
+    settle(*g);
+    if (outcome != group_error::none) co_return outcome;
+  }
+  co_return group_error::none;
+}
+
+void coordinator_shard::forget_topics(hosted_group& g, std::span<const std::string> absent) {
+  const base::unix_ms wall = core_.on().wall_clock();
+  for (const std::string& topic : absent) {
+    std::vector<offset_key> keys;
+    for (const int32_t p : g.offsets.partitions_of(topic)) keys.push_back({topic, p});
+    for (size_t begin = 0; begin < keys.size(); begin += tombstones_most) {
+      std::vector<timed_record> records;
+      for (const offset_key& key : std::span(keys).subspan(begin, std::min(tombstones_most, keys.size() - begin))) {
+        records.push_back(tombstone(g.machine.id(), key, wall));
+      }
+      append(records, std::make_unique<nobody>());
+    }
+    g.offsets.remove_topic(topic);
+  }
+}
+
+reactor::task<void> coordinator_shard::forget_absent_topics() {
+  size_t looked_at = 0;
+  const std::vector<std::string> ids = group_ids();
+  for (const std::string& id : ids) {
+    if (closed_) co_return;
+    if (++looked_at % groups_a_turn == 0) co_await reactor::next_turn(core_.on());
+    hosted_group* const g = find(id);
+    if (g == nullptr) continue;
+    std::vector<std::string> absent = g->offsets.topics();
+    std::erase_if(absent, [&](const std::string& name) { return topics_.now().find(name) != nullptr; });
+    if (absent.empty()) continue;
+    forget_topics(*g, absent);
+    settle(*g);
+  }
+}
+
+// ---- the end
+
+void coordinator_shard::close() {
+  closed_ = true;
+  for (const std::string& id : group_ids()) {
+    hosted_group* const g = find(id);
+    if (g == nullptr) continue;
+    group_effects effects;
+    g->machine.unload(effects);
+    effects.writes.clear();
+    carry_out(*g, std::move(effects));
+  }
+  log_.close();
+}
+
+}  // namespace millrace::broker
