@@ -116,7 +116,8 @@ TEST_CASE("handlers: a body that does not decode closes the connection") {
     for (int16_t version = api.min_version; version <= api.max_version; ++version) {
       CAPTURE(api.key);
       CAPTURE(version);
-      if (api.key == 18 && version < 3) continue;  // its body is empty, and what follows one is passed over
+      // These bodies are empty, and what follows one is passed over.
+      if ((api.key == 16 || api.key == 18) && version < 3) continue;
       CHECK(k.ask_raw<api_versions_response>(api.key, version, garbage).closed);
     }
   }
