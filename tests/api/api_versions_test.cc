@@ -97,14 +97,14 @@ TEST_CASE(
     "ApiVersions: a version that we do not know is answered in version 0 with ours, whatever its "
     "body") {
   kafka_node k(3);
-  for (const int16_t version : {int16_t{5}, int16_t{99}, int16_t{32767}, int16_t{-1}}) {
+  for (const int16_t version : {int16_t{6}, int16_t{99}, int16_t{32767}, int16_t{-1}}) {
     CAPTURE(version);
     const auto got = k.ask_raw<api_versions_response>(18, version, {0xff, 0xff, 0xff}, 0, int16_t{0});
     REQUIRE_FALSE(got.closed);
     CHECK(got.body.error_code == 35);
     REQUIRE(got.body.api_keys.size() == 1);
     CHECK(got.body.api_keys[0].api_key == 18);
-    CHECK(got.body.api_keys[0].max_version == 4);
+    CHECK(got.body.api_keys[0].max_version == 5);
   }
 }
 

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "kafka_node.hh"
 #include "wire/kafka/messages/list_offsets.hh"
 #include "wire/kafka/messages/offset_for_leader_epoch.hh"
@@ -74,8 +76,12 @@ TEST_CASE("ListOffsets: times and special timestamps, by version, from every cor
       {"empty", -2, 0, -1, epoch},
       {"empty", -3, -1, -1, -1},
       {"empty", t0, -1, -1, -1},
+      {"t", -4, 0, -1, epoch},
+      {"t", -5, -1, -1, -1},
+      {"t", -6, -1, -1, -1},
   };
-  for (int16_t version = 1; version <= 7; ++version) {
+  const std::map<int64_t, int16_t> known_since{{-3, 7}, {-4, 8}, {-5, 9}, {-6, 11}};
+  for (int16_t version = 1; version <= 11; ++version) {
     for (unsigned core = 0; core < 3; ++core) {
       for (const row& r : rows) {
         CAPTURE(version);
@@ -83,7 +89,8 @@ TEST_CASE("ListOffsets: times and special timestamps, by version, from every cor
         CAPTURE(r.asked);
         for (const int8_t isolation : {int8_t{0}, int8_t{1}}) {
           const auto got = list_offset(k, r.topic, static_cast<int32_t>(core), r.asked, version, 0, -1, isolation);
-          if (r.asked == -3 && version < 7) {
+          const auto since = known_since.find(r.asked);
+          if (since != known_since.end() && version < since->second) {
             CHECK(got.error_code == 35);
             continue;
           }

@@ -34,6 +34,7 @@ inline constexpr int16_t topic_deletion_disabled = 73;
 inline constexpr int16_t invalid_record = 87;
 inline constexpr int16_t mismatched_endpoint_type = 114;
 inline constexpr int16_t unsupported_endpoint_type = 115;
+inline constexpr int16_t rebootstrap_required = 129;
 }  // namespace code
 
 }  // namespace millrace::api::kafka

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/handlers.hh"
 #include "wire/kafka/messages/api_versions.hh"
@@ -43,6 +44,16 @@ base::result<void> answer_unknown_version(request_context& request) {
   return {};
 }
 
+/// Whom a client believes to speak to, from version 5 on: a client that was led to another cluster or node starts
+/// from its bootstrap servers again.
+int16_t addressee_problem(request_context& request, const api_versions_request& asked) {
+  if (asked.cluster_id.has_value() != (asked.node_id >= 0)) return code::invalid_request;
+  if (!asked.cluster_id) return code::none;
+  const bool ours =
+      *asked.cluster_id == request.door.topics().cluster_id && asked.node_id == request.door.controller().settings().node_id;
+  return ours ? code::none : code::rebootstrap_required;
+}
+
 }  // namespace
 
 handled handle_api_versions(request_context& request) {
@@ -55,10 +66,9 @@ handled handle_api_versions(request_context& request) {
   api_versions_response answer;
   const bool named = request.version < 3 ||
                      (is_software_word(asked.client_software_name) && is_software_word(asked.client_software_version));
-  if (named) {
+  answer.error_code = named ? addressee_problem(request, asked) : code::invalid_request;
+  if (answer.error_code == code::none) {
     CO_TRY(answer.api_keys, all_versions(request.memory));
-  } else {
-    answer.error_code = code::invalid_request;
   }
   request.respond(answer);
   co_return base::result<void>();

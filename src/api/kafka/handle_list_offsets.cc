@@ -14,15 +14,31 @@ using wire::kafka::list_offsets_response;
 using wire::kafka::list_offsets_response_partition;
 using wire::kafka::list_offsets_response_topic;
 
-// Timestamps that ask for something else than a time (KIP-734 for the third).
+// Timestamps that ask for something else than a time (KIP-734 for the third); the last three are about tiered storage, which
+// there is not (KIP-405, KIP-1005, KIP-1023).
 constexpr int64_t latest = -1;
 constexpr int64_t earliest = -2;
 constexpr int64_t max_timestamp = -3;
-constexpr int16_t max_timestamp_since = 7;
+constexpr int64_t earliest_local = -4;
+constexpr int64_t latest_tiered = -5;
+constexpr int64_t earliest_pending_upload = -6;
 
 bool is_known(int64_t timestamp, int16_t version) {
-  return timestamp >= 0 || timestamp == latest || timestamp == earliest ||
-         (timestamp == max_timestamp && version >= max_timestamp_since);
+  switch (timestamp) {
+    case latest:
+    case earliest:
+      return true;
+    case max_timestamp:
+      return version >= 7;
+    case earliest_local:
+      return version >= 8;
+    case latest_tiered:
+      return version >= 9;
+    case earliest_pending_upload:
+      return version >= 11;
+    default:
+      return timestamp >= 0;
+  }
 }
 
 struct offset_question : partition_question {
@@ -79,7 +95,9 @@ reactor::task<base::result<void>> answer_there(broker::broker_core* there, std::
     } else if (q->timestamp == latest) {
       q->found = p->high_watermark();
       q->epoch = p->epoch();
-    } else if (q->timestamp == earliest) {
+    } else if (q->timestamp == latest_tiered || q->timestamp == earliest_pending_upload) {
+      continue;  // there is none
+    } else if (q->timestamp == earliest || q->timestamp == earliest_local) {
       q->found = p->log().log_start();
       q->epoch = epoch_at(p->log(), q->found, p->epoch());
     } else {

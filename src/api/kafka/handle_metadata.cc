@@ -14,6 +14,7 @@ namespace {
 
 using wire::kafka::array;
 using wire::kafka::metadata_request;
+using wire::kafka::metadata_request_topic;
 using wire::kafka::metadata_response;
 using wire::kafka::metadata_response_broker;
 using wire::kafka::metadata_response_partition;
@@ -22,15 +23,20 @@ using wire::kafka::metadata_response_topic;
 /// From this version on null asks for all topics and empty for none; before, empty asks for all.
 constexpr int16_t null_is_all_since = 1;
 
-/// The names asked for, each once, in order.
-std::vector<std::string_view> names_asked(const metadata_request& asked) {
-  std::vector<std::string_view> names;
-  std::unordered_set<std::string_view> seen;
-  for (const auto& topic : *asked.topics) {
-    const std::string_view name = topic.name.value_or(std::string_view());
-    if (seen.insert(name).second) names.push_back(name);
+/// From this version on topics may be asked for by id, with a null name.
+constexpr int16_t topic_ids_since = 12;
+
+/// The topics asked for, each once, in order: by id where that is not zero.
+std::vector<metadata_request_topic> topics_asked(const metadata_request& asked) {
+  std::vector<metadata_request_topic> topics;
+  std::unordered_set<std::string_view> names;
+  std::unordered_set<base::uuid> ids;
+  for (const metadata_request_topic& topic : *asked.topics) {
+    const bool is_new = topic.topic_id.is_zero() ? names.insert(topic.name.value_or(std::string_view())).second
+                                                 : ids.insert(topic.topic_id).second;
+    if (is_new) topics.push_back(topic);
   }
-  return names;
+  return topics;
 }
 
 /// What a topic's making that failed answers: what is tried again finds the broker in a better
@@ -123,22 +129,58 @@ base::result<void> answer_all(request_context& request, const metadata_request& 
   return {};
 }
 
+/// What refuses the whole request, as Kafka does it: ids and null names before there are such, later neither id nor name.
+int16_t request_problem(request_context& request, const metadata_request& asked) {
+  for (const metadata_request_topic& topic : *asked.topics) {
+    const bool has_id = !topic.topic_id.is_zero();
+    if (request.version < topic_ids_since && (has_id || !topic.name)) return code::invalid_request;
+    if (!has_id && !topic.name) return code::unknown_server_error;
+  }
+  return code::none;
+}
+
+/// The answer to such a request: nothing but the topics as they were asked for.
+base::result<void> refuse(request_context& request, const std::vector<metadata_request_topic>& topics, int16_t error) {
+  metadata_response answer;
+  answer.error_code = error;
+  TRY(answer.topics, request.memory.make_array<metadata_response_topic>(topics.size()));
+  for (size_t i = 0; i < topics.size(); ++i) {
+    answer.topics[i].name = topics[i].name.value_or(std::string_view());
+    answer.topics[i].topic_id = topics[i].topic_id;
+    answer.topics[i].error_code = error;
+  }
+  request.respond(answer);
+  return {};
+}
+
+/// Why a topic that is not there is not.
+int16_t absence_code(const metadata_request_topic& asked, const creation_codes& failed) {
+  const std::string_view name = asked.name.value_or(std::string_view());
+  if (!asked.topic_id.is_zero()) return error_code(base::errc::unknown_topic_id);
+  if (broker::topic_name_problem(name) != nullptr) return code::invalid_topic;
+  const auto why = failed.find(name);
+  return why != failed.end() && why->second != 0 ? why->second : code::unknown_topic_or_partition;
+}
+
+const broker::topic_info* find_topic(request_context& request, const metadata_request_topic& asked) {
+  if (asked.topic_id.is_zero()) return request.door.topics().find(asked.name.value_or(std::string_view()));
+  return request.door.topics().find(asked.topic_id);
+}
+
 base::result<void> answer_named(request_context& request, const metadata_request& asked,
-                                const std::vector<std::string_view>& names, const creation_codes& failed) {
+                                const std::vector<metadata_request_topic>& topics, const creation_codes& failed) {
   answer_builder build(request, asked);
   TRY_CHECK(build.begin());
-  TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(names.size()));
-  for (size_t i = 0; i < names.size(); ++i) {
+  TRY(build.answer.topics, request.memory.make_array<metadata_response_topic>(topics.size()));
+  for (size_t i = 0; i < topics.size(); ++i) {
     metadata_response_topic& out = build.answer.topics[i];
-    if (const broker::topic_info* topic = request.door.topics().find(names[i])) {
+    if (const broker::topic_info* topic = find_topic(request, topics[i])) {
       TRY_CHECK(build.describe(*topic, out));
       continue;
     }
-    const auto why = failed.find(names[i]);
-    out.name = names[i];
-    out.error_code = broker::topic_name_problem(names[i]) != nullptr ? code::invalid_topic
-                     : why != failed.end() && why->second != 0       ? why->second
-                                                                     : code::unknown_topic_or_partition;
+    out.name = topics[i].name;
+    out.topic_id = topics[i].topic_id;
+    out.error_code = absence_code(topics[i], failed);
   }
   request.respond(build.answer);
   return {};
@@ -151,17 +193,21 @@ handled handle_metadata(request_context& request) {
   const bool all = !asked.topics || (request.version < null_is_all_since && asked.topics->empty());
   if (all) co_return answer_all(request, asked);
 
-  const std::vector<std::string_view> names = names_asked(asked);
+  const std::vector<metadata_request_topic> topics = topics_asked(asked);
+  if (const int16_t problem = request_problem(request, asked)) co_return refuse(request, topics, problem);
   std::vector<broker::new_topic> missing;
   if (asked.allow_auto_topic_creation && request.door.options().auto_create_topics) {
-    for (const std::string_view name : names) {
-      if (broker::topic_name_problem(name) != nullptr || request.door.topics().find(name) != nullptr) continue;
+    for (const metadata_request_topic& topic : topics) {
+      const std::string_view name = topic.name.value_or(std::string_view());
+      if (!topic.topic_id.is_zero() || broker::topic_name_problem(name) != nullptr ||
+          request.door.topics().find(name) != nullptr)
+        continue;
       missing.push_back({.name = std::string(name), .assignment = {}, .configs = {}});
     }
   }
   creation_codes failed;
   if (!missing.empty()) failed = co_await create_missing(request, std::move(missing));
-  co_return answer_named(request, asked, names, failed);
+  co_return answer_named(request, asked, topics, failed);
 }
 
 }  // namespace millrace::api::kafka

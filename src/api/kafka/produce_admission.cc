@@ -23,6 +23,7 @@ constexpr size_t entry_cost = 512;
 constexpr size_t opening_cost = 4;
 constexpr size_t packing_cost = 16;
 constexpr int16_t zstd_since = 7;
+constexpr int16_t topic_ids_since = 13;
 }  // namespace
 
 record::codec produce_exchange::wanted_codec(broker::compression_type type, record::codec as_sent) {
@@ -45,7 +46,7 @@ record::codec produce_exchange::wanted_codec(broker::compression_type type, reco
 
 const broker::topic_info* produce_exchange::topic_of(const entry& e) const {
   const topic_entry& t = topics_[e.topic];
-  return version_ >= 13 ? door_.topics().find(t.id) : door_.topics().find(std::string_view(t.name));
+  return version_ >= topic_ids_since ? door_.topics().find(t.id) : door_.topics().find(std::string_view(t.name));
 }
 
 produce_exchange::progress produce_exchange::admit_rest() {
@@ -84,7 +85,8 @@ void produce_exchange::refuse_records(entry& e, int16_t error, const char* messa
 bool produce_exchange::look_at(entry& e) {
   const broker::topic_info* topic = topic_of(e);
   if (topic == nullptr || e.index < 0 || static_cast<size_t>(e.index) >= topic->partitions.size()) {
-    refuse(e, error_code(base::errc::unknown_topic_or_partition));
+    const bool by_id = version_ >= topic_ids_since && topic == nullptr;
+    refuse(e, error_code(by_id ? base::errc::unknown_topic_id : base::errc::unknown_topic_or_partition));
     return false;
   }
   if (topic->internal) {

@@ -34,8 +34,9 @@ RULES = [
     (r"^produce_to_compacted_topics: breaks off", r"", lambda mine, other: "cleanup.policy does not work yet" in mine,
      "compaction does not exist yet"),
     (r"^create_topics: v\d setting: later", r"ErrorCode", _codes(40, 0), LATER),
-    (r"^create_topics: v\d setting: later", r"NumPartitions|ReplicationFactor|Configs", lambda mine, other:
-     mine in (-1, "absent", []), LATER),
+    (r"^create_topics: v\d setting: later", r"NumPartitions|ReplicationFactor|Configs|TopicId", lambda mine, other:
+     mine in (-1, "absent", [], "zero id"), LATER),
+    (r"^advertised: key (18|42)", r"", lambda mine, other: mine == other + 1, "the recorded Kafka is 4.3.1; 4.4 has one more"),
     (r"^create_topics: v\d made", r"", None, LATER),
     (r"^incremental_alter_configs: v\d (later|append|append again|subtract the last)$", r"ErrorCode", _codes(40, 0), LATER),
     (r"^incremental_alter_configs: v\d .*, then", r"^(\.cleanup\.policy)?$", None, LATER),
@@ -60,7 +61,8 @@ RULES = [
     (r"^bodies_that_lie: (array|client id) of -2", r"", lambda mine, other: (mine, other) == ("closed", "answered"),
      "a length below -1 is malformed; Kafka reads it as null"),
     (r"^zz_find_coordinator: v\d type 1", r"ErrorCode", _codes(53), "transactions do not exist yet"),
-    (r"^zz_find_coordinator: v\d (type 0|empty key)", r"", None, "groups do not exist yet"),
+    (r"^zz_find_coordinator: v\d (type 0|empty key)", r"(ErrorCode|NodeId)$", lambda mine, other: (mine, other) in ((0, 15), (1, -1)),
+     "the topic of groups is made before the answer; Kafka has clients ask again"),
     (r"^fetch: v\d+ partition limit -1", r"Partitions\[0\]", None, "a limit below 0 counts as 0; Kafka fails on it (-1)"),
     (r"^fetch: .*session", r"SessionId", None, "fetch sessions do not exist yet: every session is answered with id 0"),
     (r"^auto_creation: .*first", r"", lambda mine, other: mine == "made or being made", "our own creation is awaited"),
