@@ -29,6 +29,11 @@ struct directory_entry {
   uint64_t size = 0;  ///< bytes; 0 for directories
 };
 
+struct disk_space {
+  uint64_t total_bytes = 0;
+  uint64_t free_bytes = 0;  ///< that we may still write
+};
+
 struct listen_address {
   std::string host;    ///< numeric IPv4 or IPv6
   uint16_t port = 0;   ///< 0: the kernel chooses
@@ -78,7 +83,8 @@ class backend {
   virtual base::result<listening> listen(const listen_address& where) = 0;
   virtual base::result<std::vector<directory_entry>> list(const std::string& directory) = 0;  ///< sorted by name
   virtual base::result<uint64_t> size_of(const std::string& path) = 0;
-  virtual base::result<uint64_t> free_space(const std::string& path) = 0;  ///< bytes
+  /// Of the file system that holds the path.
+  virtual base::result<disk_space> free_space(const std::string& path) = 0;
   /// Takes an exclusive lock on a file, made where missing, for the life of the process: errc::locked where another has it.
   virtual base::result<void> lock(const std::string& path) = 0;
   /// "address:port" of the other end of a socket, for logs.

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "broker/partition/batch_limit.hh"
 #include "server/config_value.hh"
@@ -131,6 +132,7 @@ broker::controller_options controller_settings(const loaded_config& loaded, unsi
   broker::broker_settings& s = options.settings;
   s.node_id = from.node_id;
   s.rack = from.broker_rack;
+  s.log_dir = std::filesystem::absolute(from.log_dirs).lexically_normal().string();
   s.num_partitions = from.num_partitions;
   s.default_replication_factor = static_cast<int16_t>(from.default_replication_factor);
   s.delete_topics = from.delete_topic_enable;

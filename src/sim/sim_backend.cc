@@ -192,10 +192,10 @@ base::result<uint64_t> sim_backend::size_of(const std::string& path) {
   return found->image.size();
 }
 
-base::result<uint64_t> sim_backend::free_space(const std::string& path) {
+base::result<reactor::disk_space> sim_backend::free_space(const std::string& path) {
   ref<inode> found;
   if (const int status = home_.disk().find(path, found); status != 0) return base::fail_errno(-status);
-  return home_.disk().free_bytes();
+  return reactor::disk_space{.total_bytes = home_.disk().faults.capacity_bytes, .free_bytes = home_.disk().free_bytes()};
 }
 
 base::result<void> sim_backend::lock(const std::string& path) {

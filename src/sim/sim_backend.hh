@@ -40,7 +40,7 @@ class sim_backend final : public reactor::backend {
   base::result<reactor::listening> listen(const reactor::listen_address& where) override;
   base::result<std::vector<reactor::directory_entry>> list(const std::string& directory) override;
   base::result<uint64_t> size_of(const std::string& path) override;
-  base::result<uint64_t> free_space(const std::string& path) override;
+  base::result<reactor::disk_space> free_space(const std::string& path) override;
   base::result<void> lock(const std::string& path) override;
   std::string peer_name(int handle) override;
 

@@ -31,7 +31,7 @@ class told_backend final : public backend {
   base::result<listening> listen(const listen_address&) override { return base::fail(base::errc::io); }
   base::result<std::vector<directory_entry>> list(const std::string&) override { return base::fail(base::errc::io); }
   base::result<uint64_t> size_of(const std::string&) override { return base::fail(base::errc::io); }
-  base::result<uint64_t> free_space(const std::string&) override { return base::fail(base::errc::io); }
+  base::result<disk_space> free_space(const std::string&) override { return base::fail(base::errc::io); }
   base::result<void> lock(const std::string&) override { return base::fail(base::errc::io); }
   std::string peer_name(int) override { return ""; }
 };

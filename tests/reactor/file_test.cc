@@ -168,8 +168,9 @@ TEST_CASE("file: a lock is held once, free space is known") {
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().code == errc::locked);
   }
-  const base::result<uint64_t> space = first->effects().free_space(directory.path());
-  CHECK(*space > 0);
+  const base::result<disk_space> space = first->effects().free_space(directory.path());
+  CHECK(space->free_bytes > 0);
+  CHECK(space->total_bytes >= space->free_bytes);
   first.reset();
   auto third = test::one_core();
   CHECK(third->effects().lock(directory.of("lock")).ok());

@@ -86,7 +86,8 @@ TEST_CASE("disk: plain calls list, measure and lock") {
   CHECK((*entries)[2].is_directory);
   CHECK(*seam.size_of("data/b") == 5000);
   CHECK(seam.size_of("/data/c").error().code == base::errc::not_found);
-  CHECK(*seam.free_space("/data") == n.disk().faults.capacity_bytes - 8192);
+  CHECK(seam.free_space("/data")->free_bytes == n.disk().faults.capacity_bytes - 8192);
+  CHECK(seam.free_space("/data")->total_bytes == n.disk().faults.capacity_bytes);
   CHECK(seam.lock("/data/lock").ok());
   CHECK(seam.lock("/data/lock").error().code == base::errc::locked);
   w.crash(n, {.kind = sim::crash_kind::process});

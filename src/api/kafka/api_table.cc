@@ -30,11 +30,13 @@ constexpr auto rows = std::to_array<served_api>({
     {23, 2, 4, handle_offset_for_leader_epoch},
     {32, 1, 4, handle_describe_configs},
     {33, 0, 2, handle_alter_configs},
+    {35, 1, 5, handle_describe_log_dirs},
     {37, 0, 3, handle_create_partitions},
     {42, 0, 3, handle_delete_groups},
     {44, 0, 1, handle_incremental_alter_configs},
     {47, 0, 0, handle_offset_delete},
     {60, 0, 2, handle_describe_cluster},
+    {75, 0, 0, handle_describe_topic_partitions},
 });
 static_assert(std::ranges::is_sorted(rows, {}, &served_api::key));
 

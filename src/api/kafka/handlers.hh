@@ -17,6 +17,8 @@ handled handle_delete_topics(request_context& request);
 handled handle_describe_cluster(request_context& request);
 handled handle_describe_configs(request_context& request);
 handled handle_describe_groups(request_context& request);
+handled handle_describe_log_dirs(request_context& request);
+handled handle_describe_topic_partitions(request_context& request);
 handled handle_find_coordinator(request_context& request);
 handled handle_heartbeat(request_context& request);
 handled handle_init_producer_id(request_context& request);

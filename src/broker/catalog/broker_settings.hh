@@ -30,7 +30,8 @@ struct broker_setting {
 
 struct broker_settings {
   int32_t node_id = 1;
-  std::string rack;  ///< empty: none
+  std::string rack;     ///< empty: none
+  std::string log_dir;  ///< the directory of the data as clients are shown it: an absolute path
   int32_t num_partitions = 1;
   int16_t default_replication_factor = 1;
   bool delete_topics = true;                        ///< delete.topic.enable

@@ -125,10 +125,11 @@ base::result<uint64_t> uring_backend::size_of(const std::string& path) {
   return static_cast<uint64_t>(about.st_size);
 }
 
-base::result<uint64_t> uring_backend::free_space(const std::string& path) {
+base::result<disk_space> uring_backend::free_space(const std::string& path) {
   struct statvfs about {};
   if (statvfs(path.c_str(), &about) != 0) return base::fail_errno(errno);
-  return uint64_t{about.f_bavail} * about.f_frsize;
+  return disk_space{.total_bytes = uint64_t{about.f_blocks} * about.f_frsize,
+                    .free_bytes = uint64_t{about.f_bavail} * about.f_frsize};
 }
 
 base::result<void> uring_backend::lock(const std::string& path) {

@@ -91,7 +91,7 @@ class uring_backend final : public backend {
   base::result<listening> listen(const listen_address& where) override;
   base::result<std::vector<directory_entry>> list(const std::string& directory) override;
   base::result<uint64_t> size_of(const std::string& path) override;
-  base::result<uint64_t> free_space(const std::string& path) override;
+  base::result<disk_space> free_space(const std::string& path) override;
   base::result<void> lock(const std::string& path) override;
   std::string peer_name(int handle) override;
 
