@@ -176,6 +176,12 @@ run_options draw_options(uint64_t seed) {
   if (kind == 0) draw_laps(kinds, o);
   if (kind == 1) draw_recycling(kinds, o);
   if (kind == 2) draw_short_lives(kinds, o);
+  // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
+  if (o.crowd > 1) {
+    o.big = 0;
+    o.even = 0;
+    o.value_most = std::min<size_t>(o.value_most, 1024);
+  }
   return o;
 }
 
