@@ -320,6 +320,7 @@ storage_counters log_manager::counters() const noexcept {
   all.pool_taken = pool_.taken();
   all.index_bytes = indexes_.bytes();
   all.open_files = open_files_;
+  all.cold_reads = reader_.cold().in_flight();
   all.ahead_bytes = reader_.ahead().bytes();
   all.ahead_used = reader_.ahead().used();
   return all;

@@ -51,6 +51,7 @@ struct storage_counters {
   uint64_t pool_taken = 0;   ///< files that segments took from it
   uint64_t index_bytes = 0;  ///< of indexes of closed segments in memory
   uint64_t open_files = 0;   ///< of segments
+  uint64_t cold_reads = 0;   ///< of segments, in flight right now
   uint64_t ahead_bytes = 0;  ///< read from segments before they were asked for, in memory now
   uint64_t ahead_used = 0;   ///< stretches of them that readers used
 };

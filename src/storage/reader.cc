@@ -23,7 +23,7 @@ constexpr base::duration scan_step_time = base::microseconds(500);
 }  // namespace
 
 reader::reader(reactor::core& on, log_manager& manager, uint64_t ahead_bytes_max)
-    : core_(on), manager_(manager), ahead_(std::make_unique<read_ahead>(on, manager, ahead_bytes_max)) {}
+    : core_(on), manager_(manager), cold_(on), ahead_(std::make_unique<read_ahead>(on, manager, cold_, ahead_bytes_max)) {}
 
 reader::~reader() = default;
 
@@ -123,7 +123,16 @@ reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, bas
     out.size = std::min(end, taken->end) - out.begin;
     co_return out;
   }
+  auto loaded = co_await load_in_turn(id, segment_base, begin, end);
+  co_return loaded;
+}
+
+/// No memory is taken before it is one of those in flight.
+reactor::task<base::result<reader::stretch>> reader::load_in_turn(log_id id, base::offset segment_base, uint64_t begin,
+                                                                  uint64_t end) {
+  if (!cold_.try_begin()) co_await cold_.wait();
   auto loaded = co_await load(id, segment_base, begin, end);
+  cold_.end();
   co_return loaded;
 }
 

@@ -7,6 +7,7 @@
 #include "reactor/core.hh"
 #include "reactor/task.hh"
 #include "record/batch_view.hh"
+#include "storage/cold_reads.hh"
 #include "storage/log.hh"
 #include "storage/types.hh"
 #include "storage/verified_ranges.hh"
@@ -48,6 +49,7 @@ class reader {
   /// What read() gave, in memory, as one range: its own where it is one, else copied to `joined`.
   static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
   const read_ahead& ahead() const noexcept { return *ahead_; }
+  const cold_reads& cold() const noexcept { return cold_; }
   /// Memory is short: gives back what nobody waits for.
   void drop_ahead();
 
@@ -60,6 +62,7 @@ class reader {
     bool moved = false;  ///< memory and file changed places meanwhile: ask again
   };
   reactor::task<base::result<void>> ready_file(log_id id, base::offset segment_base);
+  reactor::task<base::result<stretch>> load_in_turn(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
   reactor::task<base::result<stretch>> load(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
   reactor::task<base::result<stretch>> load_or_take(log_id id, base::offset segment_base, uint64_t begin, uint64_t end,
                                                     uint64_t least);
@@ -82,6 +85,7 @@ class reader {
 
   reactor::core& core_;
   log_manager& manager_;
+  cold_reads cold_;
   std::unique_ptr<read_ahead> ahead_;
   base::instant last_sweep_{};
 };

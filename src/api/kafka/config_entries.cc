@@ -42,6 +42,7 @@ std::vector<config_entry> describe_topic(const broker::config_overrides& overrid
 
 std::vector<config_entry> describe_broker(const broker::broker_settings& settings) {
   std::vector<config_entry> entries;
+  entries.reserve(settings.all.size());
   for (const broker::broker_setting& s : settings.all) {
     entries.push_back({.name = s.name,
                        .value = s.value,

@@ -61,6 +61,7 @@ using creation_codes = std::map<std::string, int16_t, std::less<>>;
 reactor::task<creation_codes> create_missing(request_context& request, std::vector<broker::new_topic> missing) {
   creation_codes codes;
   std::vector<std::string> names;
+  names.reserve(missing.size());
   for (const auto& t : missing) names.push_back(t.name);
   auto made = co_await request.door.controller().create_topics(request.door.on(), std::move(missing), false);
   for (size_t i = 0; i < names.size(); ++i) {

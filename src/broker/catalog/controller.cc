@@ -21,6 +21,7 @@ std::map<base::core_id, std::vector<known_log>> by_owner(std::vector<known_log> 
 
 std::vector<storage::log_id> ids_of(const std::vector<known_log>& logs) {
   std::vector<storage::log_id> ids;
+  ids.reserve(logs.size());
   for (const known_log& l : logs) ids.push_back(l.id);
   return ids;
 }

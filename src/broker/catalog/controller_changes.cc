@@ -12,6 +12,7 @@ constexpr size_t checked_per_turn = 32;
 
 std::vector<meta_change> to_put(const std::vector<stored_topic>& topics) {
   std::vector<meta_change> changes;
+  changes.reserve(topics.size());
   for (const stored_topic& t : topics) changes.push_back({topic_key(t.id), encode_topic(t)});
   return changes;
 }
@@ -263,6 +264,7 @@ void controller::take_stream(base::uuid id, removal& gone) {
 reactor::task<base::result<void>> controller::carry_out(removal gone) {
   co_await publish();
   std::vector<meta_change> changes;
+  changes.reserve(gone.topics.size() + gone.streams.size());
   for (const stored_topic& t : gone.topics) changes.push_back({topic_key(t.id), std::nullopt});
   for (const stored_stream& s : gone.streams) changes.push_back({stream_key(s.id), std::nullopt});
   const auto done = co_await put(std::move(changes));
