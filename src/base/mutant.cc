@@ -17,6 +17,7 @@ constexpr std::array<std::pair<std::string_view, mutant>, 12> names = {{
     {"skip_digest_check", mutant::skip_digest_check},
     {"accept_leftover_batch", mutant::accept_leftover_batch},
     {"pass_gap_in_groups", mutant::pass_gap_in_groups},
+    {"file_leaves_before_log_start", mutant::file_leaves_before_log_start},
     {"write_before_rename_durable", mutant::write_before_rename_durable},
     {"replay_own_commit_log_only", mutant::replay_own_commit_log_only},
     {"reuse_offset", mutant::reuse_offset},

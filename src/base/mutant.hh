@@ -11,18 +11,19 @@ namespace millrace::base {
 
 enum class mutant : uint8_t {
   none,
-  acknowledge_before_written,   ///< answers leave when the commit record's write is submitted
-  free_before_flushed,          ///< commit log space is free before the last block of a segment is flushed
-  rewrite_unprotected_tail,     ///< a block with checkpointed bytes is written again, and no record repeats it
-  leftovers_as_data,            ///< recovery takes an earlier commit log's record for the next, where its number fits
-  skip_digest_check,            ///< recovery takes entries whose bytes do not match
-  accept_leftover_batch,        ///< recovery goes on behind a log's end in its segment while batches fit
-  pass_gap_in_groups,           ///< a group is acknowledged though one before it is not complete
-  write_before_rename_durable,  ///< a recycled file is written before its new name is durable
-  replay_own_commit_log_only,   ///< recovery reads the commit log of its own core alone
-  reuse_offset,                 ///< the first batch after a recovery gets the last offset before it
-  reply_out_of_order,           ///< an answer that is ready leaves before those that were asked for earlier
-  forget_pinned_buffer          ///< memory is given back while a send still reads it
+  acknowledge_before_written,    ///< answers leave when the commit record's write is submitted
+  free_before_flushed,           ///< commit log space is free before the last block of a segment is flushed
+  rewrite_unprotected_tail,      ///< a block with checkpointed bytes is written again, and no record repeats it
+  leftovers_as_data,             ///< recovery takes an earlier commit log's record for the next, where its number fits
+  skip_digest_check,             ///< recovery takes entries whose bytes do not match
+  accept_leftover_batch,         ///< recovery goes on behind a log's end in its segment while batches fit
+  pass_gap_in_groups,            ///< a group is acknowledged though one before it is not complete
+  file_leaves_before_log_start,  ///< a segment's file leaves before the log start above it is durable
+  write_before_rename_durable,   ///< a recycled file is written before its new name is durable
+  replay_own_commit_log_only,    ///< recovery reads the commit log of its own core alone
+  reuse_offset,                  ///< the first batch after a recovery gets the last offset before it
+  reply_out_of_order,            ///< an answer that is ready leaves before those that were asked for earlier
+  forget_pinned_buffer           ///< memory is given back while a send still reads it
 };
 
 #ifdef MILLRACE_MUTANTS

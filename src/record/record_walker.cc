@@ -194,11 +194,12 @@ base::result<void> record_walker::note(const seen_record& record) {
   }
   last_delta_ = delta;
 
-  if (timestamp > summary_.max_timestamp) {
+  const bool counts = delta >= rules_.search_delta;
+  if (counts && timestamp > summary_.max_timestamp) {
     summary_.max_timestamp = timestamp;
     summary_.max_timestamp_delta = delta;
   }
-  if (timestamp >= rules_.search_timestamp && summary_.found_delta < 0) {
+  if (counts && timestamp >= rules_.search_timestamp && summary_.found_delta < 0) {
     summary_.found_timestamp = timestamp;
     summary_.found_delta = delta;
   }

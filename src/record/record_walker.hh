@@ -44,6 +44,8 @@ struct walk_rules {
   unix_ms timestamp_most = INT64_MAX;
   /// The first record at or after this time is remembered.
   unix_ms search_timestamp = INT64_MAX;
+  /// Records with a lower offset delta are neither found nor the latest.
+  int32_t search_delta = 0;
   /// Where faults are written; those that do not fit are only counted.
   std::span<record_fault> faults{};
 
@@ -55,7 +57,7 @@ struct walk_rules {
 
 struct walk_summary {
   int32_t count = 0;
-  unix_ms max_timestamp = no_timestamp;    ///< the largest of the records; -1 where no record has a time
+  unix_ms max_timestamp = no_timestamp;    ///< the largest of the records from search_delta on; -1 where none has a time
   int32_t max_timestamp_delta = -1;        ///< offset delta of the first record that has it; -1 likewise
   unix_ms found_timestamp = no_timestamp;  ///< of the first record at or after search_timestamp
   int32_t found_delta = -1;                ///< its offset delta; -1 where there is none

@@ -21,6 +21,7 @@ log::log(log_manager& manager, log_state state, const log_config& config)
       acknowledged_(state.end),
       checkpointed_(state.end),
       log_start_(state.log_start),
+      log_start_staged_(state.log_start),
       epochs_(std::move(state.epochs)),
       damage_(std::move(state.damage)),
       tail_open_(state.end.position == 0) {
@@ -108,6 +109,20 @@ void log::roll() {
   manager_.rolled(*this);
 }
 
+bool log::at_rest() const noexcept {
+  const bool whole = staged_.next == end_.next && durable_.next == end_.next && acknowledged_.next == end_.next;
+  return whole && groups_ == 0 && writes_ == 0 && !destaging_ && !preparing_ && !tail_opening_ && !offline_ && !removed_;
+}
+
+/// Its points step into the new segment, which is the same place: a sealed segment that one of them is in is not closed.
+void log::end_active() {
+  ASSERT(at_rest());
+  if (active().size > 0) roll();
+  staged_ = durable_ = acknowledged_ = end_;
+  tail_open_ = true;
+  manager_.became_durable(*this);
+}
+
 void log::step_over_front() {
   const segment& front = *segments_[0];
   const base::offset next = segments_[1]->base();
@@ -186,21 +201,32 @@ bool log::note_damage(damaged_range found) {
   return true;
 }
 
+namespace {
+void forget_below(base::offset start, std::vector<epoch_start>& epochs, std::vector<damaged_range>& damage) {
+  std::erase_if(damage, [&](const damaged_range& d) { return d.limit <= start; });
+  if (!damage.empty()) damage.front().begin = std::max(damage.front().begin, start);
+  // Kafka: of the epochs that began before it the last one stays, as if it had begun there.
+  while (epochs.size() > 1 && epochs[1].first <= start) epochs.erase(epochs.begin());
+  if (!epochs.empty()) epochs.front().first = std::max(epochs.front().first, start);
+}
+}  // namespace
+
+bool log::stage_log_start(base::offset start) noexcept {
+  if (start <= log_start_staged_) return false;
+  log_start_staged_ = start;
+  return true;
+}
+
 void log::raise_log_start(base::offset start) {
   if (start <= log_start_) return;
+  ASSERT(start <= log_start_staged_);
   log_start_ = start;
-  std::erase_if(damage_, [&](const damaged_range& d) { return d.limit <= start; });
-  if (!damage_.empty()) damage_.front().begin = std::max(damage_.front().begin, start);
-  // Kafka: of the epochs that began before it the last one stays, as if it had begun there.
-  while (epochs_.size() > 1 && epochs_[1].first <= start) epochs_.erase(epochs_.begin());
-  if (!epochs_.empty()) epochs_.front().first = std::max(epochs_.front().first, start);
+  forget_below(start, epochs_, damage_);
 }
 
 base::offset log::end_of(const segment& s) const {
-  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
-    if (segments_[i].get() == &s) return segments_[i + 1]->base();
-  }
-  return end_.next;
+  const segment* next = segment_from(s.base() + 1);
+  return next == nullptr ? end_.next : next->base();
 }
 
 base::leader_epoch log::epoch_of(base::offset o) const {
@@ -236,8 +262,10 @@ void log::mark_dirty(uint64_t record) {
 }
 
 log_state log::state() const {
-  return log_state{id_,     directory_, checkpointed_, log_start_, std::min(producers_from(), checkpointed_.next),
-                   epochs_, damage_};
+  log_state now{id_,     directory_, checkpointed_, log_start_staged_, std::min(producers_from(), checkpointed_.next),
+                epochs_, damage_};
+  forget_below(log_start_staged_, now.epochs, now.damage);
+  return now;
 }
 
 }  // namespace millrace::storage

@@ -63,6 +63,7 @@ class log : public base::list_hook<waiting_tag> {
 
   const log_id& id() const noexcept { return id_; }
   const std::string& directory() const noexcept { return directory_; }
+  /// Where it begins, by a durable checkpoint: it never goes back, whatever crashes.
   base::offset log_start() const noexcept { return log_start_; }
   /// What may be answered for: the high watermark of a log that nobody else copies.
   base::offset acknowledged() const noexcept { return acknowledged_.next; }
@@ -114,6 +115,7 @@ class log : public base::list_hook<waiting_tag> {
   friend class file_range;
   friend class reader;
   friend class read_ahead;
+  friend class retention;
   friend class segment_writer;
 
   /// A range of bytes within one segment's tail memory.
@@ -141,8 +143,18 @@ class log : public base::list_hook<waiting_tag> {
   bool damaged(base::offset o) const;
   /// Adds a range to the damage, as far as it lies in the log. False where it was known.
   bool note_damage(damaged_range found);
-  /// Raises log start; damage below it is forgotten, and the epoch that goes on there begins there.
+  /// The next checkpoint says that the log starts here, or further on. False where it says so already.
+  bool stage_log_start(base::offset start) noexcept;
+  /// A durable checkpoint says it: damage below it is forgotten, and the epoch that goes on there begins there.
   void raise_log_start(base::offset start);
+  /// Whether a segment wholly below log start is still there.
+  bool front_is_left() const noexcept { return segments_.size() > 1 && segments_[1]->base() <= log_start_; }
+  /// Whether everything appended is in a commit group that is complete, and nobody is about to touch the active segment's
+  /// end.
+  bool at_rest() const noexcept;
+  /// Seals the active segment, where it has bytes, although nothing is appended; what is sealed is closed now. The log is at
+  /// rest.
+  void end_active();
   /// Offset after the last batch of a segment; base offset of the batch at a position in memory.
   base::offset end_of(const segment& s) const;
   base::offset base_offset_at(const segment& s, uint64_t position) const;
@@ -172,6 +184,7 @@ class log : public base::list_hook<waiting_tag> {
   log_point acknowledged_;  ///< what the listener heard
   log_point checkpointed_;  ///< in segment files, durable: what a checkpoint may name
   base::offset log_start_;
+  base::offset log_start_staged_;  ///< what the next checkpoint says; not below log_start_
   std::vector<epoch_start> epochs_;
   std::vector<damaged_range> damage_;
   /// Batches with a producer id that no snapshot has lie here.

@@ -28,6 +28,7 @@ log_manager::log_manager(reactor::core& on, storage_options options)
       reader_(on, *this,
               options_.read_ahead_bytes_max > 0 ? options_.read_ahead_bytes_max
                                                 : std::min<uint64_t>(ahead_bytes_most, on.memory().capacity() / 16)),
+      retention_(*this),
       room_(on),
       let_go_(on),
       scope_(std::make_unique<reactor::scope>(on)) {}
@@ -348,10 +349,17 @@ std::vector<log_id> log_manager::all_logs() const {
   return ids;
 }
 
-std::vector<log_state> log_manager::states() const {
+std::vector<log_id> log_manager::logs_after(const log_id& after, size_t most) const {
+  std::vector<log_id> ids;
+  for (auto at = logs_.upper_bound(after); at != logs_.end() && ids.size() < most; ++at) ids.push_back(at->first);
+  return ids;
+}
+
+std::vector<log_state> log_manager::states() {
   std::vector<log_state> all;
   all.reserve(logs_.size());
   for (const auto& [id, l] : logs_) all.push_back(l->state());
+  note_log_starts();
   return all;
 }
 

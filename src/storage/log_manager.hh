@@ -2,7 +2,9 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.hh"
@@ -13,6 +15,7 @@
 #include "storage/destager.hh"
 #include "storage/log.hh"
 #include "storage/reader.hh"
+#include "storage/retention.hh"
 #include "storage/segment_pool.hh"
 #include "storage/segment_write.hh"
 #include "storage/types.hh"
@@ -54,6 +57,12 @@ struct storage_counters {
   uint64_t cold_reads = 0;   ///< of segments, in flight right now
   uint64_t ahead_bytes = 0;  ///< read from segments before they were asked for, in memory now
   uint64_t ahead_used = 0;   ///< stretches of them that readers used
+};
+
+/// A log that is to start further on.
+struct new_log_start {
+  log_id id;
+  base::offset start;
 };
 
 /// A log to make.
@@ -100,8 +109,20 @@ class log_manager {
 
   /// Reads that may wait for files.
   storage::reader& reader() noexcept { return reader_; }
-  /// Raises log start; durable when it returns. Segments wholly below it are removed. Errors: out_of_range, io.
+
+  // ---- what leaves at the front
+
+  /// Raises log starts, together by one checkpoint; each is durable and shown when it returns. One that is there already
+  /// succeeds. Segments wholly below leave in the background, those that are read, or not closed yet, later. An error for
+  /// each: out_of_range (above acknowledged), closed; io, no_space, after which it may still rise.
+  reactor::task<std::vector<base::result<void>>> raise_log_starts(std::vector<new_log_start> wanted);
   reactor::task<base::result<void>> advance_log_start(log_id id, base::offset start);
+  /// What topics' settings let go.
+  storage::retention& retention() noexcept { return retention_; }
+  /// Whether segments below a log start are still there.
+  bool trimming() const noexcept { return !fronts_.empty(); }
+  /// The logs behind `after`, at most so many, in order: for who looks at all of them a few at a time.
+  std::vector<log_id> logs_after(const log_id& after, size_t most) const;
 
   /// Woken when an append that was told to wait may succeed.
   reactor::wait_list& room() noexcept { return room_; }
@@ -159,14 +180,17 @@ class log_manager {
 
   std::vector<log_id> dirty_logs(uint64_t before) const;
   std::vector<log_id> all_logs() const;
-  std::vector<log_state> states() const;
+  /// For a checkpoint that is about to be written.
+  std::vector<log_state> states();
   uint64_t oldest_dirty(uint64_t otherwise) const;
 
   void note_group(size_t logs, uint64_t bytes);
   void note_direct(uint64_t bytes) { counters_.direct_bytes += bytes; }
+  /// It is durable.
   void note_checkpoint() {
     ++counters_.checkpoints;
     all_dropped_ = false;
+    show_log_starts();
   }
 
  private:
@@ -200,7 +224,11 @@ class log_manager {
   reactor::task<void> remove_stale_segments();
   reactor::task<void> recycle_segments(std::string directory, const std::vector<std::string>* spliced);
   reactor::task<void> remove_files(std::vector<std::string> paths);
-  reactor::task<base::result<void>> trim_front(log_id id, base::offset start);
+  void note_log_starts();
+  void show_log_starts();
+  void leave_front(log& l, base::offset start);
+  reactor::task<void> trim_fronts_task();
+  reactor::task<void> trim_front(log_id id);
   reactor::task<void> all_let_go(log& l);
 
   reactor::core& core_;
@@ -214,10 +242,16 @@ class log_manager {
   commit_log commits_;
   destager destager_;
   storage::reader reader_;
+  storage::retention retention_;
   std::map<log_id, std::unique_ptr<log>> logs_;
   reactor::wait_list room_;
   reactor::wait_list let_go_;
   storage_counters counters_;
+  std::vector<log_id> starts_staged_;                            ///< of which no durable checkpoint says their start
+  std::vector<std::pair<log_id, base::offset>> starts_written_;  ///< what the checkpoint says that is being written
+  std::set<log_id> fronts_;                                      ///< have segments that are to leave
+  bool trimming_ = false;
+  unsigned logs_without_space_ = 0;
   std::vector<std::string> stale_;  ///< files of segments below their log's start, found when it was taken over
   uint64_t open_files_ = 0;
   bool bounding_files_ = false;

@@ -150,29 +150,19 @@ reactor::task<void> log_manager::recycle_segments(std::string directory, const s
   }
 }
 
-// ---- log start
+// ---- the front of a log, below its start
 
-reactor::task<base::result<void>> log_manager::advance_log_start(log_id id, base::offset start) {
+/// Those that are not closed yet, not durable, or being read, stay for the next time.
+reactor::task<void> log_manager::trim_front(log_id id) {
   log* l = find(id);
-  if (l == nullptr || l->removed_ || stopping_) co_return base::fail(base::errc::closed);
-  if (start > l->acknowledged()) co_return base::fail(base::errc::out_of_range);
-  l->raise_log_start(start);
-  // Durable before a file leaves; somebody may raise it further meanwhile.
-  const base::offset durable = l->log_start_;
-  CO_TRY_CHECK(co_await destager_.write_checkpoint(false));
-  const auto trimmed = co_await trim_front(id, durable);
-  co_return trimmed;
-}
-
-/// Removes the closed segments wholly below `start`. Those that are not closed yet, not durable, or being read, wait for the
-/// next call.
-reactor::task<base::result<void>> log_manager::trim_front(log_id id, base::offset start) {
-  log* l = find(id);
-  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+  if (l == nullptr || l->removed_) co_return;
+  // Rolled, and nothing appended since: nobody else closes it.
+  if (l->front_is_left() && l->segments_[0]->state == segment_state::sealed && l->active().size == 0 && l->at_rest()) {
+    l->end_active();
+  }
   ++l->users_;
-  while (!l->removed_ && !l->destaging_ && l->segments_.size() > 1 && l->segments_[1]->base() <= start &&
-         l->segments_[1]->base() <= l->durable_.next && l->segments_[0]->state == segment_state::closed &&
-         l->segments_[0]->readers == 0) {
+  while (!l->removed_ && !l->destaging_ && l->front_is_left() && l->segments_[1]->base() <= l->durable_.next &&
+         l->segments_[0]->state == segment_state::closed && l->segments_[0]->readers == 0) {
     l->step_over_front();
     std::unique_ptr<segment> gone = std::move(l->segments_.front());
     l->segments_.pop_front();
@@ -182,13 +172,14 @@ reactor::task<base::result<void>> log_manager::trim_front(log_id id, base::offse
     std::vector<std::string> paths{gone->index_path(), gone->time_index_path()};
     std::string path = gone->log_path();
     std::string directory = gone->directory();
+    // A log that waits for space is not helped by what the pool keeps.
+    const bool recycles = !gone->spliced && logs_without_space_ == 0 && !no_checkpoint_space_;
     bool recycled = false;
-    if (!gone->spliced) recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
+    if (recycles) recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
     if (!recycled) paths.push_back(gone->log_path());
     co_await remove_files(std::move(paths));
   }
   --l->users_;
-  co_return base::result<void>();
 }
 
 /// Files that a crash kept from leaving with their segments.

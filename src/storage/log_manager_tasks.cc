@@ -123,6 +123,7 @@ reactor::task<void> log_manager::prepare_task(log* l, base::offset segment_base)
 void log_manager::no_space(log& l) {
   if (l.no_space_) return;
   l.no_space_ = true;
+  ++logs_without_space_;
   core_.log().error("storage", "no space left: appends are refused", base::field("log", l.directory()));
   room_.wake_all();  // who waits to append is told
   if (stopping_) return;
@@ -144,6 +145,7 @@ reactor::task<void> log_manager::retry_space_task(log* l) {
     break;
   }
   --l->users_;
+  --logs_without_space_;
   if (stopping_) co_return;
   l->no_space_ = false;
   room_.wake_all();

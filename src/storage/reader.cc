@@ -4,8 +4,6 @@
 #include <optional>
 
 #include "record/batch_view.hh"
-#include "record/batch_walk.hh"
-#include "record/decompressor.hh"
 #include "record/verify.hh"
 #include "storage/log_manager.hh"
 #include "storage/read_ahead.hh"
@@ -18,8 +16,6 @@ constexpr uint64_t stretch_bytes = 1u << 20;
 constexpr uint64_t stretch_bytes_least = 64u << 10;
 constexpr unsigned memory_waits_max = 1000;  ///< of 1 ms
 constexpr base::duration sweep_interval = base::seconds(60);
-constexpr uint64_t scan_bytes = 1u << 20;
-constexpr base::duration scan_step_time = base::microseconds(500);
 }  // namespace
 
 reader::reader(reactor::core& on, log_manager& manager, uint64_t ahead_bytes_max)
@@ -233,28 +229,8 @@ reactor::task<base::result<timestamp_and_offset>> reader::find_timestamp(log_id 
   co_return found;
 }
 
-reactor::task<base::result<timestamp_and_offset>> reader::find_max_timestamp(log_id id) {
-  base::unix_ms largest = -1;
-  base::offset from{-1};
-  base::offset at{0};
-  while (true) {
-    const auto found = co_await indexed_segment(id, &at, INT64_MAX);
-    if (!found) co_return found.failure();
-    const segment* s = *found;
-    if (s == nullptr) break;
-    if (s->size > 0 && s->times.largest() > largest) {
-      largest = s->times.largest();
-      from = std::max(s->times.largest_offset(), manager_.find(id)->log_start_);
-    }
-    at = at + int64_t{1};
-  }
-  if (largest < 0) co_return timestamp_and_offset{};
-  auto found = co_await scan(id, from, largest);
-  co_return found;
-}
-
-/// The first record at or after `target`, looking from `from` on. Appended batches are waited for until they may be
-/// answered for.
+/// The first record at or after `target`, looking from the batch on that holds `from`. Appended batches are waited for until
+/// they may be answered for.
 reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::offset from, base::unix_ms target) {
   while (true) {
     log* l = manager_.find(id);
@@ -266,8 +242,9 @@ reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::
       continue;
     }
     const uint64_t unpacked_bytes_max = l->config_.decompressed_bytes_max;
-    from = std::max(from, l->log_start_);  // it may have risen meanwhile
-    const auto plan = l->plan_read(from, scan_bytes, true);
+    const base::offset start = l->log_start_;
+    from = std::max(from, start);  // it may have risen meanwhile
+    const auto plan = l->plan_read(from, scan_bytes_max, true);
     if (!plan) co_return plan.failure();
     const auto got = co_await read(id, *plan);
     if (!got) co_return got.failure();
@@ -280,7 +257,7 @@ reactor::task<base::result<timestamp_and_offset>> reader::scan(log_id id, base::
       if (!batch) co_return base::fail(base::errc::storage);
       from = batch->next_offset();
       if (batch->max_timestamp() < target) continue;
-      const auto found = co_await find_in_batch(*batch, target, unpacked_bytes_max);
+      const auto found = co_await find_in_batch(*batch, start, target, unpacked_bytes_max);
       if (!found) co_return found;
       if (found->offset.value() >= 0) co_return found;
     }
@@ -295,26 +272,16 @@ base::bytes reader::in_one_piece(const read_result& got, std::vector<uint8_t>& j
   return joined;
 }
 
-/// Opening a large batch takes long: whatever else is ready runs in between.
-reactor::task<base::result<timestamp_and_offset>> reader::find_in_batch(record::batch_view batch, base::unix_ms target,
-                                                                        uint64_t unpacked_bytes_max) {
+/// The first record at or after `target` among those of a batch from offset `from` on.
+reactor::task<base::result<timestamp_and_offset>> reader::find_in_batch(record::batch_view batch, base::offset from,
+                                                                        base::unix_ms target, uint64_t unpacked_bytes_max) {
   record::walk_rules rules = record::walk_rules::stored(batch);
   rules.search_timestamp = target;
-  record::decompressor unpack;
-  record::batch_walk walk(batch, rules, unpack, unpacked_bytes_max);
-  bool complete = false;
-  while (!complete && walk.summary().found_delta < 0) {
-    const base::instant begin = core_.effects().clock();
-    while (!complete && walk.summary().found_delta < 0 && core_.effects().clock() - begin < scan_step_time) {
-      const auto step = walk.step(record::decompressor::piece_bytes_max);
-      if (!step) co_return base::fail(base::errc::storage);
-      complete = *step;
-    }
-    if (!complete && walk.summary().found_delta < 0) co_await reactor::next_turn(core_);
-  }
-  const int32_t delta = walk.summary().found_delta;
-  if (delta < 0) co_return timestamp_and_offset{};
-  co_return timestamp_and_offset{walk.summary().found_timestamp, batch.base_offset() + int64_t{delta}};
+  rules.search_delta = static_cast<int32_t>(std::max<int64_t>(0, from - batch.base_offset()));
+  const auto seen = co_await walk(batch, rules, unpacked_bytes_max);
+  if (!seen) co_return seen.failure();
+  if (seen->found_delta < 0) co_return timestamp_and_offset{};
+  co_return timestamp_and_offset{seen->found_timestamp, batch.base_offset() + int64_t{seen->found_delta}};
 }
 
 }  // namespace millrace::storage

@@ -8,6 +8,7 @@
 #include "reactor/task.hh"
 #include "record/batch_view.hh"
 #include "storage/cold_reads.hh"
+#include "record/record_walker.hh"
 #include "storage/log.hh"
 #include "storage/types.hh"
 #include "storage/verified_ranges.hh"
@@ -46,6 +47,10 @@ class reader {
   reactor::task<base::result<timestamp_and_offset>> find_timestamp(log_id id, base::unix_ms target);
   /// First record with the largest timestamp (ListOffsets -3).
   reactor::task<base::result<timestamp_and_offset>> find_max_timestamp(log_id id);
+  /// Opens a segment's file and completes its indexes; others may drop them again at any time. Errors as read().
+  reactor::task<base::result<void>> load_segment(log_id id, base::offset segment_base) {
+    return ready_file(id, segment_base);
+  }
   /// What read() gave, in memory, as one range: its own where it is one, else copied to `joined`.
   static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
   const read_ahead& ahead() const noexcept { return *ahead_; }
@@ -54,6 +59,7 @@ class reader {
   void drop_ahead();
 
  private:
+  static constexpr uint64_t scan_bytes_max = 1u << 20;  ///< of one read by who looks for a record
   /// A stretch of a segment in one block of memory: bytes [begin, begin + size).
   struct stretch {
     reactor::chunk memory;
@@ -79,8 +85,11 @@ class reader {
   bool collect(log_id id, const read_plan& plan, read_result& out);
   reactor::task<base::result<segment*>> indexed_segment(log_id id, base::offset* base, base::unix_ms least);
   reactor::task<base::result<timestamp_and_offset>> scan(log_id id, base::offset from, base::unix_ms target);
-  reactor::task<base::result<timestamp_and_offset>> find_in_batch(record::batch_view batch, base::unix_ms target,
-                                                                  uint64_t unpacked_bytes_max);
+  reactor::task<base::result<timestamp_and_offset>> find_in_batch(record::batch_view batch, base::offset from,
+                                                                  base::unix_ms target, uint64_t unpacked_bytes_max);
+  reactor::task<base::result<timestamp_and_offset>> newest_between(log_id id, base::offset from, base::offset limit);
+  reactor::task<base::result<record::walk_summary>> walk(record::batch_view batch, record::walk_rules rules,
+                                                         uint64_t unpacked_bytes_max);
   void close_some();
 
   reactor::core& core_;

@@ -61,6 +61,8 @@ struct log_config {
   uint32_t segment_index_bytes = 10u << 20;
   uint64_t decompressed_bytes_max = INT32_MAX;  ///< of one batch, where its records are looked at
   bool acknowledge_from_memory = false;         ///< millrace.ack = memory: answers do not wait for the disk
+  int64_t retention_ms = -1;                    ///< age at which a segment goes; -1: it stays
+  int64_t retention_bytes = -1;                 ///< size above which the oldest segments go; -1: they stay
 };
 
 /// What of a log must survive: a checkpoint stores it, recovery yields it, a log starts from it.

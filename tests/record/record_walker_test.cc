@@ -130,14 +130,16 @@ TEST_CASE("record_walker: sees what is in the batch, wherever the pieces are cut
     const batch_view batch = view(data);
     walk_rules rules = gaps ? walk_rules::stored(batch) : walk_rules::produced(batch);
     rules.search_timestamp = 1700000000000 + random.between(-6000, 6000);
+    if (random.chance(0.5)) rules.search_delta = static_cast<int32_t>(random.below(records.size() + 1));
 
     const plain_record* largest = nullptr;
     const plain_record* found = nullptr;
     int32_t null_keys = 0, first_null = -1;
     for (size_t i = 0; i < records.size(); ++i) {
       const plain_record& r = records[i];
-      if (r.timestamp != no_timestamp && (largest == nullptr || r.timestamp > largest->timestamp)) largest = &r;
-      if (found == nullptr && r.timestamp >= rules.search_timestamp) found = &r;
+      const bool counts = r.offset_delta >= rules.search_delta;
+      if (counts && r.timestamp != no_timestamp && (largest == nullptr || r.timestamp > largest->timestamp)) largest = &r;
+      if (counts && found == nullptr && r.timestamp >= rules.search_timestamp) found = &r;
       if (!r.key && null_keys++ == 0) first_null = static_cast<int32_t>(i);
     }
     const outcome seen = walk_whole(batch.records(), rules);

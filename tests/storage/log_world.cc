@@ -215,6 +215,8 @@ base::result<void> log_world::advance(model_log& m, int64_t start) {
   m.start_asked = std::max(m.start_asked, start);
   const auto done = w.run(n, core_of(m), manager_of(m).advance_log_start(m.id, base::offset(start)));
   if (done) m.start = std::max(m.start, start);
+  // What can leave has left, also what is closed first; what is read stays.
+  (void)w.run_until([&] { return !manager_of(m).trimming(); }, base::milliseconds(1500));
   return done;
 }
 

@@ -88,9 +88,7 @@ void log_world::check_times(model_log& m, base::unix_ms target) {
   for (const auto& [base, b] : m.batches) {
     for (size_t i = 0; i < b.times.size() && expected.offset.value() < 0; ++i) {
       const int64_t offset = base + static_cast<int64_t>(i);
-      // From the batch that holds log start on, as a fetch would answer it.
-      const bool served = base + static_cast<int64_t>(b.times.size()) > m.start;
-      if (served && b.times[i] >= target) expected = {b.times[i], base::offset(offset)};
+      if (offset >= m.start && b.times[i] >= target) expected = {b.times[i], base::offset(offset)};
     }
   }
   const auto got = w.run(n, core_of(m), manager_of(m).reader().find_timestamp(m.id, target));
@@ -103,7 +101,8 @@ void log_world::check_max_time(model_log& m) {
   timestamp_and_offset expected;
   for (const auto& [base, b] : m.batches) {
     for (size_t i = 0; i < b.times.size(); ++i) {
-      if (b.times[i] > expected.timestamp) expected = {b.times[i], base::offset(base + static_cast<int64_t>(i))};
+      const int64_t offset = base + static_cast<int64_t>(i);
+      if (offset >= m.start && b.times[i] > expected.timestamp) expected = {b.times[i], base::offset(offset)};
     }
   }
   const auto got = w.run(n, core_of(m), manager_of(m).reader().find_max_timestamp(m.id));
