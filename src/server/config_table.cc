@@ -24,8 +24,6 @@ constexpr std::string_view sends[] = {"auto", "copy", "zerocopy"};
 constexpr std::string_view cold_reads[] = {"auto", "direct", "splice"};
 constexpr std::string_view levels[] = {"debug", "info", "warn", "error"};
 
-constexpr std::string_view no_deletion = "this version deletes no old segments";
-
 constexpr std::string_view node = "The node and who reaches it";
 constexpr std::string_view machine = "The machine";
 constexpr std::string_view requests = "Connections and requests";
@@ -182,7 +180,7 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .reload = live,
      .topic_key = "cleanup.policy",
      .section = logs,
-     .about = "What happens to old records. Compaction does not exist yet."},
+     .about = "What happens to old segments: they are deleted. Compaction does not exist yet."},
     {.name = "log.retention.ms",
      .initial = "604800000",
      .where = &config::log_retention_ms,
@@ -190,8 +188,7 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .least = -1,
      .reload = live,
      .topic_key = "retention.ms",
-     .not_yet = no_deletion,
-     .about = "Age at which a closed segment is deleted. -1: never."},
+     .about = "Age of its newest record at which a segment is deleted. -1: never."},
     {.name = "log.retention.bytes",
      .initial = "-1",
      .where = &config::log_retention_bytes,
@@ -199,15 +196,13 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .least = -1,
      .reload = live,
      .topic_key = "retention.bytes",
-     .not_yet = no_deletion,
-     .about = "Size of a partition above which its oldest closed segments are deleted. -1: "
-              "without bound."},
+     .about = "Size of a partition that stays when its oldest segments are deleted. -1: without "
+              "bound."},
     {.name = "log.retention.check.interval.ms",
      .initial = "300000",
      .where = &config::log_retention_check_interval_ms,
      .unit = ms,
      .least = 1,
-     .not_yet = no_deletion,
      .about = "Time between two looks for what may be deleted."},
     {.name = "log.segment.bytes",
      .initial = "1073741824",

@@ -125,6 +125,12 @@ broker::coordinator_options coordinator_settings(const config& from) {
   return options;
 }
 
+broker::retention_options retention_settings(const config& from) {
+  broker::retention_options options;
+  options.check_interval = base::milliseconds(std::min(from.log_retention_check_interval_ms, ms_most));
+  return options;
+}
+
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores) {
   const config& from = loaded.values;
   broker::controller_options options;

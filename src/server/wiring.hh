@@ -23,6 +23,7 @@ namespace millrace::server {
 struct wiring_options {
   storage::storage_options storage;
   broker::producer_options producers;
+  broker::retention_options retention;
   broker::controller_options controller;
   broker::coordinator_options groups;
   api::kafka::door_options door;

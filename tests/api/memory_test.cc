@@ -216,7 +216,7 @@ TEST_CASE("memory: large frames that wait for room let small requests through, a
 }
 
 TEST_CASE("memory: so many large frames without room that nobody is read: those that sent most go, and others are served") {
-  kafka_node k(9, 1, {}, {}, {}, fast_network());
+  kafka_node k(10, 1, {}, {}, {}, fast_network());
   k.open_doors();
   clients large;
   for (int i = 0; i < 300; ++i) {

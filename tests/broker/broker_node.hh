@@ -69,6 +69,7 @@ class broker_node {
   controller_options options;
   producer_options producers;
   coordinator_options coordinators;
+  retention_options retention;
   bool splice_reads = false;
 
   sim::world w;
@@ -145,7 +146,7 @@ class broker_node {
     storage.commits.file_bytes = 16 << 20;
     storage.splice_reads = splice_reads;
     for (unsigned i = 0; i < n.core_count(); ++i) {
-      brokers.push_back(std::make_unique<broker_core>(n.core(i), storage, producers));
+      brokers.push_back(std::make_unique<broker_core>(n.core(i), storage, producers, retention));
       catalogs.push_back(std::make_unique<catalog>(n.core(i)));
       groups.push_back(std::make_unique<group_coordinator>(*brokers[i], *catalogs[i], coordinators));
       scopes.push_back(std::make_unique<reactor::scope>(n.core(i)));

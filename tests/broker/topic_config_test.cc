@@ -51,15 +51,23 @@ TEST_CASE("topic config: values that are taken and values that are not") {
       {"compression.type", "gzip", true},
       {"compression.type", "none", false},
       {"compression.type", "brotli", false},
+      {"retention.ms", "1000", true},
+      {"retention.ms", "-1", true},
+      {"retention.ms", "-2", false},
+      {"retention.ms", "abc", false},
+      {"retention.bytes", "0", true},
+      {"retention.bytes", "-1", true},
+      {"retention.bytes", "-2", false},
       {"max.decompressed.message.bytes", "1", true},
       {"max.decompressed.message.bytes", "0", false},
       {"millrace.ack", "memory", true},
       {"millrace.ack", "never", false},
       // What does not work yet can be set to its default, however it is spelt.
-      {"retention.ms", "604800000", true},
-      {"retention.ms", "0604800000", true},
-      {"retention.ms", "1000", false},
-      {"retention.ms", "abc", false},
+      {"delete.retention.ms", "86400000", true},
+      {"delete.retention.ms", "086400000", true},
+      {"delete.retention.ms", "1000", false},
+      {"delete.retention.ms", "abc", false},
+      {"file.delete.delay.ms", "1000", false},
       {"cleanup.policy", " delete ", true},
       {"cleanup.policy", "compact", false},
       {"cleanup.policy", "x", false},
@@ -132,9 +140,34 @@ TEST_CASE("topic config: a stored value of another version that cannot be read c
 
 TEST_CASE("topic config: a default of the broker's is what keys that do not work yet may be set to") {
   broker_settings broker;
+  broker.all.push_back(
+      {.name = "log.cleaner.delete.retention.ms", .value = "1000", .about = "", .topic_key = "delete.retention.ms"});
+  CHECK(setting_problem("delete.retention.ms", "1000", broker) == "");
+  CHECK(setting_problem("delete.retention.ms", "86400000", broker) != "");
+}
+
+TEST_CASE("topic config: retention is the topic's, else the broker's, and nobody's without delete in cleanup.policy") {
+  broker_settings broker;
+  CHECK(make_topic_config({}, broker).log.retention_ms == 604800000);
+  CHECK(make_topic_config({}, broker).log.retention_bytes == -1);
   broker.all.push_back({.name = "log.retention.ms", .value = "1000", .about = "", .topic_key = "retention.ms"});
-  CHECK(setting_problem("retention.ms", "1000", broker) == "");
-  CHECK(setting_problem("retention.ms", "604800000", broker) != "");
+  broker.all.push_back({.name = "log.retention.bytes", .value = "2000", .about = "", .topic_key = "retention.bytes"});
+  CHECK(make_topic_config({}, broker).log.retention_ms == 1000);
+  CHECK(make_topic_config({}, broker).log.retention_bytes == 2000);
+  const topic_config own = make_topic_config({{"retention.ms", "-1"}, {"retention.bytes", "7"}}, broker);
+  CHECK(own.log.retention_ms == -1);
+  CHECK(own.log.retention_bytes == 7);
+  struct row {
+    const char* policy;
+    bool deletes;
+  };
+  for (const row& r : {row{"delete", true}, row{"compact", false}, row{"compact,delete", true}, row{"", false}}) {
+    CAPTURE(r.policy);
+    const topic_config c = make_topic_config({{"cleanup.policy", r.policy}}, broker);
+    CHECK(c.deletes == r.deletes);
+    CHECK(c.log.retention_ms == (r.deletes ? 1000 : -1));
+    CHECK(c.log.retention_bytes == (r.deletes ? 2000 : -1));
+  }
 }
 
 TEST_CASE("topic config: changes are carried out all or none") {

@@ -79,11 +79,7 @@ TEST_CASE("configuration: a setting without effect in this version is said") {
     const char* other;
     const char* why;
   };
-  const char* no_deletion = "this version deletes no old segments";
   const row rows[] = {
-      {"log.retention.ms", "7d", "1h", no_deletion},
-      {"log.retention.bytes", "-1", "1GiB", no_deletion},
-      {"log.retention.check.interval.ms", "5m", "1s", no_deletion},
       {"min.insync.replicas", "1", "2", "a single node keeps the only replica"},
   };
   for (const row& r : rows) {

@@ -108,6 +108,12 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
   made.compression = compression_named(in.text("compression.type"));
   const auto policy = list_elements(in.text("cleanup.policy"));
   made.compacted = std::ranges::find(policy, "compact") != policy.end();
+  made.deletes = std::ranges::find(policy, "delete") != policy.end();
+  // Kafka: without it nothing goes by age or size.
+  if (made.deletes) {
+    made.log.retention_ms = in.number("retention.ms");
+    made.log.retention_bytes = in.number("retention.bytes");
+  }
   made.decompressed_bytes_max = static_cast<uint64_t>(in.number("max.decompressed.message.bytes"));
   made.log.segment_bytes = static_cast<uint64_t>(in.number("segment.bytes"));
   made.log.segment_ms = base::milliseconds(std::min(in.number("segment.ms"), segment_ms_most));

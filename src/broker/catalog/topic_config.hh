@@ -36,6 +36,7 @@ struct topic_config {
   int64_t timestamp_before_max_ms = INT64_MAX;
   int64_t timestamp_after_max_ms = 3600000;
   compression_type compression = compression_type::producer;
+  bool deletes = true;     ///< cleanup.policy names delete: old segments go, and records may be deleted
   bool compacted = false;  ///< cleanup.policy names compact: keys are required
   uint64_t decompressed_bytes_max = 2147483639;
   storage::log_config log;

@@ -9,8 +9,13 @@ namespace {
 constexpr base::duration room_wait_max = base::milliseconds(50);
 }  // namespace
 
-broker_core::broker_core(reactor::core& on, storage::storage_options options, producer_options producers)
-    : core_(on), logs_(on, std::move(options)), producers_(*this, producers), scope_(std::make_unique<reactor::scope>(on)) {}
+broker_core::broker_core(reactor::core& on, storage::storage_options options, producer_options producers,
+                         retention_options retention)
+    : core_(on),
+      logs_(on, std::move(options)),
+      producers_(*this, producers),
+      retention_(*this, retention),
+      scope_(std::make_unique<reactor::scope>(on)) {}
 
 broker_core::~broker_core() = default;
 
@@ -27,11 +32,13 @@ reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_ma
   for (const storage::log_id& id : ids) {
     partitions_[id] = std::make_unique<partition>(*this, *logs_.find(id), epoch_);
   }
+  retention_.start();
   co_return base::result<void>();
 }
 
 reactor::task<base::result<void>> broker_core::stop() {
   stopping_ = true;
+  retention_.stop();
   logs_.room().wake_all();
   for (auto& [id, p] : partitions_) p->end_waits();
   if (started_) producers_.keep_all();
@@ -71,6 +78,22 @@ reactor::task<base::result<void>> broker_core::remove(std::vector<storage::log_i
   }
   auto removed = co_await logs_.remove(std::move(ids));
   co_return removed;
+}
+
+reactor::task<std::vector<base::result<void>>> broker_core::raise_log_starts(std::vector<storage::new_log_start> wanted) {
+  std::vector<base::result<void>> kept(wanted.size());
+  std::vector<storage::new_log_start> ready;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto done = co_await producers_.keep_below(wanted[i].id, wanted[i].start);
+    kept[i] = done;
+    if (done) ready.push_back(wanted[i]);
+  }
+  const std::vector<base::result<void>> raised = co_await logs_.raise_log_starts(std::move(ready));
+  size_t at = 0;
+  for (base::result<void>& outcome : kept) {
+    if (outcome) outcome = raised[at++];
+  }
+  co_return std::move(kept);
 }
 
 size_t broker_core::id_hash::operator()(const storage::log_id& id) const noexcept {

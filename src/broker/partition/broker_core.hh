@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/partition/partition.hh"
+#include "broker/partition/retention_keeper.hh"
 #include "broker/partition/work.hh"
 #include "reactor/core.hh"
 #include "reactor/scope.hh"
@@ -16,7 +17,8 @@ namespace millrace::broker {
 
 class broker_core {
  public:
-  broker_core(reactor::core& on, storage::storage_options options, producer_options producers = {});
+  broker_core(reactor::core& on, storage::storage_options options, producer_options producers = {},
+              retention_options retention = {});
   ~broker_core();
   broker_core(const broker_core&) = delete;
   broker_core& operator=(const broker_core&) = delete;
@@ -41,6 +43,9 @@ class broker_core {
 
   reactor::task<base::result<void>> create(std::vector<storage::new_log> logs);
   reactor::task<base::result<void>> remove(std::vector<storage::log_id> ids);
+  /// Raises log starts: durable and shown when it returns, the data below goes later. What numbered batches below it say of
+  /// their producers is kept first. An error for each, as log_manager::raise_log_starts.
+  reactor::task<std::vector<base::result<void>>> raise_log_starts(std::vector<storage::new_log_start> wanted);
   /// Null where this core has no such partition.
   partition* find(const storage::log_id& id) noexcept;
   template <class F>
@@ -93,6 +98,7 @@ class broker_core {
     size_t operator()(const storage::log_id& id) const noexcept;
   };
   producer_keeper producers_;
+  retention_keeper retention_;
   std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
   bool retrying_ = false;
   class room_bell final : public reactor::timer {

@@ -96,9 +96,12 @@ reactor::task<void> producer_keeper::run() {
 
 reactor::task<void> producer_keeper::serve(storage::log_id id) {
   co_await load(id);
-  const partition* p = of_.find(id);
-  if (p == nullptr || !p->producers().loaded) co_return;
-  if (p->producers().bytes_unkept >= unkept_bytes_max_) co_await keep(id);
+  partition* p = of_.find(id);
+  if (p == nullptr) co_return;
+  const bool due = p->producers().wanted || p->producers().bytes_unkept >= unkept_bytes_max_;
+  if (p->producers().loaded && due) co_await keep(id);
+  p = of_.find(id);
+  if (p != nullptr) p->producers().wanted = false;
 }
 
 // ---- loading
@@ -214,6 +217,22 @@ reactor::task<bool> producer_keeper::is_durable(storage::log_id id, base::offset
     if (p->log().durable() >= upto) co_return true;
     co_await reactor::sleep(of_.on(), look_again);
   }
+}
+
+reactor::task<base::result<void>> producer_keeper::keep_below(storage::log_id id, base::offset start) {
+  partition* p = of_.find(id);
+  if (p != nullptr) start = std::min(start, p->log().end());
+  if (p != nullptr && p->log().producers_from() < start) {
+    p->producers().wanted = true;
+    want(*p);
+    while (p != nullptr && p->producers().wanted && !stopping_) {
+      co_await reactor::sleep(of_.on(), look_again);
+      p = of_.find(id);
+    }
+  }
+  if (p == nullptr || stopping_) co_return base::fail(base::errc::closed);
+  if (p->log().producers_from() < start) co_return base::fail(base::errc::storage);
+  co_return base::result<void>();
 }
 
 void producer_keeper::keep_all() {

@@ -30,6 +30,7 @@ struct kept_producers {
   const base::offset recovered_end;  ///< what may hold batches that `table` does not know lies below
   bool loaded;                       ///< before, no batch with a producer id is appended
   bool queued = false;
+  bool wanted = false;        ///< somebody waits for a snapshot of what is appended now
   bool being_kept = false;    ///< a task writes its snapshot: one at a time, since all write to one name
   uint64_t bytes_unkept = 0;  ///< appended since the snapshot, or about
 };
@@ -47,6 +48,10 @@ class producer_keeper {
   void want(partition& p);
   /// After `bytes` were appended.
   void note_appended(partition& p, uint64_t bytes);
+  /// Returns when a snapshot knows every numbered batch below `start`, so that these may go: a producer of which it knows an
+  /// older batch only would be refused its next one. Errors: closed (the partition went away, or a stop), storage (producers
+  /// cannot be read, or the snapshot not be written).
+  reactor::task<base::result<void>> keep_below(storage::log_id id, base::offset start);
   /// At a stop, when nothing is appended any more: snapshots of all that need one, by tasks of the background; what is not
   /// through within some seconds is read again at the next start.
   void keep_all();
