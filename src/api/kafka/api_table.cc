@@ -26,6 +26,7 @@ constexpr auto rows = std::to_array<served_api>({
     {18, 0, 5, handle_api_versions},
     {19, 2, 7, handle_create_topics},
     {20, 1, 6, handle_delete_topics},
+    {21, 0, 2, handle_delete_records},
     {22, 0, 5, handle_init_producer_id},
     {23, 2, 4, handle_offset_for_leader_epoch},
     {32, 1, 4, handle_describe_configs},

@@ -13,6 +13,7 @@ handled handle_api_versions(request_context& request);
 handled handle_create_partitions(request_context& request);
 handled handle_create_topics(request_context& request);
 handled handle_delete_groups(request_context& request);
+handled handle_delete_records(request_context& request);
 handled handle_delete_topics(request_context& request);
 handled handle_describe_cluster(request_context& request);
 handled handle_describe_configs(request_context& request);
