@@ -1,6 +1,7 @@
 #include "broker/partition/producer_keeper.hh"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/partition/broker_core.hh"
 #include "broker/partition/producer_snapshot.hh"
@@ -95,13 +96,17 @@ reactor::task<void> producer_keeper::run() {
 }
 
 reactor::task<void> producer_keeper::serve(storage::log_id id) {
-  co_await load(id);
   partition* p = of_.find(id);
   if (p == nullptr) co_return;
-  const bool due = p->producers().wanted || p->producers().bytes_unkept >= unkept_bytes_max_;
+  ++p->producers().turns_begun;
+  const bool wanted = std::exchange(p->producers().wanted, false);
+  co_await load(id);
+  p = of_.find(id);
+  if (p == nullptr) co_return;
+  const bool due = wanted || p->producers().bytes_unkept >= unkept_bytes_max_;
   if (p->producers().loaded && due) co_await keep(id);
   p = of_.find(id);
-  if (p != nullptr) p->producers().wanted = false;
+  if (p != nullptr) p->producers().turns_ended = p->producers().turns_begun;
 }
 
 // ---- loading
@@ -225,7 +230,9 @@ reactor::task<base::result<void>> producer_keeper::keep_below(storage::log_id id
   if (p != nullptr && p->log().producers_from() < start) {
     p->producers().wanted = true;
     want(*p);
-    while (p != nullptr && p->producers().wanted && !stopping_) {
+    // A turn that has begun already may know less.
+    const uint64_t turn = p->producers().turns_begun + 1;
+    while (p != nullptr && p->producers().turns_ended < turn && !stopping_) {
       co_await reactor::sleep(of_.on(), look_again);
       p = of_.find(id);
     }

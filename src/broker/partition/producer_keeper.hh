@@ -30,7 +30,9 @@ struct kept_producers {
   const base::offset recovered_end;  ///< what may hold batches that `table` does not know lies below
   bool loaded;                       ///< before, no batch with a producer id is appended
   bool queued = false;
-  bool wanted = false;        ///< somebody waits for a snapshot of what is appended now
+  bool wanted = false;       ///< somebody waits for a snapshot of what is appended now
+  uint64_t turns_begun = 0;  ///< how often it was its turn in the queue
+  uint64_t turns_ended = 0;
   bool being_kept = false;    ///< a task writes its snapshot: one at a time, since all write to one name
   uint64_t bytes_unkept = 0;  ///< appended since the snapshot, or about
 };
