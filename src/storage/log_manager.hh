@@ -175,6 +175,8 @@ class log_manager {
   void bound_open_files();
   /// Closes files of closed segments that were not read since `before`.
   void close_idle_files(base::instant before);
+  /// Segments that lie below the log's start leave, in the background.
+  void trim(log& l);
   /// Ends a task's use of a log.
   void let_go(log& l);
 

@@ -74,6 +74,10 @@ void log_manager::show_log_starts() {
 /// A log starts here from now on: what lies below may leave.
 void log_manager::leave_front(log& l, base::offset start) {
   l.raise_log_start(start);
+  trim(l);
+}
+
+void log_manager::trim(log& l) {
   if (!l.front_is_left()) return;
   fronts_.insert(l.id());
   if (trimming_ || stopping_ || scope_->closing()) return;

@@ -6,15 +6,9 @@
 
 namespace millrace::storage {
 
-namespace {
-/// A log that asks for nothing.
-bool keeps_all(const log_config& config) { return config.retention_ms < 0 && config.retention_bytes < 0; }
-}  // namespace
-
 reactor::task<base::result<base::offset>> retention::look(log_id id) {
   log* l = manager_.find(id);
   if (l == nullptr || l->removed_ || manager_.stopping()) co_return base::fail(base::errc::closed);
-  if (keeps_all(l->config_)) co_return l->log_start_;
   base::offset start = start_by_size(*l);
   if (l->config_.retention_ms >= 0) {
     const auto by_time = co_await start_by_time(id, start);
@@ -29,6 +23,7 @@ reactor::task<base::result<base::offset>> retention::look(log_id id) {
     if (l->at_rest()) {
       l->end_active();
       start = l->end();
+      manager_.trim(*l);  // what was deleted before is not waited for
     }
   }
   co_return std::max(start, l->log_start_);

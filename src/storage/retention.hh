@@ -12,7 +12,8 @@
 ///   retention.ms      while the largest timestamp of the oldest is further back than that; one without timestamps counts
 ///                     from when it was made, or found by a start
 ///
-/// The active segment goes too when it has outlived it: it is sealed first. Looks only; log_manager raises log starts.
+/// The active segment goes too when it has outlived it, or all its records were deleted: it is sealed first. Looks only;
+/// log_manager raises log starts.
 
 namespace millrace::storage {
 

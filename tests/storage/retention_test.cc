@@ -168,6 +168,29 @@ TEST_CASE("retention: an emptied log goes on where it ended, whatever ends the p
   }
 }
 
+TEST_CASE("retention: an active segment of which everything was deleted goes, whatever is kept") {
+  for (const bool crash : {false, true}) {
+    CAPTURE(crash);
+    kept_world f(6);
+    f.stop();  // so that its file is there
+    f.restart();
+    REQUIRE(f.advance(f.m(), 6));
+    CHECK(f.n.disk().exists(world_dir + "/topic-0/" + layout::log_file(base::offset(4))));
+    if (crash) {
+      f.crash();
+      f.restart();
+    }
+    CHECK(f.look() == 6);
+    f.w.run_for(base::milliseconds(1500));
+    CHECK(!f.n.disk().exists(world_dir + "/topic-0/" + layout::log_file(base::offset(4))));
+    CHECK(f.live().size_bytes() == 0);
+    f.append_at(f.first_time);
+    f.rest();
+    f.check_log(f.m(), 6);
+    CHECK(f.look() == 6);
+  }
+}
+
 TEST_CASE("retention: what is on its way to the disk is not judged") {
   kept_world f(6);
   f.keep(0, 0);
