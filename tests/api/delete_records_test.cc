@@ -107,6 +107,21 @@ TEST_CASE("DeleteRecords: partitions of one request are judged one by one, and a
   CHECK(earliest(k, "t", 1) == 0);
 }
 
+TEST_CASE("DeleteRecords: a topic without partitions is not answered, and shifts no other") {
+  kafka_node k(7);
+  k.create("a");
+  k.create("b");
+  k.append("b", 0, {t0, t0 + 1});
+  std::vector<delete_records_request_partition> partitions{{0, 1}};
+  std::vector<delete_records_request_topic> topics{{"a", {}}, {"b", list(partitions)}, {"nobody", {}}};
+  delete_records_request request;
+  request.topics = list(topics);
+  const auto got = k.ask<delete_records_response>(request, 2);
+  REQUIRE(got.body.topics.size() == 1);
+  CHECK(got.body.topics[0].name == "b");
+  CHECK(got.body.topics[0].partitions[0].low_watermark == 1);
+}
+
 TEST_CASE("DeleteRecords: what it refuses whole") {
   kafka_node k(3);
   k.create("t");

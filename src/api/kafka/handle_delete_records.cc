@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/handlers.hh"
@@ -72,13 +74,15 @@ deletion deletion_of(const broker::topic_info* topic, std::string_view name, int
   return d;
 }
 
-/// What a request asks for, and the answer with room for it.
+/// What a request asks for, and the answer with room for it. A topic without partitions is not in it, as in Kafka's.
 base::result<std::vector<deletion>> deletions_of(request_context& request, const delete_records_request& asked,
                                                  delete_records_response& answer) {
   std::vector<deletion> all;
-  TRY(answer.topics, request.memory.make_array<delete_records_response_topic_result>(asked.topics.size()));
-  for (size_t t = 0; t < asked.topics.size(); ++t) {
-    const auto& topic = asked.topics[t];
+  const auto answered = std::ranges::count_if(asked.topics, [](const auto& t) { return !t.partitions.empty(); });
+  TRY(answer.topics, request.memory.make_array<delete_records_response_topic_result>(static_cast<size_t>(answered)));
+  size_t t = 0;
+  for (const auto& topic : asked.topics) {
+    if (topic.partitions.empty()) continue;
     const broker::topic_info* known = request.door.topics().find(topic.name);
     answer.topics[t].name = topic.name;
     TRY(answer.topics[t].partitions,
@@ -89,6 +93,7 @@ base::result<std::vector<deletion>> deletions_of(request_context& request, const
       d.index = i;
       all.push_back(d);
     }
+    ++t;
   }
   return all;
 }

@@ -1,6 +1,5 @@
 #include "broker/partition/retention_keeper.hh"
 
-#include <algorithm>
 #include <utility>
 
 #include "broker/partition/broker_core.hh"
@@ -8,7 +7,6 @@
 namespace millrace::broker {
 
 namespace {
-constexpr base::duration first_look_most = base::seconds(30);
 /// A look takes a microsecond or so where nothing has to be read.
 constexpr size_t looks_a_turn = 64;
 /// Log starts that one checkpoint raises: it names all logs of the core, however many rise.
@@ -19,7 +17,7 @@ retention_keeper::retention_keeper(broker_core& of, retention_options options)
     : of_(of), interval_(options.check_interval), bell_(*this), due_(of.on()) {}
 
 void retention_keeper::start() {
-  of_.on().timers().arm(bell_, of_.on().now() + std::min(interval_, first_look_most));
+  of_.on().timers().arm(bell_, of_.on().now() + interval_);
   of_.background().spawn(run(), "retention");
 }
 

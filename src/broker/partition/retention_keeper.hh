@@ -25,7 +25,7 @@ class retention_keeper {
   retention_keeper(const retention_keeper&) = delete;
   retention_keeper& operator=(const retention_keeper&) = delete;
 
-  /// The first look comes after half a minute, or sooner where looks are closer.
+  /// The first look comes after one interval.
   void start();
   /// No more looks; one that is under way ends soon.
   void stop() noexcept;
