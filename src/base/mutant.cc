@@ -9,7 +9,7 @@ namespace millrace::base {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, mutant>, 12> names = {{
+constexpr std::array<std::pair<std::string_view, mutant>, 13> names = {{
     {"acknowledge_before_written", mutant::acknowledge_before_written},
     {"free_before_flushed", mutant::free_before_flushed},
     {"rewrite_unprotected_tail", mutant::rewrite_unprotected_tail},

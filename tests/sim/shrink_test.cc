@@ -21,7 +21,7 @@ run_options large() {
   o.in_flight = 6;
   o.crowd = 100;
   o.big = 0.1;
-  o.codecs = o.unacknowledged = o.retries = o.idempotent = o.remakes = true;
+  o.codecs = o.unacknowledged = o.retries = o.idempotent = o.remakes = o.deletes = o.retention = true;
   o.faults = {.power_cuts = true,
               .kills = true,
               .stops = true,

@@ -39,6 +39,21 @@ class acked_is_kept {
     }
   }
 
+  /// f(base, body) for each batch that was acknowledged and lies wholly in [from, to), in order.
+  template <class F>
+  void each(int64_t from, int64_t to, F&& f) const {
+    for (auto b = acked_.lower_bound(from); b != acked_.end() && b->second.next <= to; ++b) f(b->first, b->second.body);
+  }
+  /// f(base, next, body), from the last one on.
+  template <class F>
+  void each_backwards(int64_t from, int64_t to, F&& f) const {
+    for (auto b = acked_.lower_bound(to); b != acked_.begin();) {
+      --b;
+      if (b->first < from) return;
+      if (b->second.next <= to) f(b->first, b->second.next, b->second.body);
+    }
+  }
+
   /// Offsets up to which something was acknowledged.
   int64_t end() const { return acked_.empty() ? 0 : acked_.rbegin()->second.next; }
   size_t count() const { return acked_.size(); }

@@ -20,13 +20,16 @@ struct sent_batch {
   unsigned attempts = 0;
   bool once = false;           ///< numbered: all attempts are one
   unsigned process = 0;        ///< the broker's start before the last attempt
+  uint64_t bytes = 0;          ///< of the batch
   std::vector<int64_t> times;  ///< of its records
 };
 
 class sent_is_read {
  public:
-  void sent(const std::string& partition, uint64_t body, const std::vector<int64_t>& times, unsigned process, bool once) {
+  void sent(const std::string& partition, uint64_t body, uint64_t bytes, const std::vector<int64_t>& times, unsigned process,
+            bool once) {
     sent_batch& one = all_[body];
+    one.bytes = bytes;
     one.partition = partition;
     one.times = times;
     one.once = once;

@@ -6,8 +6,8 @@
 
 #include "checkers/findings.hh"
 
-/// High watermark and log start of a partition never go back, as seen by one who asks after an
-/// answer came: a request takes the floor of the moment in which it is sent.
+/// The high watermark of a partition never goes back, as seen by one who asks after an answer came: a request takes the
+/// floor of the moment in which it is sent.
 
 namespace millrace::swarm {
 
@@ -25,13 +25,6 @@ class watermark_monotonic {
   }
   /// An acknowledgement: a request sent from now on must see it.
   void acknowledged(int64_t next) noexcept { high_ = std::max(high_, next); }
-
-  /// No offset is ever removed in this workload.
-  static void log_start(findings& out, const std::string& partition, int64_t start) {
-    if (start != 0) {
-      out.report(broken::safety, "watermark_monotonic", partition + " has a log start of " + std::to_string(start));
-    }
-  }
 
  private:
   int64_t high_ = 0;

@@ -121,7 +121,7 @@ TEST_CASE(
   for (const unsigned sent_to : {1u, 2u}) {
     findings out;
     sent_is_read sent;
-    sent.sent("t-0", 77, {0}, sent_to, false);
+    sent.sent("t-0", 77, 100, {0}, sent_to, false);
     const read_batches found{{.base = 5, .next = 6, .body = 77}};
     settled_at_start settled;
     settled.shown(2, 6);

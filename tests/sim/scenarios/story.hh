@@ -26,7 +26,7 @@ struct story_options {
   static server_options smallest();
 };
 
-/// What a Produce got: a code of Kafka's, 0 for an acknowledgement, and the offset.
+/// What a Produce or a deletion got: a code of Kafka's, 0 where it was done, and the offset.
 struct stored {
   int16_t code = -1;
   int64_t offset = -1;
@@ -76,14 +76,15 @@ class story {
 
   // ---- one client that waits for each answer
 
-  int16_t create(const std::string& topic, int32_t partitions = 1, int32_t segment_bytes = 1 << 20);
+  int16_t create(const std::string& topic, int32_t partitions = 1, int32_t segment_bytes = 1 << 20, kept_bounds kept = {});
   int16_t remove(const std::string& topic);
   stored produce(const std::string& topic, int32_t partition, const made_batch& batch);
   /// One batch of so many bytes that must be acknowledged; its offset.
   int64_t keep(const std::string& topic, int32_t partition, size_t bytes);
   fetched fetch(const std::string& topic, int32_t partition, int64_t offset, int32_t bytes_max = 1 << 20);
-  /// What ListOffsets calls the latest.
+  /// What ListOffsets calls the latest, and the earliest.
   int64_t end_of(const std::string& topic, int32_t partition);
+  int64_t start_of(const std::string& topic, int32_t partition);
   /// Ends its connection.
   void hang_up();
   made_batch batch(size_t bytes) { return batch_of(random_, bytes, clients.core().wall_clock()); }
@@ -99,6 +100,8 @@ class story {
   offer& send(const std::string& topic, int32_t partition, const made_batch& batch);
   /// One that makes a topic of one partition.
   offer& send_create(const std::string& topic);
+  /// One that deletes the records below an offset.
+  offer& send_deletion(const std::string& topic, int32_t partition, int64_t before);
   /// One that asks for the first record at or after a time.
   offer& send_time(const std::string& topic, int32_t partition, int64_t time);
   /// A client that asks for all there is from `offset` on, so often, and takes no answer.
@@ -145,8 +148,10 @@ class story {
   template <class T>
   T wait_for(std::unique_ptr<sim::started<T>> task);
   offer& new_offer();
-  reactor::task<stored> create_task(client* link, std::string topic, int32_t partitions, int32_t segment_bytes);
+  reactor::task<stored> create_task(client* link, std::string topic, int32_t partitions, int32_t segment_bytes,
+                                    kept_bounds kept);
   reactor::task<stored> list_task(client* link, std::string topic, int32_t partition, int64_t time);
+  reactor::task<stored> delete_task(client* link, topic_ref t, int32_t partition, int64_t before);
   reactor::task<stored> produce_task(client* link, topic_ref t, int32_t partition, made_batch b);
 
   struct job {

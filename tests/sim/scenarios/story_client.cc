@@ -2,6 +2,7 @@
 
 #include "story.hh"
 #include "wire/kafka/messages/create_topics.hh"
+#include "wire/kafka/messages/delete_records.hh"
 #include "wire/kafka/messages/delete_topics.hh"
 #include "wire/kafka/messages/fetch.hh"
 #include "wire/kafka/messages/list_offsets.hh"
@@ -79,21 +80,30 @@ topic_ref story::topic_of(const std::string& name) const {
   return *found;
 }
 
-task<stored> story::create_task(client* link, std::string topic, int32_t partitions, int32_t segment_bytes) {
+task<stored> story::create_task(client* link, std::string topic, int32_t partitions, int32_t segment_bytes,
+                                kept_bounds kept) {
   const std::string bytes = std::to_string(segment_bytes);
-  wire::kafka::create_topics_request_creatable_topic_config config{.name = "segment.bytes", .value = bytes};
+  const std::string kept_ms = std::to_string(kept.ms);
+  const std::string kept_bytes = std::to_string(kept.bytes);
+  std::vector<wire::kafka::create_topics_request_creatable_topic_config> configs{
+      {.name = "segment.bytes", .value = bytes},
+      {.name = "retention.ms", .value = kept_ms},
+      {.name = "retention.bytes", .value = kept_bytes}};
   wire::kafka::create_topics_request_creatable_topic one{
-      .name = topic, .num_partitions = partitions, .replication_factor = 1, .assignments = {}, .configs = {&config, 1}};
+      .name = topic, .num_partitions = partitions, .replication_factor = 1, .assignments = {}, .configs = configs};
   const wire::kafka::create_topics_request body{.topics = {&one, 1}, .timeout_ms = 30000};
   const auto got = co_await exchange<wire::kafka::create_topics_response>(link, &body, 5, "create topics");
   if (!got) co_return stored{};
   const int16_t code = got->body.topics[0].error_code;
-  if (code == none) seen.add(topic, partitions);
+  topic_retention retention;
+  retention.ask(kept);
+  retention.answered(kept);
+  if (code == none) seen.add(topic, partitions, retention);
   co_return stored{code, -1};
 }
 
-int16_t story::create(const std::string& topic, int32_t partitions, int32_t segment_bytes) {
-  const stored got = wait_for(world.start(clients, 0, create_task(link_.get(), topic, partitions, segment_bytes)));
+int16_t story::create(const std::string& topic, int32_t partitions, int32_t segment_bytes, kept_bounds kept) {
+  const stored got = wait_for(world.start(clients, 0, create_task(link_.get(), topic, partitions, segment_bytes, kept)));
   look();
   return got.code;
 }
@@ -111,7 +121,7 @@ int16_t story::remove(const std::string& topic) {
 /// The model hears of what is sent, and of an acknowledgement when it comes.
 task<stored> story::produce_task(client* link, topic_ref t, int32_t partition, made_batch b) {
   partition_model& p = t->partitions[static_cast<size_t>(partition)];
-  seen.sent.sent(p.name, b.body, b.times, seen.process, false);
+  seen.sent.sent(p.name, b.body, b.bytes.size(), b.times, seen.process, false);
   wire::kafka::produce_request_partition_data part{.index = partition, .records = base::bytes(b.bytes)};
   wire::kafka::produce_request_topic_data topic{.name = t->name, .topic_id = {}, .partition_data = {&part, 1}};
   const wire::kafka::produce_request body{
@@ -170,6 +180,32 @@ int64_t story::end_of(const std::string& topic, int32_t partition) {
   return got.offset;
 }
 
+int64_t story::start_of(const std::string& topic, int32_t partition) {
+  constexpr int64_t earliest = -2;
+  partition_model& m = topic_of(topic)->partitions[static_cast<size_t>(partition)];
+  const int64_t floor = m.start.floor();
+  const stored got = wait_for(world.start(clients, 0, list_task(link_.get(), topic, partition, earliest)));
+  REQUIRE(got.code == none);
+  seen.started(*topic_of(topic), m, floor, got.offset, clients.core().wall_clock());
+  look();
+  return got.offset;
+}
+
+/// The model hears of what is asked for, and of the start when it comes.
+task<stored> story::delete_task(client* link, topic_ref t, int32_t partition, int64_t before) {
+  partition_model& m = t->partitions[static_cast<size_t>(partition)];
+  deletions& asked = seen.deleted[m.name];
+  asked.before = std::max(asked.before, before);
+  wire::kafka::delete_records_request_partition part{.partition_index = partition, .offset = before};
+  wire::kafka::delete_records_request_topic topic{.name = t->name, .partitions = {&part, 1}};
+  const wire::kafka::delete_records_request body{.topics = {&topic, 1}, .timeout_ms = 30000};
+  const auto got = co_await exchange<wire::kafka::delete_records_response>(link, &body, 2, "delete records");
+  if (!got) co_return stored{};
+  const auto& answered = got->body.topics[0].partitions[0];
+  if (answered.error_code == none) seen.started(*t, m, before, answered.low_watermark, clients.core().wall_clock());
+  co_return stored{answered.error_code, answered.low_watermark};
+}
+
 // ---- others
 
 story::offer& story::new_offer() {
@@ -186,7 +222,13 @@ story::offer& story::send(const std::string& topic, int32_t partition, const mad
 
 story::offer& story::send_create(const std::string& topic) {
   offer& one = new_offer();
-  one.task = world.start(clients, 0, create_task(one.link.get(), topic, 1, 1 << 20));
+  one.task = world.start(clients, 0, create_task(one.link.get(), topic, 1, 1 << 20, {}));
+  return one;
+}
+
+story::offer& story::send_deletion(const std::string& topic, int32_t partition, int64_t before) {
+  offer& one = new_offer();
+  one.task = world.start(clients, 0, delete_task(one.link.get(), topic_of(topic), partition, before));
   return one;
 }
 

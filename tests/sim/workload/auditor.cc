@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "checkers/producers_in_order.hh"
 #include "checkers/timestamps_match.hh"
 #include "wire/kafka/messages/fetch.hh"
@@ -8,20 +11,54 @@ namespace millrace::swarm {
 
 using reactor::task;
 
-task<bool> auditor::scan(topic_ref t, int32_t partition) {
+namespace {
+constexpr int16_t out_of_range = 1;
+}  // namespace
+
+/// Where the log starts now.
+task<bool> auditor::ask_start(topic_ref t, int32_t partition) {
+  constexpr int64_t earliest = -2;
+  partition_model& m = t->partitions[static_cast<size_t>(partition)];
+  const int64_t floor = m.start.floor();
+  wire::kafka::list_offsets_request_partition part{.partition_index = partition, .timestamp = earliest};
+  wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
+  const wire::kafka::list_offsets_request body{.replica_id = -1, .topics = {&topic, 1}};
+  const base::instant since = on_.now();
+  std::vector<uint8_t> out = link_.frame_of(body, 5);
+  const bool sent = co_await link_.send(std::move(out));
+  if (!sent) co_return false;
+  auto frame = co_await link_.receive("list the earliest offset");
+  if (!frame) co_return false;
+  const auto got = link_.read<wire::kafka::list_offsets_response>(std::move(*frame), 5);
+  if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1) co_return false;
+  const auto& p = got->body.topics[0].partitions[0];
+  if (p.error_code != 0) {
+    refused("list the earliest offset", m.name, p.error_code, since);
+    co_return false;
+  }
+  model_.started(*t, m, floor, p.offset, on_.wall_clock());
+  start_ = p.offset;
+  co_return true;
+}
+
+/// Reads from the log's start to its end; again from its new start where that rises meanwhile.
+task<bool> auditor::read_all(topic_ref t, int32_t partition) {
   all_.clear();
   partition_model& m = t->partitions[static_cast<size_t>(partition)];
+  const bool told = co_await ask_start(t, partition);
+  if (!told) co_return false;
   const int64_t floor = m.watermark.floor();
-  int64_t at = 0;
-  int64_t high = floor;
+  int64_t at = start_;
+  high_ = std::max(floor, start_);
   const base::instant limit = on_.now() + progress::bound;
-  while (at < high) {
+  while (at < high_) {
     wire::kafka::fetch_request_partition part{.partition = partition,
                                               .fetch_offset = at,
                                               .partition_max_bytes = static_cast<int32_t>(1 + random_.below(2u << 20))};
     wire::kafka::fetch_request_topic topic{.topic = t->name, .topic_id = {}, .partitions = {&part, 1}};
     const wire::kafka::fetch_request body{.max_wait_ms = 0, .min_bytes = 0, .max_bytes = 4 << 20, .topics = {&topic, 1}};
     const base::instant since = on_.now();
+    const int64_t start_floor = m.start.floor();
     std::vector<uint8_t> out = link_.frame_of(body, 11);
     const bool sent = co_await link_.send(std::move(out));
     if (!sent) co_return false;
@@ -30,6 +67,16 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
     const auto got = link_.read<wire::kafka::fetch_response>(std::move(*frame), 11);
     if (!got || got->body.responses.size() != 1 || got->body.responses[0].partitions.size() != 1) co_return false;
     const auto& p = got->body.responses[0].partitions[0];
+    if (p.error_code == out_of_range) {
+      const bool again = co_await ask_start(t, partition);
+      if (!again) co_return false;
+      if (start_ <= at) model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, at));
+      if (model_.found.any()) co_return false;
+      all_.clear();
+      at = start_;
+      high_ = std::max(high_, start_);
+      continue;
+    }
     if (p.error_code != 0) {
       refused("fetch of the audit", at_offset(m.name, at), p.error_code, since);
       if (model_.found.any() || on_.now() > limit) co_return false;
@@ -37,11 +84,11 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
       continue;
     }
     model_.shown(m, floor, p.high_watermark, link_.process());
-    watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
-    high = p.high_watermark;
+    model_.started(*t, m, start_floor, p.log_start_offset, on_.wall_clock());
+    high_ = p.high_watermark;
     read_batches batches;
     if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
-    model_.read(m, at, high, batches);
+    model_.read(m, at, high_, batches);
     if (batches.empty()) {
       model_.safety("acked_is_kept", "nothing to read below the high watermark: " + at_offset(m.name, at));
       co_return false;
@@ -49,12 +96,30 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
     all_.insert(all_.end(), batches.begin(), batches.end());
     at = batches.back().next;
   }
-  offsets_dense::read(model_.found, m.name, 0, high, all_);
+  co_return !model_.found.any();
+}
+
+task<bool> auditor::scan(topic_ref t, int32_t partition) {
+  const bool read = co_await read_all(t, partition);
+  if (!read) co_return false;
+  partition_model& m = t->partitions[static_cast<size_t>(partition)];
+  offsets_dense::read(model_.found, m.name, start_, high_, all_);
   m.acked.read(model_.found, m.name, all_);
   m.stable.read(model_.found, m.name, all_);
   model_.sent.whole(model_.found, m.name, all_);
   producers_in_order::whole(model_.found, m.name, all_);
+  judge_start(*t, m);
   co_return !model_.found.any();
+}
+
+void auditor::judge_start(const topic_model& t, partition_model& m) {
+  partition_contents now{.start = start_, .end = high_};
+  for (const read_batch& b : all_) {
+    if (const sent_batch* s = model_.sent.find(b.body)) now.bytes += s->bytes;
+  }
+  m.start.whole(model_.found, m.name, now, model_.deleted[m.name], t.retention, m.acked, model_.sent,
+                on_.wall_clock() + model_.wall_ahead_ms);
+  if (model_.retention_settled) log_start::settled(model_.found, m.name, now, t.retention, options_.segment_bytes);
 }
 
 task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
@@ -63,7 +128,10 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
   for (const read_batch& b : all_) {
     const sent_batch* sent = model_.sent.find(b.body);
     if (sent == nullptr) co_return false;  // reported
-    for (size_t i = 0; i < sent->times.size(); ++i) records.emplace_back(b.base + static_cast<int64_t>(i), sent->times[i]);
+    for (size_t i = 0; i < sent->times.size(); ++i) {
+      const int64_t offset = b.base + static_cast<int64_t>(i);
+      if (offset >= start_) records.emplace_back(offset, sent->times[i]);
+    }
   }
   if (records.empty()) co_return true;
   const base::instant limit = on_.now() + progress::bound;
@@ -87,7 +155,12 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
       co_await reactor::sleep(on_, base::milliseconds(100));
       continue;
     }
-    timestamps_match::answered(model_.found, m.name, records, time, p.offset, p.timestamp);
+    const auto answered = std::pair(p.offset, p.timestamp);
+    const int64_t scanned_from = start_;
+    const bool told = co_await ask_start(t, partition);
+    if (!told) co_return false;
+    if (start_ != scanned_from) co_return true;  // other records than those that were scanned
+    timestamps_match::answered(model_.found, m.name, records, time, answered.first, answered.second);
     --left;
   }
   co_return true;

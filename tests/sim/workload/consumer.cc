@@ -12,7 +12,8 @@ int64_t consumer::place_in(const partition_model& p) {
   const int64_t end = p.watermark.floor();
   if (random_.chance(0.4)) return end;
   if (random_.chance(0.05)) return end + random_.between(1, 100);
-  return random_.between(0, end);
+  // Mostly what is there.
+  return random_.between(random_.chance(0.8) ? std::min(p.start.floor(), end) : 0, end);
 }
 
 /// The frame of a fetch of some partitions of a topic. `waits`: from their ends, for a while.
@@ -25,6 +26,7 @@ std::vector<uint8_t> consumer::ask(topic_ref t, bool waits, asked_fetch& asked) 
     asked.parts.push_back({.partition = static_cast<int32_t>(i),
                            .from = waits ? p.watermark.floor() : place_in(p),
                            .floor = p.watermark.floor(),
+                           .start_floor = p.start.floor(),
                            .bytes_max = static_cast<int32_t>(1 + random_.below(1u << random_.between(8, waits ? 12 : 21)))});
     parts.push_back({.partition = asked.parts.back().partition,
                      .fetch_offset = asked.parts.back().from,
@@ -55,7 +57,7 @@ bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_
       }
       partition_model& m = t->partitions[static_cast<size_t>(p.partition_index)];
       if (p.error_code == 1) {
-        if (part->from <= part->floor) model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, part->from));
+        if (part->from <= part->floor) model_.refused_below(*t, m, part->from + 1, on_.wall_clock());
         continue;
       }
       if (p.error_code != 0) {
@@ -63,7 +65,8 @@ bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_
         continue;
       }
       model_.shown(m, part->floor, p.high_watermark, link_.process());
-      if (asked.version >= 5) watermark_monotonic::log_start(model_.found, m.name, p.log_start_offset);
+      if (asked.version >= 5) model_.started(*t, m, part->start_floor, p.log_start_offset, on_.wall_clock());
+      log_start::read(model_.found, m.name, part->start_floor, part->from);
       read_batches batches;
       if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
       model_.read(m, part->from, p.high_watermark, batches);
@@ -95,6 +98,7 @@ task<bool> consumer::list(topic_ref t) {
   partition_model& m = t->partitions[i];
   const bool latest = random_.chance(0.6);
   const int64_t floor = m.watermark.floor();
+  const int64_t start_floor = m.start.floor();
   wire::kafka::list_offsets_request_partition part{.partition_index = static_cast<int32_t>(i),
                                                    .timestamp = latest ? -1 : -2};
   wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
@@ -115,7 +119,7 @@ task<bool> consumer::list(topic_ref t) {
       } else if (latest) {
         model_.shown(m, floor, p.offset, link_.process());
       } else {
-        watermark_monotonic::log_start(model_.found, m.name, p.offset);
+        model_.started(*t, m, start_floor, p.offset, on_.wall_clock());
       }
     }
   }

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "workload/run.hh"
@@ -90,7 +92,9 @@ void run::strike() {
     case 8:
       say("wall clock jumps");
       // Near to true time: what a broker takes for too far in the future (an hour) is rightly refused.
-      return node.jump_wall_clock(random_.between(-60'000, 60'000) - node.wall_offset_ms() / 2);
+      node.jump_wall_clock(random_.between(-60'000, 60'000) - node.wall_offset_ms() / 2);
+      model_.wall_ahead_ms = std::max(model_.wall_ahead_ms, node.wall_offset_ms());
+      return;
     default: {
       say("disk errors");
       sim::disk_faults& faults = node.disk().faults;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -8,6 +9,7 @@
 #include "base/prng.hh"
 #include "checkers/acked_is_kept.hh"
 #include "checkers/findings.hh"
+#include "checkers/log_start.hh"
 #include "checkers/offsets_dense.hh"
 #include "checkers/progress.hh"
 #include "checkers/reads_stable.hh"
@@ -27,6 +29,7 @@ struct partition_model {
   reads_stable stable;
   watermark_monotonic watermark;
   settled_at_start settled;
+  log_start start;
 };
 
 /// One incarnation of a topic. Who sends a request keeps it; the answer counts only while it is
@@ -34,6 +37,7 @@ struct partition_model {
 struct topic_model {
   std::string name;
   bool live = false;
+  topic_retention retention;
   std::vector<partition_model> partitions;
 };
 using topic_ref = std::shared_ptr<topic_model>;
@@ -42,10 +46,13 @@ struct model {
   findings found;
   progress watch;
   sent_is_read sent;
-  std::set<int64_t> producer_ids;  ///< given
-  std::vector<topic_ref> topics;   ///< live ones
-  unsigned names = 0;              ///< drawn so far
-  unsigned process = 0;            ///< starts of the broker
+  std::map<std::string, deletions> deleted;  ///< by name of a partition
+  int64_t wall_ahead_ms = 0;                 ///< how far the broker's wall clock ever was before the clients'
+  bool retention_settled = false;            ///< enough time has passed since the last batch
+  std::set<int64_t> producer_ids;            ///< given
+  std::vector<topic_ref> topics;             ///< live ones
+  unsigned names = 0;                        ///< drawn so far
+  unsigned process = 0;                      ///< starts of the broker
   unsigned producers_left = 0;
   // What happened, for the last line.
   uint64_t acked_batches = 0;
@@ -60,10 +67,11 @@ struct model {
     t->live = false;
     std::erase(topics, t);
   }
-  void add(std::string name, int32_t partitions) {
+  void add(std::string name, int32_t partitions, const topic_retention& retention = {}) {
     auto t = std::make_shared<topic_model>();
     t->name = std::move(name);
     t->live = true;
+    t->retention = retention;
     t->partitions.resize(static_cast<size_t>(partitions));
     for (size_t i = 0; i < t->partitions.size(); ++i) t->partitions[i].name = t->name + "-" + std::to_string(i);
     topics.push_back(std::move(t));
@@ -74,6 +82,15 @@ struct model {
   void shown(partition_model& p, int64_t floor, int64_t high, unsigned process) {
     p.watermark.shown(found, p.name, floor, high);
     p.settled.shown(process, high);
+  }
+  /// A log start in an answer to a request that was sent when its floor was `floor`. `now`: of the clients' wall clock.
+  void started(const topic_model& t, partition_model& p, int64_t floor, int64_t start, int64_t now) {
+    p.start.shown(found, p.name, floor, start);
+    refused_below(t, p, start, now);
+  }
+  /// A read just below `start` was out of range.
+  void refused_below(const topic_model& t, partition_model& p, int64_t start, int64_t now) {
+    p.start.rose(found, p.name, start, deleted[p.name], t.retention, p.acked, sent, now + wall_ahead_ms);
   }
   /// Batches that a fetch of `wanted` gave, with the high watermark of its answer.
   void read(partition_model& p, int64_t wanted, int64_t high_watermark, const read_batches& batches) {

@@ -41,6 +41,8 @@ const std::vector<kind>& all_kinds() {
       operation<&run_options::retries>("retries"),
       operation<&run_options::idempotent>("idempotent"),
       operation<&run_options::remakes>("remakes"),
+      operation<&run_options::deletes>("deletes"),
+      operation<&run_options::retention>("retention"),
       {"big", [](const run_options& o) { return o.big > 0; }, [](run_options& o) { o.big = 0; }},
       {"crowd", [](const run_options& o) { return o.crowd > 1; }, [](run_options& o) { o.crowd = 1; }},
   };

@@ -34,8 +34,8 @@ producer::request producer::make_request(topic_ref t) {
 task<bool> producer::send(request* r) {
   std::vector<wire::kafka::produce_request_partition_data> parts;
   for (part& p : r->parts) {
-    model_.sent.sent(r->topic->partitions[static_cast<size_t>(p.partition)].name, p.batch.body, p.batch.times,
-                     model_.process, idempotent_);
+    model_.sent.sent(r->topic->partitions[static_cast<size_t>(p.partition)].name, p.batch.body, p.batch.bytes.size(),
+                     p.batch.times, model_.process, idempotent_);
     parts.push_back({.index = p.partition, .records = base::bytes(p.batch.bytes)});
   }
   wire::kafka::produce_request_topic_data topic{.name = r->topic->name, .topic_id = {}, .partition_data = parts};

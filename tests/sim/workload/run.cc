@@ -38,6 +38,7 @@ run_outcome run::go() {
   if (!model_.found.any()) make_peace();
   if (!model_.found.any()) probe_all();
   if (!model_.found.any()) audit();
+  if (!model_.found.any() && options_.retention) wait_for_retention();
   if (!model_.found.any()) restart_another_way();
   if (!model_.found.any()) audit();
   if (!model_.found.any()) probe_all();
@@ -120,6 +121,22 @@ void run::audit() {
                                    server_.node().address()));
 }
 
+/// Nobody appends any more: what is too old, or too much, must go. Segments below a log start leave within a few looks.
+void run::wait_for_retention() {
+  say("waiting for retention");
+  int64_t longest_ms = 0;
+  for (const topic_ref& t : model_.topics) longest_ms = std::max(longest_ms, t->retention.in_force.ms);
+  // The broker's wall clock may be two minutes behind, and times of records two seconds before the clients'.
+  const base::duration wait = milliseconds(longest_ms) + seconds(125) + options_.server.retention.check_interval * 5;
+  advance([] { return false; }, wait);
+  for (unsigned core = 0; core < server_.cores(); ++core) {
+    if (!model_.found.any() && server_.trimming(core)) {
+      model_.found.report(broken::liveness, "log_start", "segments below a log start do not leave");
+    }
+  }
+  model_.retention_settled = true;
+}
+
 void run::restart_another_way() {
   const uint64_t way = random_.below(3);
   if (way == 2) {
@@ -159,6 +176,7 @@ void run::hire() {
   add(std::type_identity<admin>{}, "admin", 0);
   for (unsigned i = 0; i < options_.producers; ++i) add(std::type_identity<producer>{}, "producer", i);
   for (unsigned i = 0; i < options_.consumers; ++i) add(std::type_identity<consumer>{}, "consumer", i);
+  if (options_.deletes) add(std::type_identity<deleter>{}, "deleter", 0);
   model_.producers_left = options_.producers;
   for (job& j : jobs_) j.task = world_.start(clients_, 0, j.by->run());
 }

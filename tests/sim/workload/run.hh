@@ -48,6 +48,7 @@ class run {
   void make_peace();
   void probe_all();
   void audit();
+  void wait_for_retention();
   void restart_another_way();
   void last_stop();
 

@@ -150,6 +150,10 @@ run_options draw_options(uint64_t seed) {
   base::prng producers = root.split("producers");
   o.idempotent = producers.chance(0.6);
   o.server.producers.unkept_bytes_max = uint64_t{1} << producers.between(12, 20);
+  base::prng leaving = root.split("leaving");
+  o.deletes = leaving.chance(0.35);
+  o.retention = leaving.chance(0.35);
+  o.server.retention.check_interval = one_of(leaving, {100, 500, 2000});
   // Now and then so many works between two cores that what bounds them is met.
   base::prng crowds = root.split("crowds");
   if (crowds.chance(0.12)) {
@@ -204,12 +208,13 @@ std::string describe(const run_options& o) {
   return fmt::format(
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} topics={} "
-      "partitions<={} segment={}M value<={} big={} even={}K remakes={} retries={} idempotent={} faults={} gap<={}ms",
+      "partitions<={} segment={}M value<={} big={} even={}K remakes={} deletes={} retention={} retries={} idempotent={} "
+      "faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
       o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd, o.topics,
-      o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.retries,
-      o.idempotent, faults.empty() ? "none" : faults, o.faults.gap_most.ms());
+      o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.deletes,
+      o.retention, o.retries, o.idempotent, faults.empty() ? "none" : faults, o.faults.gap_most.ms());
 }
 
 }  // namespace millrace::swarm

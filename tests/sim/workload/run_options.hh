@@ -53,6 +53,8 @@ struct run_options {
   bool unacknowledged = false;  ///< acks=0 too
   bool retries = false;
   bool idempotent = false;  ///< some producers number their batches
+  bool deletes = false;     ///< records are deleted
+  bool retention = false;   ///< topics are made, and altered, to keep a time or a size only
   bool remakes = false;     ///< topics are deleted and made again
   double remake = 0.2;      ///< chance of that each time somebody looks
   fault_options faults;

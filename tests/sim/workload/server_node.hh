@@ -27,6 +27,7 @@ struct server_options {
   storage::pool_options pool{};
   broker::producer_options producers;
   broker::coordinator_options groups;
+  broker::retention_options retention;
   bool splice_reads = false;
   api::kafka::door_options door;
 };
@@ -66,6 +67,8 @@ class server_node {
 
   // What a running process says of a core.
   storage::storage_counters storage_now(unsigned core) const { return parts_[core]->broker.logs().counters(); }
+  /// Whether segments below a log start are still there.
+  bool trimming(unsigned core) const { return parts_[core]->broker.logs().trimming(); }
   /// Null until it is open.
   api::kafka::door* door_of(unsigned core) const { return parts_[core]->door.get(); }
   /// On how many cores there is a process to ask.
@@ -77,7 +80,10 @@ class server_node {
   /// What lives on one core.
   struct core_parts {
     core_parts(reactor::core& on, const storage::storage_options& storage, const server_options& options)
-        : catalog(on), broker(on, storage, options.producers), groups(broker, catalog, options.groups), scope(on) {}
+        : catalog(on),
+          broker(on, storage, options.producers, options.retention),
+          groups(broker, catalog, options.groups),
+          scope(on) {}
     broker::catalog catalog;
     broker::broker_core broker;
     broker::group_coordinator groups;

@@ -108,7 +108,8 @@ class consumer final : public worker {
   struct asked_part {
     int32_t partition;
     int64_t from;
-    int64_t floor;  ///< of its high watermark, when it was asked
+    int64_t floor;        ///< of its high watermark, when it was asked
+    int64_t start_floor;  ///< of its log start
     int32_t bytes_max;
   };
   struct asked_fetch {
@@ -123,7 +124,7 @@ class consumer final : public worker {
   int64_t place_in(const partition_model& p);
 };
 
-/// Makes the topics, and now and then deletes one and makes it again.
+/// Makes the topics, and now and then deletes one and makes it again, or alters what it keeps.
 class admin final : public worker {
  public:
   using worker::worker;
@@ -132,7 +133,20 @@ class admin final : public worker {
  private:
   reactor::task<bool> create(std::string name);
   reactor::task<bool> remove(topic_ref t);
+  reactor::task<bool> alter(topic_ref t);
+  kept_bounds draw_bounds();
   std::vector<std::string> free_names_;  ///< of topics that are known to be deleted
+};
+
+/// Deletes records here and there.
+class deleter final : public worker {
+ public:
+  using worker::worker;
+  reactor::task<void> run() override;
+
+ private:
+  reactor::task<bool> remove_some(topic_ref t);
+  int64_t offset_in(const partition_model& p);
 };
 
 /// After everything: each partition accepts and serves, and holds from its start to its end what it
@@ -144,8 +158,13 @@ class auditor final : public worker {
 
  private:
   reactor::task<bool> scan(topic_ref t, int32_t partition);
+  reactor::task<bool> ask_start(topic_ref t, int32_t partition);
+  reactor::task<bool> read_all(topic_ref t, int32_t partition);
   reactor::task<bool> ask_times(topic_ref t, int32_t partition);
+  void judge_start(const topic_model& t, partition_model& m);
   read_batches all_;
+  int64_t start_ = 0;  ///< of the log, as it was last told
+  int64_t high_ = 0;
 };
 
 }  // namespace millrace::swarm
