@@ -129,6 +129,12 @@ def administer(table, client, other):
             differs("cleanup.policy", found.get("cleanup.policy"), "delete") or \
             differs("max.message.bytes", found.get("max.message.bytes"), str(drivers.LIMIT))
 
+    def delete_records():
+        now = int(time.time() * 1000)
+        other.produce(topic, 0, "none", [(b"k", b"v", HEADERS, now + index) for index in range(3)])
+        return differs("low watermark", client.delete_records(topic, 0, 2), 2) or \
+            differs("first offset", other.at(topic, 0, now), 2)
+
     def delete():
         client.delete(topic)
         return differs("partitions", waited(lambda: other.topics().get(topic), None), None)
@@ -141,6 +147,8 @@ def administer(table, client, other):
     else:
         other.create(topic, 4, {})
     table.cell(name, "list and describe topics", lambda: differs("partitions", client.topics().get(topic), 4))
+    if hasattr(client, "delete_records"):
+        table.cell(name, "delete records", delete_records)
     if hasattr(client, "delete"):
         table.cell(name, "delete topic", delete)
     else:

@@ -154,6 +154,10 @@ class Confluent:
     def delete(self, topic):
         self._wait(self.admin.delete_topics([topic]))
 
+    def delete_records(self, topic, partition, before):
+        from confluent_kafka import TopicPartition
+        return self._wait(self.admin.delete_records([TopicPartition(topic, partition, before)]))[0].low_watermark
+
     def configs(self, topic):
         from confluent_kafka.admin import ConfigResource
         found = self._wait(self.admin.describe_configs([ConfigResource("topic", topic)]))[0]
@@ -301,6 +305,16 @@ class Java:
 
     def delete(self, topic):
         self._tool("TopicCommand", "--delete", "--topic", topic)
+
+    def delete_records(self, topic, partition, before):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as asked:
+            json.dump({"version": 1, "partitions": [{"topic": topic, "partition": partition, "offset": before}]}, asked)
+            asked.flush()
+            out = self._tool("DeleteRecordsCommand", "--offset-json-file", asked.name).decode()
+        for line in out.splitlines():
+            if line.startswith(f"partition: {topic}-{partition}"):
+                return int(line.rsplit(":", 1)[1])
+        raise Failed(f"no low watermark in {out!r}")
 
     def _configs(self, *arguments):
         return _run(cache.java("kafka.admin.ConfigCommand", "--bootstrap-server", self.address,
