@@ -114,13 +114,20 @@ bool log::at_rest() const noexcept {
   return whole && groups_ == 0 && writes_ == 0 && !destaging_ && !preparing_ && !tail_opening_ && !offline_ && !removed_;
 }
 
-/// Its points step into the new segment, which is the same place: a sealed segment that one of them is in is not closed.
+/// Its points step into the new segment, which is the same place.
 void log::end_active() {
   ASSERT(at_rest());
   if (active().size > 0) roll();
   staged_ = durable_ = acknowledged_ = end_;
   tail_open_ = true;
-  manager_.became_durable(*this);
+}
+
+bool log::front_may_leave() const noexcept {
+  if (!front_is_left() || destaging_ || segments_[1]->base() > durable_.next) return false;
+  const segment& front = *segments_[0];
+  if (front.readers > 0) return false;
+  const bool untouched = front.state == segment_state::sealed && groups_ == 0 && writes_ == 0 && !preparing_;
+  return front.state == segment_state::closed || untouched;
 }
 
 void log::step_over_front() {
@@ -129,7 +136,7 @@ void log::step_over_front() {
   for (log_point* p : {&staged_, &durable_, &acknowledged_}) {
     if (p->segment == front.base() && p->next == next) *p = {next, 0, next};
   }
-  // It is closed: all of it is in its file, also where no pass has said so yet.
+  // All of it is in its file, or nothing of it is needed any more.
   if (checkpointed_.segment == front.base()) checkpointed_ = {next, 0, next};
 }
 

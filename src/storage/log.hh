@@ -131,7 +131,7 @@ class log : public base::list_hook<waiting_tag> {
   segment* segment_from(base::offset base) const;
   bool must_roll(const record::batch_view& batch) const;
   void roll();
-  /// The first segment, a closed one, goes: points at its end become the begin of the second one, which is the same place.
+  /// The first segment goes: points at its end become the begin of the second one, which is the same place.
   void step_over_front();
   void note_epoch(base::leader_epoch epoch, base::offset first);
   void note_producer(base::offset first, base::offset next) noexcept;
@@ -152,8 +152,9 @@ class log : public base::list_hook<waiting_tag> {
   /// Whether everything appended is in a commit group that is complete, and nobody is about to touch the active segment's
   /// end.
   bool at_rest() const noexcept;
-  /// Seals the active segment, where it has bytes, although nothing is appended; what is sealed is closed now. The log is at
-  /// rest.
+  /// And may go now: nobody reads it, writes to it or brings it into its file. What is to go need not be closed first.
+  bool front_may_leave() const noexcept;
+  /// Seals the active segment, where it has bytes, although nothing is appended. The log is at rest.
   void end_active();
   /// Offset after the last batch of a segment; base offset of the batch at a position in memory.
   base::offset end_of(const segment& s) const;

@@ -152,17 +152,12 @@ reactor::task<void> log_manager::recycle_segments(std::string directory, const s
 
 // ---- the front of a log, below its start
 
-/// Those that are not closed yet, not durable, or being read, stay for the next time.
+/// Those that are written, not durable, or being read, stay for the next time.
 reactor::task<void> log_manager::trim_front(log_id id) {
   log* l = find(id);
   if (l == nullptr || l->removed_) co_return;
-  // Rolled, and nothing appended since: nobody else closes it.
-  if (l->front_is_left() && l->segments_[0]->state == segment_state::sealed && l->active().size == 0 && l->at_rest()) {
-    l->end_active();
-  }
   ++l->users_;
-  while (!l->removed_ && !l->destaging_ && l->front_is_left() && l->segments_[1]->base() <= l->durable_.next &&
-         l->segments_[0]->state == segment_state::closed && l->segments_[0]->readers == 0) {
+  while (!l->removed_ && l->front_may_leave()) {
     l->step_over_front();
     std::unique_ptr<segment> gone = std::move(l->segments_.front());
     l->segments_.pop_front();
@@ -172,8 +167,9 @@ reactor::task<void> log_manager::trim_front(log_id id) {
     std::vector<std::string> paths{gone->index_path(), gone->time_index_path()};
     std::string path = gone->log_path();
     std::string directory = gone->directory();
-    // A log that waits for space is not helped by what the pool keeps.
-    const bool recycles = !gone->spliced && logs_without_space_ == 0 && !no_checkpoint_space_;
+    // Only what was cut to its bytes has the size that it says; a log that waits for space is not helped by the pool.
+    const bool recycles =
+        gone->state == segment_state::closed && !gone->spliced && logs_without_space_ == 0 && !no_checkpoint_space_;
     bool recycled = false;
     if (recycles) recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
     if (!recycled) paths.push_back(gone->log_path());

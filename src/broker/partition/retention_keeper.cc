@@ -1,5 +1,6 @@
 #include "broker/partition/retention_keeper.hh"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/partition/broker_core.hh"
@@ -53,21 +54,17 @@ reactor::task<void> retention_keeper::look_at_all() {
   co_await raise(std::move(due));
 }
 
-/// What fails is looked at again the next time.
+/// What fails is looked at again the next time. One line for all of them: there may be thousands.
 reactor::task<void> retention_keeper::raise(std::vector<storage::new_log_start> due) {
   if (due.empty() || stopping_) co_return;
-  std::vector<storage::new_log_start> wanted = due;
-  const std::vector<base::result<void>> outcomes = co_await of_.raise_log_starts(std::move(wanted));
-  for (size_t i = 0; i < due.size(); ++i) {
-    const storage::log* l = of_.logs().find(due[i].id);
-    if (l == nullptr) continue;
-    if (outcomes[i]) {
-      of_.on().log().info("broker", "old segments are let go", base::field("log", l->directory()),
-                          base::field("log_start", due[i].start));
-    } else if (!stopping_) {
-      of_.on().log().warn("broker", "old segments are not let go", base::field("log", l->directory()),
-                          base::field("error", outcomes[i].error()));
-    }
+  const size_t logs = due.size();
+  const std::vector<base::result<void>> outcomes = co_await of_.raise_log_starts(std::move(due));
+  const auto failed = std::ranges::find_if(outcomes, [](const base::result<void>& o) { return !o; });
+  if (failed == outcomes.end()) {
+    of_.on().log().info("broker", "old segments are let go", base::field("logs", logs));
+  } else if (!stopping_) {
+    of_.on().log().warn("broker", "old segments are not let go everywhere", base::field("logs", logs),
+                        base::field("error", failed->error()));
   }
 }
 
