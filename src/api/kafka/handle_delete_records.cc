@@ -4,6 +4,7 @@
 #include "api/kafka/errors.hh"
 #include "api/kafka/handlers.hh"
 #include "api/kafka/owner_calls.hh"
+#include "broker/catalog/names.hh"
 #include "wire/kafka/messages/delete_records.hh"
 
 namespace millrace::api::kafka {
@@ -23,9 +24,6 @@ struct deletion : partition_question {
   int64_t before = high_watermark;
   base::offset low_watermark{-1};  ///< answered
 };
-
-/// Topics that the broker itself writes: their records are its own to delete.
-bool is_internal(std::string_view topic) { return topic == "__consumer_offsets" || topic == "__transaction_state"; }
 
 /// All of a core together: they share a checkpoint.
 reactor::task<base::result<void>> delete_there(broker::broker_core* there, std::vector<deletion*> asked) {
@@ -61,7 +59,7 @@ deletion deletion_of(const broker::topic_info* topic, std::string_view name, int
   deletion d;
   d.before = before;
   d.id.partition = partition;
-  if (is_internal(name)) {
+  if (broker::is_internal_topic(name)) {
     d.fail(base::errc::invalid_topic);
   } else if (topic == nullptr || partition < 0 || static_cast<size_t>(partition) >= topic->partitions.size()) {
     d.fail(base::errc::unknown_topic_or_partition);

@@ -13,10 +13,13 @@
 namespace millrace::broker {
 
 inline constexpr std::string_view default_stream = "@default";
-/// Where groups keep what they are and what they have read (broker/group): a topic of the broker's own, which clients may
-/// read and describe, and nobody else writes or deletes.
+/// Where groups keep what they are and what they have read (broker/group), and what Kafka keeps of transactions.
 inline constexpr std::string_view consumer_offsets_topic = "__consumer_offsets";
-inline bool is_internal_topic(std::string_view kafka_name) { return kafka_name == consumer_offsets_topic; }
+inline constexpr std::string_view transaction_state_topic = "__transaction_state";
+/// Topics of the broker's own: clients may read and describe them, and nobody else writes, deletes or grows them.
+constexpr bool is_internal_topic(std::string_view kafka_name) {
+  return kafka_name == consumer_offsets_topic || kafka_name == transaction_state_topic;
+}
 /// Most bytes of the name of a stream, or of a topic within its stream.
 inline constexpr size_t name_bytes_max = 255;
 
