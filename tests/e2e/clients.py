@@ -13,10 +13,12 @@ import batch
 import broker as brokers
 import cache
 import drivers
+import drivers_more
 import protocol
 
 SIZES = (1, 1000, 1_000_000)
 HEADERS = [("origin", b"e2e"), ("n", b"1")]
+ALL = drivers.ALL + drivers_more.ALL
 PARTITION = 1           # of 3, where the client can choose; the console producer cannot and gets a topic of one
 
 
@@ -32,7 +34,7 @@ class Table:
         try:
             wrong = check()
         except AttributeError as error:
-            if getattr(error, "obj", None).__class__.__module__ != "drivers":
+            if getattr(error, "obj", None).__class__.__module__ not in ("drivers", "drivers_more"):
                 raise
             self.put(client, feature, "-")
             return
@@ -199,9 +201,9 @@ def main():
     with brokers.from_arguments(arguments, "clients") as broker:
         broker.start()
         wanted = [name for name in arguments.clients.split(",") if name]
-        clients = [kind(broker.address) for kind in drivers.ALL if kind.here() and (not wanted or kind.name in wanted)]
+        clients = [kind(broker.address) for kind in ALL if kind.here() and (not wanted or kind.name in wanted)]
         judge = drivers.Confluent(broker.address)
-        for kind in drivers.ALL:
+        for kind in ALL:
             if not kind.here() and arguments.need_all:
                 table.cell(kind.name, "installed", lambda: "it is not")
             elif not kind.here():

@@ -26,15 +26,17 @@ type record struct {
 }
 
 type request struct {
-	Do        string   `json:"do"`
-	Address   string   `json:"address"`
-	Topic     string   `json:"topic"`
-	Partition int32    `json:"partition"`
-	Codec     string   `json:"codec"`
-	Records   []record `json:"records"`
-	Offset    int64    `json:"offset"`
-	Count     int      `json:"count"`
-	Timestamp int64    `json:"timestamp"`
+	Do         string            `json:"do"`
+	Address    string            `json:"address"`
+	Topic      string            `json:"topic"`
+	Partition  int32             `json:"partition"`
+	Partitions int32             `json:"partitions"`
+	Codec      string            `json:"codec"`
+	Records    []record          `json:"records"`
+	Offset     int64             `json:"offset"`
+	Count      int               `json:"count"`
+	Timestamp  int64             `json:"timestamp"`
+	Configs    map[string]string `json:"configs"`
 }
 
 const limit = 2097152
@@ -121,7 +123,41 @@ func ask(q request) any {
 		fail(err)
 		return offset
 	}
-	fail(fmt.Errorf("cannot %q", q.Do))
+	return administer(q, client)
+}
+
+func administer(q request, client sarama.Client) any {
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	fail(err)
+	switch q.Do {
+	case "create":
+		configs := map[string]*string{}
+		for name, value := range q.Configs {
+			configs[name] = &value
+		}
+		fail(admin.CreateTopic(q.Topic, &sarama.TopicDetail{NumPartitions: q.Partitions, ReplicationFactor: 1,
+			ConfigEntries: configs}, false))
+	case "delete":
+		fail(admin.DeleteTopic(q.Topic))
+	case "grow":
+		fail(admin.CreatePartitions(q.Topic, q.Partitions, nil, false))
+	case "alter":
+		changes := map[string]sarama.IncrementalAlterConfigsEntry{}
+		for name, value := range q.Configs {
+			changes[name] = sarama.IncrementalAlterConfigsEntry{Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}
+		}
+		fail(admin.IncrementalAlterConfig(sarama.TopicResource, q.Topic, changes, false))
+	case "configs":
+		found, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: q.Topic})
+		fail(err)
+		values := map[string]string{}
+		for _, entry := range found {
+			values[entry.Name] = entry.Value
+		}
+		return values
+	default:
+		fail(fmt.Errorf("cannot %q", q.Do))
+	}
 	return nil
 }
 

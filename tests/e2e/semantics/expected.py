@@ -63,8 +63,6 @@ RULES = [
     (r"^bodies_that_lie: (array|client id) of -2", r"", lambda mine, other: (mine, other) == ("closed", "answered"),
      "a length below -1 is malformed; Kafka reads it as null"),
     (r"^zz_find_coordinator: v\d type 1", r"ErrorCode", _codes(53), "transactions do not exist yet"),
-    (r"^zz_find_coordinator: v\d (type 0|empty key)", r"(ErrorCode|NodeId)$", lambda mine, other: (mine, other) in ((0, 15), (1, -1)),
-     "the topic of groups is made before the answer; Kafka has clients ask again"),
     (r"^fetch: v\d+ partition limit -1", r"Partitions\[0\]", None, "a limit below 0 counts as 0; Kafka fails on it (-1)"),
     (r"^fetch: .*session", r"SessionId", None, "fetch sessions do not exist yet: every session is answered with id 0"),
     (r"^auto_creation: .*first", r"", lambda mine, other: mine == "made or being made", "our own creation is awaited"),
