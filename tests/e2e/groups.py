@@ -266,6 +266,9 @@ def main():
             for one in scenarios:
                 one.close()
     table.show()
+    if not table.failures:
+        shutil.rmtree(work)
+        shutil.rmtree(broker.data_dir, ignore_errors=True)
     return 1 if table.failures else 0
 
 
