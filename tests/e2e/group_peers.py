@@ -3,7 +3,9 @@
 `producer(address, topic, log)` has `send(values)`, which returns the values that went out when the broker has them all.
 `member(address, topic, group, log)` has `records`, all that it got as (partition, offset, value), `assigned`, the partitions
 that it says it has (None where it does not say), `commit()`, what the client calls committed (None where it has no such
-call), and `stop()`, a clean end."""
+call), and `stop()`, a clean end.
+
+A client that `repeats` may send a record again that the broker has already: its producer is not idempotent by default."""
 
 import json
 import re
@@ -111,6 +113,8 @@ class Member(Process):
 class Peer:
     """A program of peers/README.md."""
 
+    repeats = False
+
     class Producer(Process):
         acked = 0
 
@@ -155,8 +159,14 @@ class Peer:
         return self.Member([*self.command(), "consume", address, topic, group], log)
 
 
+class Sarama(Peer):
+    """After a lost connection it closes the next one too, while requests are on their way there, and sends them again."""
+
+    repeats = True
+
+
 class Kcat:
-    name, here = "kcat", staticmethod(drivers.Kcat.here)
+    name, here, repeats = "kcat", staticmethod(drivers.Kcat.here), False
 
     class Producer:
         """One kcat for each call: it says nothing of what it sent but its exit status."""
@@ -200,7 +210,7 @@ class Kcat:
 class Console:
     """Kafka's console producer, which says nothing of what it sent, and console consumer, which does not say what it has."""
 
-    name, here = "java console", staticmethod(cache.kafka_classpath)
+    name, here, repeats = "java console", staticmethod(cache.kafka_classpath), False
 
     class Producer(Process):
         def send(self, values):
@@ -227,7 +237,7 @@ class Console:
 class Verifiable:
     """Kafka's VerifiableProducer, which makes values of its own, and VerifiableConsumer, which commits after each poll."""
 
-    name, here = "java verifiable", staticmethod(cache.kafka_classpath)
+    name, here, repeats = "java verifiable", staticmethod(cache.kafka_classpath), False
 
     class Producer:
         def __init__(self, address, topic):
@@ -282,6 +292,6 @@ def _always():
 
 ALL = (Kcat(), Peer("confluent-kafka", _always, _python("with_confluent.py")),
        Peer("kafka-python", _always, _python("with_kafka_python.py")), Peer("aiokafka", _always, _python("with_aiokafka.py")),
-       Peer("franz-go", cache.franz, lambda: [cache.franz()]), Peer("sarama", cache.sarama, lambda: [cache.sarama()]),
+       Peer("franz-go", cache.franz, lambda: [cache.franz()]), Sarama("sarama", cache.sarama, lambda: [cache.sarama()]),
        Peer("kafkajs", cache.kafkajs, lambda: ["node", cache.kafkajs() / "peer.js"]),
        Peer("java client", cache.java_peer, lambda: cache.java("Peer", classpath=cache.java_peer())), Console(), Verifiable())
