@@ -22,6 +22,7 @@ run_options large() {
   o.crowd = 100;
   o.big = 0.1;
   o.codecs = o.unacknowledged = o.retries = o.idempotent = o.remakes = o.deletes = o.retention = true;
+  o.groups.count = 2;
   o.faults = {.power_cuts = true,
               .kills = true,
               .stops = true,

@@ -16,6 +16,7 @@
 #include "checkers/sent_is_read.hh"
 #include "checkers/settled_at_start.hh"
 #include "checkers/watermark_monotonic.hh"
+#include "workload/group_model.hh"
 
 /// What the clients know together: the topics that they made, and of each partition what a checker
 /// must remember. All clients are on one thread, and each answer goes in here at the moment in
@@ -36,6 +37,7 @@ struct partition_model {
 /// live.
 struct topic_model {
   std::string name;
+  unsigned made = 0;  ///< its number among all
   bool live = false;
   topic_retention retention;
   std::vector<partition_model> partitions;
@@ -54,8 +56,13 @@ struct model {
   unsigned names = 0;                        ///< drawn so far
   unsigned process = 0;                      ///< starts of the broker
   unsigned producers_left = 0;
+  unsigned topics_made = 0;
+  std::vector<std::unique_ptr<group_model>> groups;
+  bool groups_calm = false;  ///< members stay where they are
+  bool groups_over = false;  ///< members go
   // What happened, for the last line.
   uint64_t acked_batches = 0;
+  uint64_t acked_commits = 0;
   uint64_t read_batches_count = 0;
   uint64_t refused = 0;
   uint64_t lost_connections = 0;
@@ -70,11 +77,21 @@ struct model {
   void add(std::string name, int32_t partitions, const topic_retention& retention = {}) {
     auto t = std::make_shared<topic_model>();
     t->name = std::move(name);
+    t->made = ++topics_made;
     t->live = true;
     t->retention = retention;
     t->partitions.resize(static_cast<size_t>(partitions));
     for (size_t i = 0; i < t->partitions.size(); ++i) t->partitions[i].name = t->name + "-" + std::to_string(i);
     topics.push_back(std::move(t));
+  }
+
+  /// Those of live topics, "topic-partition".
+  std::set<std::string> live_partitions() const {
+    std::set<std::string> names;
+    for (const topic_ref& t : topics) {
+      for (const partition_model& p : t->partitions) names.insert(p.name);
+    }
+    return names;
   }
 
   /// A high watermark in an answer of the broker's start number `process`, to a request that was sent when the floor was

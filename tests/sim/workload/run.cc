@@ -48,9 +48,9 @@ run_outcome run::go() {
   out.schedule_hash = world_.schedule_hash();
   out.events = world_.events();
   out.virtual_time = world_.now();
-  out.summary = fmt::format("acked={} read={} refused={} lost_connections={} starts={} topics={}", model_.acked_batches,
-                            model_.read_batches_count, model_.refused, model_.lost_connections, server_.node().starts() - 1,
-                            model_.names);
+  out.summary = fmt::format("acked={} read={} commits={} refused={} lost_connections={} starts={} topics={}",
+                            model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.refused,
+                            model_.lost_connections, server_.node().starts() - 1, model_.names);
   return out;
 }
 
@@ -85,11 +85,14 @@ void run::make_peace() {
   world_.network().heal();
   world_.network().faults.vanish = 0;
   model_.watch.disturbed(world_.now());
+  model_.groups_calm = true;
+  members_until_ = world_.now();
   bring_up();
   const bool ended = advance([&] { return jobs_done(); }, seconds(400));
   if (!ended && !model_.found.any()) {
     model_.found.report(broken::liveness, "progress", "clients do not come to their end after the faults");
   }
+  if (!model_.found.any()) settle_groups();
   if (model_.found.any()) let_go_of_clients();
   jobs_.clear();
 }
@@ -119,6 +122,7 @@ void run::audit() {
   model_.producers_left = 1;
   finish(std::make_unique<auditor>(clients_.core(), model_, options_, random_.split(world_.now().ns),
                                    server_.node().address()));
+  if (!model_.found.any()) audit_offsets();
 }
 
 /// Nobody appends any more: what is too old, or too much, must go. Segments below a log start leave within a few looks.
@@ -171,18 +175,20 @@ void run::hire() {
     if constexpr (std::is_same_v<kind, producer>) {
       if (options_.idempotent && numbering.chance(0.7)) one->be_idempotent();
     }
-    jobs_.push_back({std::move(one), nullptr});
+    jobs_.push_back({std::move(one), nullptr, false});
   };
   add(std::type_identity<admin>{}, "admin", 0);
   for (unsigned i = 0; i < options_.producers; ++i) add(std::type_identity<producer>{}, "producer", i);
   for (unsigned i = 0; i < options_.consumers; ++i) add(std::type_identity<consumer>{}, "consumer", i);
   if (options_.deletes) add(std::type_identity<deleter>{}, "deleter", 0);
   model_.producers_left = options_.producers;
+  hire_members();
   for (job& j : jobs_) j.task = world_.start(clients_, 0, j.by->run());
 }
 
 bool run::jobs_done() {
-  return std::all_of(jobs_.begin(), jobs_.end(), [](const job& j) { return j.task->done(); });
+  return world_.now() >= members_until_ &&
+         std::all_of(jobs_.begin(), jobs_.end(), [](const job& j) { return j.is_member || j.task->done(); });
 }
 
 void run::finish(std::unique_ptr<worker> one) {
@@ -192,8 +198,7 @@ void run::finish(std::unique_ptr<worker> one) {
   if (!ended) let_go_of_clients();
 }
 
-template <class Done>
-bool run::advance(Done&& done, base::duration limit) {
+bool run::advance(const std::function<bool()>& done, base::duration limit) {
   const base::instant horizon = world_.now() + limit;
   while (!model_.found.any() && !done() && world_.now() < horizon) {
     const server_state before = server_.state();

@@ -41,6 +41,7 @@ class run {
   struct job {
     std::unique_ptr<worker> by;
     std::unique_ptr<sim::started<void>> task;
+    bool is_member = false;  ///< it goes on until it is told
   };
 
   // The main line.
@@ -52,6 +53,12 @@ class run {
   void restart_another_way();
   void last_stop();
 
+  // run_groups.cc
+  void hire_members();
+  void settle_groups();
+  void delete_group();
+  void audit_offsets();
+
   // Steps.
   void hire();
   bool jobs_done();
@@ -59,8 +66,7 @@ class run {
   void let_go_of_clients();
   /// Steps until `done` or a finding, for at most `limit`; starts the server again where it is
   /// down.
-  template <class Done>
-  bool advance(Done&& done, base::duration limit);
+  bool advance(const std::function<bool()>& done, base::duration limit);
   void look_at_memory();
   void look_after_server();
   void start_server();
@@ -86,6 +92,7 @@ class run {
   bool down_ = false;     ///< not serving: counted as a trouble
   bool excused_ = false;  ///< a start may fail: the disk was full
   base::instant restart_at_{};
+  base::instant members_until_{};  ///< before that the clients have not done their work
 };
 
 }  // namespace millrace::swarm

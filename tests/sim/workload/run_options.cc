@@ -100,6 +100,21 @@ void draw_short_lives(base::prng random, run_options& o) {
   o.faults.gap_most = one_of(random, {5, 20, 60});
 }
 
+/// Time for sessions to end and groups to rebalance, between faults that let them.
+void draw_groups(base::prng random, run_options& o) {
+  o.groups.count = static_cast<unsigned>(random.between(1, 3));
+  o.groups.members_most = static_cast<unsigned>(random.between(1, 4));
+  o.groups.lasts = base::milliseconds(random.between(4000, 18000));
+  o.groups.think_most = one_of(random, {20, 100, 500});
+  o.groups.session_most = base::milliseconds(random.between(6000, 10000));
+  o.groups.rebalance_most = base::milliseconds(random.between(1000, 8000));
+  o.groups.static_members = random.chance(0.4) ? 0.5 : 0;
+  o.groups.restless = random.chance(0.7) ? 0.03 : 0;
+  o.server.groups.groups.initial_rebalance_delay = one_of(random, {0, 100, 3000});
+  o.server.offsets_partitions = static_cast<int32_t>(random.between(1, 4));
+  if (o.faults.any()) o.faults.gap_most = std::max(o.faults.gap_most, one_of(random, {300, 1000, 3000}));
+}
+
 const char* name_of(api::kafka::send_mode mode) {
   switch (mode) {
     case api::kafka::send_mode::automatic:
@@ -180,6 +195,8 @@ run_options draw_options(uint64_t seed) {
   if (kind == 0) draw_laps(kinds, o);
   if (kind == 1) draw_recycling(kinds, o);
   if (kind == 2) draw_short_lives(kinds, o);
+  base::prng groups = root.split("groups");
+  if (kind != 2 && groups.chance(0.3)) draw_groups(groups, o);
   // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
   if (o.crowd > 1) {
     o.big = 0;
@@ -209,12 +226,13 @@ std::string describe(const run_options& o) {
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} topics={} "
       "partitions<={} segment={}M value<={} big={} even={}K remakes={} deletes={} retention={} retries={} idempotent={} "
-      "faults={} gap<={}ms",
+      "members={}x{} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
       o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd, o.topics,
       o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.deletes,
-      o.retention, o.retries, o.idempotent, faults.empty() ? "none" : faults, o.faults.gap_most.ms());
+      o.retention, o.retries, o.idempotent, o.groups.count, o.groups.members_most, faults.empty() ? "none" : faults,
+      o.faults.gap_most.ms());
 }
 
 }  // namespace millrace::swarm

@@ -33,6 +33,18 @@ struct fault_options {
   }
 };
 
+/// Consumer groups, of which each has all topics.
+struct group_workload {
+  unsigned count = 0;
+  unsigned members_most = 1;
+  base::duration lasts{};       ///< before that peace does not come by itself
+  base::duration think_most{};  ///< between two requests of a member
+  base::duration session_most{};
+  base::duration rebalance_most{};
+  double static_members = 0;  ///< chance that one is
+  double restless = 0;        ///< chance that one leaves, vanishes or says something else, at each step
+};
+
 struct run_options {
   unsigned cores_most = 1;
   server_options server;
@@ -57,6 +69,7 @@ struct run_options {
   bool retention = false;   ///< topics are made, and altered, to keep a time or a size only
   bool remakes = false;     ///< topics are deleted and made again
   double remake = 0.2;      ///< chance of that each time somebody looks
+  group_workload groups;
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest
   /// For the test of shrinking: a kill is called a failure once something was acknowledged.

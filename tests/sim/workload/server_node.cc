@@ -30,6 +30,7 @@ void server_node::start(unsigned cores) {
   world_.restart(node_, cores);
   broker::controller_options catalog;
   catalog.data_dir = data_dir;
+  catalog.settings.offsets_topic_partitions = options_.offsets_partitions;
   catalog.placement = broker::placement(cores);
   for (const pinned& p : pins_) (void)catalog.placement.set_override(p.topic, p.partition, base::core_id(p.core));
   const storage::storage_options storage{

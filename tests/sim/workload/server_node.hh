@@ -28,6 +28,7 @@ struct server_options {
   broker::producer_options producers;
   broker::coordinator_options groups;
   broker::retention_options retention;
+  int32_t offsets_partitions = 50;  ///< of __consumer_offsets
   bool splice_reads = false;
   api::kafka::door_options door;
 };
