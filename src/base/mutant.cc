@@ -9,7 +9,7 @@ namespace millrace::base {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, mutant>, 13> names = {{
+constexpr std::array<std::pair<std::string_view, mutant>, 16> names = {{
     {"acknowledge_before_written", mutant::acknowledge_before_written},
     {"free_before_flushed", mutant::free_before_flushed},
     {"rewrite_unprotected_tail", mutant::rewrite_unprotected_tail},
@@ -23,6 +23,9 @@ constexpr std::array<std::pair<std::string_view, mutant>, 13> names = {{
     {"reuse_offset", mutant::reuse_offset},
     {"reply_out_of_order", mutant::reply_out_of_order},
     {"forget_pinned_buffer", mutant::forget_pinned_buffer},
+    {"two_owners", mutant::two_owners},
+    {"move_offset_back", mutant::move_offset_back},
+    {"commit_before_durable", mutant::commit_before_durable},
 }};
 
 /// Of the whole process: written once, before there is a second thread.

@@ -23,7 +23,10 @@ enum class mutant : uint8_t {
   replay_own_commit_log_only,    ///< recovery reads the commit log of its own core alone
   reuse_offset,                  ///< the first batch after a recovery gets the last offset before it
   reply_out_of_order,            ///< an answer that is ready leaves before those that were asked for earlier
-  forget_pinned_buffer           ///< memory is given back while a send still reads it
+  forget_pinned_buffer,          ///< memory is given back while a send still reads it
+  two_owners,                    ///< SyncGroup answers a member with what the leader was assigned
+  move_offset_back,              ///< of a partition's commits in the log the oldest is taken over at a start
+  commit_before_durable          ///< OffsetCommit is answered, and seen, when it is appended
 };
 
 #ifdef MILLRACE_MUTANTS

@@ -1,3 +1,4 @@
+#include "base/mutant.hh"
 #include "broker/group/group.hh"
 
 /// SyncGroup: the leader says who does what; nobody is told before that is durable.
@@ -82,7 +83,8 @@ void group::drop_assignment() noexcept {
 }
 
 void group::answer_sync(group_member& m, base::instant now, group_effects& out) {
-  out.syncs.push_back({members_.take_sync(m), group_error::none, protocol_type_, protocol_, m.assignment});
+  const group_member& of = base::mutated(base::mutant::two_owners) ? *leader_ : m;
+  out.syncs.push_back({members_.take_sync(m), group_error::none, protocol_type_, protocol_, of.assignment});
   if (m.joining() == join_wait::nothing) start_session(m, now);
 }
 

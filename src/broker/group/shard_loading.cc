@@ -1,3 +1,4 @@
+#include "base/mutant.hh"
 #include "broker/group/coordinator_shard.hh"
 #include "reactor/wait.hh"
 #include "record/batch_view.hh"
@@ -103,6 +104,8 @@ void coordinator_shard::take(const read_record& record, loading& into) {
       if (g != nullptr) g->offsets.remove(record.at, offset->topic, offset->partition);
     } else {
       if (g == nullptr) g = &make(offset->group);
+      const bool is_there = g->offsets.find(offset->topic, offset->partition) != nullptr;
+      if (is_there && base::mutated(base::mutant::move_offset_back)) return;
       g->offsets.put(record.at, offset->topic, offset->partition, from_stored(*offset->commit));
     }
     return;

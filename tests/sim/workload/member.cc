@@ -35,7 +35,7 @@ task<void> member::run() {
     if (!connected) continue;
     const bool good = co_await next();
     if (!good) co_await lose_connection();
-    co_await pause_up_to(good ? options_.groups.think_most : base::milliseconds(50));
+    co_await pause_up_to(good ? think_most() : base::milliseconds(50));
   }
   // Some say goodbye at the end, and others do not.
   if (link_.connected() && phase_ == phase::inside && random_.chance(0.5)) {
@@ -43,6 +43,12 @@ task<void> member::run() {
     if (!left) co_await link_.drop();
   }
   co_await link_.drop();
+}
+
+/// While groups settle it is in no hurry: that may take minutes.
+base::duration member::think_most() const {
+  const base::duration drawn = options_.groups.think_most;
+  return model_.groups_calm ? std::max(drawn, base::milliseconds(100)) : drawn;
 }
 
 task<bool> member::next() {
@@ -87,10 +93,12 @@ task<bool> member::live() {
     co_return good;
   }
   const uint64_t what = fetch_first_ ? 9 : random_.below(10);
+  // Now and then it speaks as one that missed a rebalance: that must be refused, and changes nothing.
+  const int32_t generation = random_.chance(0.05) ? generation_ - 1 : generation_;
   if (what < 5 || owned_.empty()) {
-    good = co_await heartbeat();
+    good = co_await heartbeat(generation);
   } else if (what < 9) {
-    good = co_await commit();
+    good = co_await commit(generation);
   } else {
     good = co_await fetch();
   }
@@ -112,6 +120,8 @@ task<void> member::stay_away() {
 
 task<void> member::lose_connection() {
   co_await link_.drop();
+  // The broker may be another one by now: what has it kept?
+  fetch_first_ = !owned_.empty();
   if (random_.chance(0.5)) found_coordinator_ = false;
   if (!commit_is_out_) co_return;
   commit_is_out_ = false;
@@ -146,10 +156,13 @@ bool member::misses_topics() const {
 }
 
 /// What it does about an error that every answer of a group may have.
-void member::refused_by_group(const char* what, int16_t code, base::instant since) {
+/// `generation`: of which the request spoke.
+void member::refused_by_group(const char* what, int32_t generation, int16_t code, base::instant since) {
   ++model_.refused;
   switch (code) {
     case illegal_generation:
+      if (generation < generation_) return;
+      return rejoin();
     case rebalance_in_progress:
       return rejoin();
     case unknown_member_id:

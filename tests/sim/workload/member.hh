@@ -34,6 +34,7 @@ class member final : public worker {
 
   // member.cc: what it does next
   reactor::task<bool> next();
+  base::duration think_most() const;
   reactor::task<bool> live();
   reactor::task<void> stay_away();
   reactor::task<void> lose_connection();
@@ -41,7 +42,7 @@ class member final : public worker {
   void come_back_as_another();
   void say_something_else();
   bool misses_topics() const;
-  void refused_by_group(const char* what, int16_t code, base::instant since);
+  void refused_by_group(const char* what, int32_t generation, int16_t code, base::instant since);
 
   // member_calls.cc: how it gets in and out. False: the connection is of no use
   template <class Response, class Request>
@@ -53,13 +54,13 @@ class member final : public worker {
   reactor::task<bool> sync();
   std::vector<std::vector<uint8_t>> deal();
   void assigned(base::bytes assignment);
-  reactor::task<bool> heartbeat();
+  reactor::task<bool> heartbeat(int32_t generation);
   reactor::task<bool> leave();
 
   // member_offsets.cc
-  reactor::task<bool> commit();
+  reactor::task<bool> commit(int32_t generation);
   reactor::task<bool> fetch();
-  std::vector<asked_offset> some_of_mine();
+  std::vector<asked_offset> some_of_mine(double part);
 
   std::string owner() const { return instance_ ? "instance " + *instance_ : id_; }
   int16_t version(int16_t least, int16_t most) { return static_cast<int16_t>(random_.between(least, most)); }
@@ -83,7 +84,7 @@ class member final : public worker {
   std::string protocol_;
   std::vector<std::string> dealt_to_;  ///< the members, where it is the leader and must assign
   std::vector<owned_partition> owned_;
-  bool fetch_first_ = false;  ///< before it commits in this generation
+  bool fetch_first_ = false;  ///< before it commits: in a new generation, and on a new connection
 };
 
 }  // namespace millrace::swarm

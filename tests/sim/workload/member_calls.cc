@@ -68,7 +68,7 @@ task<bool> member::find_coordinator() {
     code = got->body.coordinators[0].error_code;
   }
   found_coordinator_ = code == 0;
-  if (code != 0) refused_by_group("FindCoordinator", code, since);
+  if (code != 0) refused_by_group("FindCoordinator", generation_, code, since);
   co_return true;
 }
 
@@ -108,7 +108,7 @@ task<bool> member::join() {
   } else if (got->body.error_code == member_id_required && id_.empty()) {
     id_ = got->body.member_id;
   } else {
-    refused_by_group("JoinGroup", got->body.error_code, since);
+    refused_by_group("JoinGroup", generation_, got->body.error_code, since);
   }
   co_return true;
 }
@@ -161,7 +161,7 @@ task<bool> member::sync() {
   if (!got) co_return false;
   if (got->body.error_code != 0) {
     rejoin();
-    refused_by_group("SyncGroup", got->body.error_code, since);
+    refused_by_group("SyncGroup", generation_, got->body.error_code, since);
     co_return true;
   }
   group_->generations.synced(model_.found, group_->name, generation_, floor);
@@ -198,11 +198,11 @@ void member::assigned(base::bytes assignment) {
 
 // ---- there
 
-task<bool> member::heartbeat() {
+task<bool> member::heartbeat(int32_t generation) {
   const int16_t v = version(instance_ ? instance_since : 0, 4);
   heartbeat_request request;
   request.group_id = group_->name;
-  request.generation_id = generation_;
+  request.generation_id = generation;
   request.member_id = id_;
   request.group_instance_id = instance();
   const base::instant since = on_.now();
@@ -210,10 +210,10 @@ task<bool> member::heartbeat() {
   const auto got = co_await ask<heartbeat_response>(&request, v, "heartbeat");
   if (!got) co_return false;
   if (got->body.error_code != 0) {
-    refused_by_group("Heartbeat", got->body.error_code, since);
+    refused_by_group("Heartbeat", generation, got->body.error_code, since);
     co_return true;
   }
-  generations_rise::accepted(model_.found, group_->name, "Heartbeat", generation_, floor);
+  generations_rise::accepted(model_.found, group_->name, "Heartbeat", generation, floor);
   group_->standing.confirmed(number_, since);
   co_return true;
 }
@@ -229,7 +229,7 @@ task<bool> member::leave() {
   const base::instant since = on_.now();
   const auto got = co_await ask<leave_group_response>(&request, v, "leave group");
   if (!got) co_return false;
-  if (got->body.error_code != 0) refused_by_group("LeaveGroup", got->body.error_code, since);
+  if (got->body.error_code != 0) refused_by_group("LeaveGroup", generation_, got->body.error_code, since);
   co_return true;
 }
 

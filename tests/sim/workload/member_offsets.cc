@@ -15,19 +15,19 @@ constexpr int16_t unknown_topic_or_partition = 3;
 constexpr int16_t commit_instance_since = 7;
 }  // namespace
 
-/// Some of what it owns, of topics that are there: one at least, where there is one.
-std::vector<asked_offset> member::some_of_mine() {
+/// About that part of what it owns, of topics that are there: one at least, where there is one.
+std::vector<asked_offset> member::some_of_mine(double part) {
   std::vector<asked_offset> some;
   for (const owned_partition& o : owned_) {
-    if (!o.topic->live || (!some.empty() && random_.chance(0.5))) continue;
+    if (!o.topic->live || (!some.empty() && !random_.chance(part))) continue;
     some.push_back({.topic = o.topic, .partition = o.partition});
   }
   return some;
 }
 
-task<bool> member::commit() {
+task<bool> member::commit(int32_t generation) {
   const int16_t v = version(instance_ && random_.chance(0.9) ? commit_instance_since : 2, 9);
-  const std::vector<asked_offset> mine = some_of_mine();
+  const std::vector<asked_offset> mine = some_of_mine(0.5);
   if (mine.empty()) co_return true;
   const std::string said(random_.below(40), 'm');
   std::vector<offset_commit_request_partition> partitions(mine.size());
@@ -41,7 +41,7 @@ task<bool> member::commit() {
   }
   offset_commit_request request;
   request.group_id = group_->name;
-  request.generation_id_or_member_epoch = generation_;
+  request.generation_id_or_member_epoch = generation;
   request.member_id = id_;
   request.group_instance_id = instance();
   request.topics = {topics.data(), topics.size()};
@@ -58,18 +58,18 @@ task<bool> member::commit() {
   for (size_t i = 0; i < mine.size(); ++i) {
     const int16_t code = got->body.topics[i].partitions.size() == 1 ? got->body.topics[i].partitions[0].error_code : -1;
     if (code == 0) {
-      generations_rise::accepted(model_.found, group_->name, "OffsetCommit", generation_, floor);
+      generations_rise::accepted(model_.found, group_->name, "OffsetCommit", generation, floor);
       if (mine[i].topic->live) group_->commits.acknowledged(mine[i].of(), partitions[i].committed_offset);
       ++model_.acked_commits;
     } else if (code != unknown_topic_or_partition || mine[i].topic->live) {
-      refused_by_group("OffsetCommit", code, since);
+      refused_by_group("OffsetCommit", generation, code, since);
     }
   }
   co_return true;
 }
 
 task<bool> member::fetch() {
-  std::vector<asked_offset> mine = some_of_mine();
+  std::vector<asked_offset> mine = some_of_mine(1);
   if (mine.empty()) {
     fetch_first_ = false;
     co_return true;
@@ -79,7 +79,7 @@ task<bool> member::fetch() {
   const auto told = co_await ask_offsets(&link_, &group_->name, &mine, &random_);
   if (!told) co_return false;
   if (told->code != 0) {
-    refused_by_group("OffsetFetch", told->code, since);
+    refused_by_group("OffsetFetch", generation_, told->code, since);
     co_return true;
   }
   for (size_t i = 0; i < mine.size(); ++i) {

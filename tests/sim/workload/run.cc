@@ -276,7 +276,9 @@ void run::cut_at_operation() {
       {op_kind::write, "checkpoint"},   {op_kind::write, "/data/commit/"}, {op_kind::truncate, "/data/topic"},
   };
   const bool recycles = options_.even > 0 && random_.chance(0.5);
-  const auto& [kind, path] = sensitive[recycles ? 0 : random_.below(std::size(sensitive))];
+  // What a group commits goes into the commit log, and mostly by itself.
+  const bool commits = options_.groups.count > 0 && random_.chance(0.5);
+  const auto& [kind, path] = sensitive[recycles ? 0 : commits ? 4 : random_.below(std::size(sensitive))];
   sim::sim_disk& disk = server_.node().disk();
   disk.add_rule({.kind = kind, .path_part = path, .count = 0});
   advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; }, milliseconds(recycles ? 2000 : 300));

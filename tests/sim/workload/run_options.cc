@@ -105,7 +105,8 @@ void draw_groups(base::prng random, run_options& o) {
   o.groups.count = static_cast<unsigned>(random.between(1, 3));
   o.groups.members_most = static_cast<unsigned>(random.between(1, 4));
   o.groups.lasts = base::milliseconds(random.between(4000, 18000));
-  o.groups.think_most = one_of(random, {20, 100, 500});
+  o.groups.think_most = one_of(random, {2, 10, 100, 500});
+  if (o.groups.think_most.ms() <= 10) o.groups.lasts = std::min(o.groups.lasts, base::milliseconds(8000));
   o.groups.session_most = base::milliseconds(random.between(6000, 10000));
   o.groups.rebalance_most = base::milliseconds(random.between(1000, 8000));
   o.groups.static_members = random.chance(0.4) ? 0.5 : 0;
