@@ -294,3 +294,18 @@ def alter_configs(k):
         ask("key twice", ("flush.ms", "1000"), ("flush.ms", "2000"))
         ask("nothing")
         ask("unknown topic", ("flush.ms", "1000"), resource=k.name("nobody"))
+
+
+@case
+def zz_find_coordinator(k):
+    """Last, since Kafka makes its internal topics on the first question, and answers 15 until it has them."""
+    deadline = time.monotonic() + 60
+    while k.call("FindCoordinator", 1, {"Key": "g"})["ErrorCode"] == 15 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for version in k.versions("FindCoordinator"):
+        for kind in (0, 1, 2, 9, -1):
+            if version == 0 and kind:
+                continue
+            body = {"Key": "g"} if version < 4 else {"CoordinatorKeys": ["g", "h"]}
+            k.ask(f"v{version} type {kind}", "FindCoordinator", version, {**body, **({"KeyType": kind} if version else {})})
+        k.ask(f"v{version} empty key", "FindCoordinator", version, {"Key": ""} if version < 4 else {"CoordinatorKeys": [""]})
