@@ -185,7 +185,7 @@ void add_paths(std::vector<probe_line>& uses, const probe_request& asked, const 
   const bool splice = asked.cold_read == "splice";
   uses.push_back({"cold read", !splice       ? direct
                                : ring.splice ? "O_DIRECT into pooled memory, then splice from file to socket (splice)"
-                                             : "splice from file to socket (splice), which this kernel refuses"});
+                                             : direct + ": the kernel has no splice"});
   uses.push_back({"truncate", ring.ftruncate ? "through the ring" : "a plain call on the core"});
   uses.push_back({"wake another core", ring.messages_to_rings ? "message to its ring, else eventfd" : "eventfd"});
   uses.push_back({"checksum", std::string("CRC-32C by ") + name_of(base::crc32c_kernel_in_use())});

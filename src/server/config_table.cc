@@ -345,7 +345,8 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .choices = sends,
      .owner = ours,
      .about = "How large answers leave: copied into the socket, or from where they are (zerocopy). "
-              "auto: without a copy to other machines, until the kernel says that it had to copy."},
+              "auto: without a copy to other machines, until the kernel says that it had to copy. "
+              "zerocopy on a kernel that does not offer it is said in a warning and is copy then."},
     {.name = "reactor.cold_read",
      .initial = "auto",
      .where = &config::reactor_cold_read,
@@ -353,7 +354,8 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .owner = ours,
      .about = "How closed segments are read for a fetch: past the page cache into memory (direct), or, "
               "where that was done and checked before, from file to socket through the page cache "
-              "(splice). auto: direct."},
+              "(splice). auto: direct. splice on a kernel that does not offer it is said in a warning and "
+              "is direct then."},
 
     {.name = "logging.level",
      .initial = "info",

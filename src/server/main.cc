@@ -12,6 +12,7 @@
 #include "reactor/probe.hh"
 #include "server/config_check.hh"
 #include "server/config_load.hh"
+#include "server/mechanisms.hh"
 #include "server/options.hh"
 #include "server/resolve.hh"
 #include "server/settings.hh"
@@ -111,8 +112,16 @@ reactor::probe_request probe_of(const server::loaded_config& loaded) {
   return asked;
 }
 
+/// Asked with the limits that the rings of the cores will have.
+void keep_what_is_offered(server::config& settings) {
+  if (!server::asks_for_mechanisms(settings)) return;
+  for (const std::string& w : server::keep_what_is_offered(settings, reactor::ask_ring())) {
+    std::fprintf(stderr, "millraced: %s\n", w.c_str());
+  }
+}
+
 int serve(const server::loaded_config& loaded, bool recover_by_scan) {
-  const server::config& settings = loaded.values;
+  server::config settings = loaded.values;
   const std::vector<uint32_t> allowed = cpus_allowed();
   const auto problems = server::check_machine(settings, allowed, machine_memory());
   for (const std::string& p : problems) std::fprintf(stderr, "millraced: %s\n", p.c_str());
@@ -124,6 +133,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   raise_limit(RLIMIT_NOFILE, open_files_wanted, "open files");
   raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "locked memory");
 
+  keep_what_is_offered(settings);
   std::vector<unsigned> cpus = cpus_of(settings);
   const auto cores = static_cast<unsigned>(cpus.size());
   server::wiring program({.storage = server::storage_settings(settings, cores),
