@@ -160,7 +160,7 @@ solo::solo()
 base::result<std::unique_ptr<solo>> solo::make(size_t memory_bytes, uring_options ring) {
   std::unique_ptr<solo> made(new solo);
   TRY(made->memory_, reactor::memory::reserve(memory_bytes));
-  TRY(made->backend_, uring_backend::make(std::move(ring), *made->memory_, made->exchange_));
+  TRY(made->backend_, uring_backend::make(ring, *made->memory_, made->exchange_));
   made->core_ = std::make_unique<core>(core_options{}, *made->backend_, *made->memory_, made->log_);
   return made;
 }

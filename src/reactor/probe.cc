@@ -165,7 +165,7 @@ void add_machine(std::vector<probe_line>& uses, const machine_options& machine) 
 
 std::string send_words(const probe_request& asked, const ring_offers& ring) {
   const std::string how = " (" + asked.send + ")";
-  const std::string copy = "gather send from pooled memory" + how;
+  std::string copy = "gather send from pooled memory" + how;
   if (asked.send == "copy") return copy;
   if (!ring.zero_copy_send) return copy + ": the kernel has no zero copy";
   if (asked.send == "zerocopy") return "zero copy of large answers" + how;

@@ -234,6 +234,7 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
     co_return opened;
   }
   std::vector<api::kafka::door*> doors;
+  doors.reserve(parts_.size());
   for (auto& p : parts_) doors.push_back(p->door.get());
   const std::vector<api::kafka::door*>* all = &doors;
   for (unsigned i = 0; i < cores_; ++i) {

@@ -345,6 +345,7 @@ std::vector<log_id> log_manager::dirty_logs(uint64_t before) const {
 
 std::vector<log_id> log_manager::all_logs() const {
   std::vector<log_id> ids;
+  ids.reserve(logs_.size());
   for (const auto& [id, l] : logs_) ids.push_back(id);
   return ids;
 }

@@ -9,8 +9,6 @@
 
 namespace millrace::storage {
 
-using base::errc;
-using base::fail;
 using base::field;
 using base::result;
 using reactor::task;

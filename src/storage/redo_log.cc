@@ -54,7 +54,7 @@ task<result<bool>> redo_log::direct_bytes_match(record_entry e) {
     crc = base::crc32c(crc, target);
     position += wanted;
   }
-  const result<void> closed = co_await close(std::move(*opened), std::move(outcome));
+  const result<void> closed = co_await close(std::move(*opened), outcome);
   if (!closed) co_return closed.failure();
   co_return position == e.direct_end&& crc == e.direct_crc;
 }

@@ -15,7 +15,6 @@ namespace millrace::storage {
 namespace header = record::header;
 using base::errc;
 using base::fail;
-using base::field;
 using base::result;
 using reactor::task;
 
@@ -170,7 +169,7 @@ task<result<void>> redo_log::seal() {
     const result<void> synced = co_await opened->sync();
     cut = synced;
   }
-  const result<void> closed = co_await close(std::move(*opened), std::move(cut));
+  const result<void> closed = co_await close(std::move(*opened), cut);
   if (!closed) co_return closed;
   std::string index = directory_ + "/" + layout::index_file(state_.end.segment);
   const result<void> removed = co_await remove_if_there(core_on_, std::move(index));
@@ -239,7 +238,7 @@ task<result<void>> redo_log::frame_damage() {
     if (!framed) break;
   }
   damage_.clear();
-  const result<void> closed = co_await close(std::move(*opened), std::move(framed));
+  const result<void> closed = co_await close(std::move(*opened), framed);
   co_return closed;
 }
 

@@ -25,6 +25,7 @@ reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_ma
                                                      bool clean) {
   epoch_ = epoch;
   std::vector<storage::log_id> ids;
+  ids.reserve(logs.size());
   for (const auto& one : logs) ids.push_back(one.state.id);
   CO_TRY_CHECK(co_await logs_.start(std::move(logs), epoch, clean));
   started_ = true;
@@ -60,6 +61,7 @@ void broker_core::abandon() noexcept {
 
 reactor::task<base::result<void>> broker_core::create(std::vector<storage::new_log> logs) {
   std::vector<storage::log_id> ids;
+  ids.reserve(logs.size());
   for (const auto& one : logs) ids.push_back(one.id);
   CO_TRY_CHECK(co_await logs_.create(std::move(logs)));
   for (const storage::log_id& id : ids) {

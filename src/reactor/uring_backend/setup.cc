@@ -26,13 +26,13 @@ unsigned connections_max(const uring_options& options) noexcept {
 base::result<std::unique_ptr<uring_backend>> uring_backend::make(uring_options options, memory& from,
                                                                  mail_exchange& exchange) {
   ASSERT(options.id.value() < exchange.cores());
-  std::unique_ptr<uring_backend> made(new uring_backend(std::move(options), exchange));
+  std::unique_ptr<uring_backend> made(new uring_backend(options, exchange));
   TRY_CHECK(made->set_up(from));
   return made;
 }
 
 uring_backend::uring_backend(uring_options options, mail_exchange& exchange)
-    : options_(std::move(options)), exchange_(exchange), mailed_flags_(exchange.cores()), spin_(options_.spin_max) {
+    : options_(options), exchange_(exchange), mailed_flags_(exchange.cores()), spin_(options_.spin_max) {
   mailed_.reserve(exchange.cores());
 }
 
