@@ -2,27 +2,21 @@
 
 #include <utility>
 
-#include "storage/log.hh"
+#include "storage/segment.hh"
 
 namespace millrace::storage {
 
-file_range::file_range(log& of, segment& in, uint64_t position)
-    : log_(&of), segment_(&in), position_(position), handle_(in.splice_handle()) {
+file_range::file_range(segment& in, uint64_t position) : segment_(&in), position_(position), handle_(in.splice_handle()) {
   ASSERT(handle_ >= 0 && in.state == segment_state::closed);
-  ++log_->users_;
   ++segment_->readers;
 }
 
 file_range::file_range(file_range&& other) noexcept
-    : log_(other.log_),
-      segment_(std::exchange(other.segment_, nullptr)),
-      position_(other.position_),
-      handle_(other.handle_) {}
+    : segment_(std::exchange(other.segment_, nullptr)), position_(other.position_), handle_(other.handle_) {}
 
 file_range& file_range::operator=(file_range&& other) noexcept {
   if (this == &other) return *this;
   let_go();
-  log_ = other.log_;
   segment_ = std::exchange(other.segment_, nullptr);
   position_ = other.position_;
   handle_ = other.handle_;
@@ -32,7 +26,6 @@ file_range& file_range::operator=(file_range&& other) noexcept {
 void file_range::let_go() noexcept {
   if (segment_ == nullptr) return;
   --std::exchange(segment_, nullptr)->readers;
-  --log_->users_;
 }
 
 }  // namespace millrace::storage

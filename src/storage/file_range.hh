@@ -6,15 +6,15 @@
 
 namespace millrace::storage {
 
-class log;
 class segment;
 
 /// A place in the file of a closed segment that is opened for splicing. While this lives the file is neither closed nor
-/// removed. Made and let go on the log's core; the number of the file may be used on any.
+/// unlinked, though its log may be removed: a client that takes nothing keeps its own file, and nobody waiting. Made and let
+/// go on the log's core; the number of the file may be used on any.
 class file_range {
  public:
   file_range() = default;
-  file_range(log& of, segment& in, uint64_t position);
+  file_range(segment& in, uint64_t position);
   file_range(file_range&& other) noexcept;
   file_range& operator=(file_range&& other) noexcept;
   ~file_range() { let_go(); }
@@ -26,7 +26,6 @@ class file_range {
  private:
   void let_go() noexcept;
 
-  log* log_ = nullptr;
   segment* segment_ = nullptr;
   uint64_t position_ = 0;
   int handle_ = -1;

@@ -112,7 +112,6 @@ class log : public base::list_hook<waiting_tag> {
   friend class log_manager;
   friend class commit_log;
   friend class destager;
-  friend class file_range;
   friend class reader;
   friend class read_ahead;
   friend class retention;

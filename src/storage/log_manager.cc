@@ -133,6 +133,7 @@ reactor::task<base::result<void>> log_manager::stop() {
   }
   while (writer_.in_flight() > 0) co_await reactor::sleep(core_, base::milliseconds(1));
   for (auto& [id, l] : logs_) co_await close_files_of(*l);
+  for (auto& l : pinned_) co_await close_files_of(*l);
   co_await destager_.close();
   co_await commits_.close();
   co_return outcome;
@@ -159,6 +160,9 @@ void log_manager::abandon() noexcept {
   writer_.abandon();
   for (auto& [id, l] : logs_) {
     l->groups_ = l->writes_ = 0;
+    for (auto& s : l->segments_) s->abandon();
+  }
+  for (auto& l : pinned_) {
     for (auto& s : l->segments_) s->abandon();
   }
 }

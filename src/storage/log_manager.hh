@@ -100,8 +100,8 @@ class log_manager {
   /// a crash between the catalog's write and this) is used when it is empty. Errors: exists, no_space, io.
   reactor::task<base::result<void>> create(std::vector<new_log> logs);
   /// Ends logs: no append or new read from here on; their directories are renamed out of the way (durable when it returns)
-  /// and removed in the background. One that fails is tried again each second, whether or not somebody asks. Errors:
-  /// no_space, io: of the first that failed; the others are gone.
+  /// and removed in the background, a file that is being sent from when that ends. One that fails is tried again each
+  /// second, whether or not somebody asks. Errors: no_space, io: of the first that failed; the others are gone.
   reactor::task<base::result<void>> remove(std::vector<log_id> ids);
   log* find(const log_id& id) noexcept;
 
@@ -211,10 +211,16 @@ class log_manager {
   struct making;
   reactor::task<void> make_directories(making* state);
   struct deleted_log {
-    std::string directory;
+    log_id id;
+    std::string directory;             ///< its name now; empty where the next start has to find it
     std::vector<std::string> spliced;  ///< names of files that are not recycled
+    log* pinned = nullptr;             ///< of pinned_, where some are still being sent from
   };
   reactor::task<void> remove_deleted_logs(std::vector<deleted_log> logs);
+  log* keep_while_pinned(log_id id);
+  reactor::task<void> close_unpinned(log& l);
+  reactor::task<void> remove_pinned_log(deleted_log gone);
+  std::vector<std::string> files_of(const std::string& directory, base::offset segment) const;
   bool all_parked() const;
   reactor::task<void> close_files_of(log& l);
   reactor::task<base::result<void>> start_files(base::leader_epoch start_number);
@@ -246,6 +252,7 @@ class log_manager {
   storage::reader reader_;
   storage::retention retention_;
   std::map<log_id, std::unique_ptr<log>> logs_;
+  std::vector<std::unique_ptr<log>> pinned_;  ///< removed, with files that are still being sent from
   reactor::wait_list room_;
   reactor::wait_list let_go_;
   storage_counters counters_;

@@ -98,7 +98,14 @@ reactor::task<base::result<void>> log_manager::remove_together(std::vector<log_i
   for (const log_id& id : ids) find(id)->removing_ = false;
   // Checkpoints name the logs until their directories are durably out of the way.
   if (!synced) co_return outcome;
-  for (const log_id& id : renamed) logs_.erase(id);
+  for (const log_id& id : renamed) {
+    log* const pinned = keep_while_pinned(id);
+    if (pinned == nullptr) continue;
+    const auto of = std::ranges::find(directories, id, &deleted_log::id);
+    if (of != directories.end()) of->pinned = pinned;
+    deleted_log nameless{.id = id, .pinned = pinned};
+    if (of == directories.end()) scope_->spawn(remove_pinned_log(std::move(nameless)));
+  }
   if (!directories.empty()) scope_->spawn(remove_deleted_logs(std::move(directories)));
   co_return outcome;
 }
@@ -106,7 +113,7 @@ reactor::task<base::result<void>> log_manager::remove_together(std::vector<log_i
 reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vector<deleted_log>* directories) {
   log* l = find(id);
   co_await all_let_go(*l);
-  co_await close_files_of(*l);
+  co_await close_unpinned(*l);
   const std::string from = path_of(*l);
   const std::string name = layout::deleted_directory(l->directory(), core_.random().next());
   const std::string to = options_.data_dir + "/" + name;
@@ -114,7 +121,7 @@ reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vecto
   // Renamed by an earlier try that failed behind it: the next start finds what it is called.
   if (!renamed && renamed.error().code == base::errc::not_found) co_return base::result<void>();
   if (!renamed) co_return renamed;
-  deleted_log gone{.directory = name};
+  deleted_log gone{.id = id, .directory = name};
   for (const auto& s : l->segments_) {
     if (s->spliced) gone.spliced.push_back(layout::log_file(s->base()));
   }
@@ -125,13 +132,15 @@ reactor::task<base::result<void>> log_manager::rename_away(log_id id, std::vecto
 /// The files go when a checkpoint without the logs is durable: until then the directory is the trace of the deletion.
 reactor::task<void> log_manager::remove_deleted_logs(std::vector<deleted_log> logs) {
   const auto written = co_await destager_.write_checkpoint(false);
-  if (!written) co_return;  // they are removed at the next start
   std::vector<std::string> directories;
-  for (const deleted_log& one : logs) {
-    directories.push_back(one.directory);
+  for (deleted_log& one : logs) {
+    if (!written) one.directory.clear();  // they are removed at the next start
     std::string path = layout::log_directory(options_.data_dir, one.directory);
-    co_await recycle_segments(std::move(path), &one.spliced);
+    if (written) co_await recycle_segments(std::move(path), &one.spliced);
+    if (one.pinned == nullptr) directories.push_back(one.directory);
+    if (one.pinned != nullptr) scope_->spawn(remove_pinned_log(std::move(one)));
   }
+  if (!written) co_return;
   std::string data_dir = options_.data_dir;
   co_await remove_deleted(core_, std::move(data_dir), std::move(directories), scope_.get());
 }

@@ -140,7 +140,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
   while (true) {
     CO_TRY_CHECK(co_await ready_file(id, plan.segment));
     log* l = manager_.find(id);
-    segment* s = l == nullptr ? nullptr : l->find_segment(plan.segment);
+    segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(plan.segment);
     if (s == nullptr) co_return base::fail(base::errc::closed);
     if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
     if (may_splice(plan, *s)) {
@@ -152,7 +152,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
         splice_tried = true;
         continue;
       }
-      if (known) co_return range_of(*l, *s, *known);
+      if (known) co_return range_of(*s, *known);
     }
     const uint64_t begin = ahead_->begin_of(id, plan.segment, plan.wanted).value_or(s->offsets.position_before(plan.wanted));
     const uint64_t slack = l->config_.index_interval_bytes + block_bytes;

@@ -74,7 +74,7 @@ class reader {
                                                     uint64_t least);
   bool may_splice(const read_plan& plan, const segment& s) const noexcept;
   bool range_follows(log_id id, const read_plan& plan, base::offset next);
-  read_result range_of(log& l, segment& s, const verified_ranges::range& good);
+  read_result range_of(segment& s, const verified_ranges::range& good);
   reactor::task<base::result<void>> ready_splice(log_id id, base::offset segment_base);
   reactor::task<base::result<read_result>> read_file(log_id id, read_plan plan);
   base::result<read_result> cut(log_id id, const read_plan& plan, const stretch& from, uint64_t begin, uint64_t end,

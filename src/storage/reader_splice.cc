@@ -20,13 +20,13 @@ bool reader::range_follows(log_id id, const read_plan& plan, base::offset next) 
 }
 
 /// The answer that a range of a segment's file is. The file is open for splicing.
-read_result reader::range_of(log& l, segment& s, const verified_ranges::range& good) {
+read_result reader::range_of(segment& s, const verified_ranges::range& good) {
   s.last_read = core_.now();
   read_result out;
   out.bytes = good.end - good.begin;
   slice in_file;
   in_file.size = static_cast<uint32_t>(out.bytes);
-  in_file.file = file_range(l, s, good.begin);
+  in_file.file = file_range(s, good.begin);
   out.slices.push_back(std::move(in_file));
   return out;
 }

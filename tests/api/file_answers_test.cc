@@ -83,6 +83,13 @@ void ask_and_take_nothing(spliced& s, socket_client& rude) {
   s.k.b.w.run_for(base::seconds(1));
 }
 
+/// Of the topic, under its name or as deleted ones.
+size_t directories_left(spliced& s) {
+  const auto left = s.k.b.n.backend().list(broker::test::data_dir);
+  REQUIRE(left);
+  return static_cast<size_t>(std::ranges::count_if(*left, [](const auto& e) { return e.name.starts_with("t-0"); }));
+}
+
 }  // namespace
 
 TEST_CASE("file answers: what was checked of a closed segment leaves from its file, with the bytes of the first reading") {
@@ -140,15 +147,38 @@ TEST_CASE("file answers: who does not take them holds no memory, and a removed t
   CHECK(s.from_files() > 0);
   CHECK(s.door().held().now().blocks == 0);
   CHECK(s.door().counters().closed == 1);
-  // The removal waits for what is being sent, and the client that takes nothing is closed when it was idle for too long.
+  // The removal waits for nobody. The file that is being sent from goes with the client, who is closed when he was idle for
+  // too long.
   const base::instant asked = s.k.b.w.now();
   CHECK_FALSE(s.k.b.remove("t").error);
+  CHECK(s.k.b.w.now() - asked < base::seconds(1));
+  s.k.b.w.run_for(base::seconds(5));
+  CHECK(directories_left(s) == 1);
   CHECK(s.k.b.w.run_until([&] { return s.door().counters().closed == 2; }, base::seconds(60)));
   CHECK(s.k.b.w.now() - asked < base::seconds(40));
   s.k.b.w.run_for(base::seconds(5));
-  const auto left = s.k.b.n.backend().list(broker::test::data_dir);
-  REQUIRE(left);
-  for (const auto& entry : *left) CHECK_FALSE(entry.name.starts_with("t-0"));
+  CHECK(directories_left(s) == 0);
+}
+
+TEST_CASE("file answers: a topic that is removed and made again is another one, though a client takes nothing of the first") {
+  spliced s(true);
+  read_once(s);
+  socket_client rude(s.k);
+  ask_and_take_nothing(s, rude);
+  CHECK_FALSE(s.k.b.remove("t").error);
+  s.k.create("t", 1, {{"segment.bytes", "1048576"}});
+  s.k.append("t", 0, std::vector<int64_t>(10, 1'767'225'600'000));
+  socket_client c(s.k);
+  c.send(fetch(c, 0, 90'000));
+  int64_t next = 0;
+  CHECK_FALSE(records_of(c, &next).empty());
+  CHECK(next == 10);
+  // And a stop ends the sending with the door, and leaves what is left to the next start.
+  const base::instant asked = s.k.b.w.now();
+  s.k.restart();
+  CHECK(s.k.b.w.now() - asked < base::seconds(10));
+  s.k.b.w.run_for(base::seconds(5));
+  CHECK(directories_left(s) == 1);  // the new one's
 }
 
 TEST_CASE("file answers: a door closes though a client takes nothing, and the broker stops behind it") {
