@@ -214,8 +214,9 @@ struct scanner {
     co_return renamed;
   }
 
-  /// Copies what a cut takes away, from the block on in which it begins.
+  /// Copies what a cut takes away, from the block on in which it begins. The copy and its name are durable when it returns.
   task<result<void>> keep_rest(reactor::file* from, std::string path, uint64_t position) {
+    std::string directory = path.substr(0, path.rfind('/'));
     result<std::string> target = name_aside(path);
     if (!target) co_return target.failure();
     constexpr uint32_t flags = reactor::open_write | reactor::open_create;
@@ -243,7 +244,9 @@ struct scanner {
     }
     const result<void> closed = co_await made->close();
     if (done && !closed) done = closed;
-    co_return done;
+    if (!done) co_return done;
+    const result<void> named = co_await reactor::sync_directory(on, std::move(directory));
+    co_return named;
   }
 
   /// The file ends with the last batch that counts, durable, and has no index that says otherwise.

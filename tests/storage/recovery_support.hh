@@ -10,7 +10,8 @@
 namespace millrace::storage::test {
 
 struct directory_on_disk {
-  sim::world w{1};
+  explicit directory_on_disk(uint64_t seed = 1) : w(seed) {}
+  sim::world w;
   sim::node& n = w.add_node();
   base::result<recovered> recover_now() { return w.run(n, 0, recover(n.core(), data_dir)); }
 };
