@@ -160,7 +160,8 @@ TEST_CASE("file answers: who does not take them holds no memory, and a removed t
   CHECK(directories_left(s) == 0);
 }
 
-TEST_CASE("file answers: a topic that is removed and made again is another one, though a client takes nothing of the first") {
+TEST_CASE(
+    "file answers: a topic that is removed and made again is another one, though a client takes nothing of the first") {
   spliced s(true);
   read_once(s);
   socket_client rude(s.k);
