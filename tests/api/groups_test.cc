@@ -208,12 +208,17 @@ TEST_CASE("what a group is and what it committed are there after a restart, what
   k.restart();
   // Until the log has been read, who asks is told to ask again.
   CHECK(fetch(k, "t", 0).error == 14);
+  // But not who only says that it is there, member or not.
+  member stranger = m;
+  stranger.id = "stranger";
+  CHECK(heartbeat(k, stranger) == 0);
   REQUIRE(k.b.w.run_until([&] { return fetch(k, "t", 0).error != 14 && fetch(k, "t", 2, 9, 0, "alone").error != 14; },
                           base::seconds(10)));
   CHECK(fetch(k, "t", 0) == committed{12, 0, "mine"});
   CHECK(fetch(k, "t", 1) == committed{11, 0, "mine"});
   CHECK(fetch(k, "t", 2, 9, 1, "alone") == committed{5, 0, ""});
   // The member goes on where it was.
+  CHECK(heartbeat(k, stranger) == 25);
   CHECK(heartbeat(k, m) == 0);
   CHECK(commit(k, m, "t", 0, 13) == 0);
 }

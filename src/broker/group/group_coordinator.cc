@@ -154,6 +154,8 @@ void group_coordinator::gone(parked_call& call) {
 group_error group_coordinator::heartbeat(std::string_view group, const member_reference& from) {
   if (group.empty()) return group_error::invalid_group_id;
   const located at = shard_of(group);
+  // Who is a member is not known yet. Kafka answers none too, and some clients take anything else for the end.
+  if (at.error == group_error::coordinator_load_in_progress) return group_error::none;
   if (at.shard == nullptr) return at.error;
   hosted_group* const g = at.shard->find(group);
   if (g == nullptr) return group_error::unknown_member_id;

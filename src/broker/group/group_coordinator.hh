@@ -91,6 +91,7 @@ class group_coordinator {
   void begin(sync_call& call);
   /// One that waits shall go home.
   void gone(parked_call& call);
+  /// None while the group is being read: its members' sessions start anew after that.
   group_error heartbeat(std::string_view group, const member_reference& from);
   leave_answer leave(std::string_view group, std::span<const leaving_member> members);
   /// Errors: those of group::check_commit and coordinator_write; group_id_not_found (a generation of a group that is not
