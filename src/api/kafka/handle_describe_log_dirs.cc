@@ -78,7 +78,9 @@ reactor::task<uint64_t> pooled_bytes(door& d) {
   for (unsigned core = 0; core < d.on().core_count(); ++core) {
     broker::broker_core* const there = &d.controller().broker_of(base::core_id(core));
     auto ask = [there](reactor::core&) { return there->logs().counters().pool_bytes; };
-    sum += co_await broker::bounded_plain_call(d.on(), d.controller().calls_of(d.on()), base::core_id(core), std::move(ask));
+    const uint64_t pooled =
+        co_await broker::bounded_plain_call(d.on(), d.controller().calls_of(d.on()), base::core_id(core), std::move(ask));
+    sum += pooled;
   }
   co_return sum;
 }
