@@ -85,8 +85,16 @@ bool is_kept(const std::string& path, const std::vector<uint8_t>& before, const 
   });
 }
 
+/// An epoch that began below the log's start goes on there: a checkpoint may say so or not.
+std::vector<log_state> from_log_start(std::vector<log_state> logs) {
+  for (log_state& l : logs) {
+    for (epoch_start& e : l.epochs) e.first = std::max(e.first, l.log_start);
+  }
+  return logs;
+}
+
 void check_same(const recovered& found, const recovered& expected) {
-  CHECK(found.logs == expected.logs);
+  CHECK(from_log_start(found.logs) == from_log_start(expected.logs));
   CHECK(found.start_number >= expected.start_number);
 }
 
