@@ -191,6 +191,13 @@ bool log::damaged(base::offset o) const {
   return false;
 }
 
+base::offset log::behind_damage(base::offset at) const noexcept {
+  for (const damaged_range& d : damage_) {
+    if (d.begin <= at && at < d.limit) return d.limit;
+  }
+  return at;
+}
+
 bool log::note_damage(damaged_range found) {
   // What a damaged header says of offsets may be anything.
   found.begin = std::max(found.begin, log_start_);

@@ -96,6 +96,8 @@ class log : public base::list_hook<waiting_tag> {
 
   const std::vector<epoch_start>& epochs() const noexcept { return epochs_; }
   const std::vector<damaged_range>& damage() const noexcept { return damage_; }
+  /// Where a log can be read again, behind damage at `at`; `at` where it is not damaged.
+  base::offset behind_damage(base::offset at) const noexcept;
 
   // ---- for who keeps the producers of its batches; the log only remembers from where on they are not kept
 

@@ -119,13 +119,7 @@ reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, bas
     out.size = std::min(end, taken->end) - out.begin;
     co_return out;
   }
-  auto loaded = co_await load_in_turn(id, segment_base, begin, end);
-  co_return loaded;
-}
-
-/// No memory is taken before it is one of those in flight.
-reactor::task<base::result<reader::stretch>> reader::load_in_turn(log_id id, base::offset segment_base, uint64_t begin,
-                                                                  uint64_t end) {
+  // No memory is taken before it is one of those in flight.
   if (!cold_.try_begin()) co_await cold_.wait();
   auto loaded = co_await load(id, segment_base, begin, end);
   cold_.end();

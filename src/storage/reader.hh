@@ -68,7 +68,6 @@ class reader {
     bool moved = false;  ///< memory and file changed places meanwhile: ask again
   };
   reactor::task<base::result<void>> ready_file(log_id id, base::offset segment_base);
-  reactor::task<base::result<stretch>> load_in_turn(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
   reactor::task<base::result<stretch>> load(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
   reactor::task<base::result<stretch>> load_or_take(log_id id, base::offset segment_base, uint64_t begin, uint64_t end,
                                                     uint64_t least);

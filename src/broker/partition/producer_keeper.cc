@@ -41,14 +41,6 @@ base::offset note_batches(producer_table& table, const storage::read_result& got
   return from;
 }
 
-/// Where a log can be read again, behind damage at `at`; `at` where it is not damaged.
-base::offset behind_damage(const storage::log& l, base::offset at) {
-  for (const storage::damaged_range& d : l.damage()) {
-    if (d.begin <= at && at < d.limit) return d.limit;
-  }
-  return at;
-}
-
 }  // namespace
 
 producer_keeper::producer_keeper(broker_core& of, producer_options options)
@@ -156,7 +148,7 @@ reactor::task<bool> producer_keeper::replay(storage::log_id id, base::offset fro
   while (!stopping_) {
     partition* p = of_.find(id);
     if (p == nullptr) co_return false;
-    at = behind_damage(p->log(), std::max(at, p->log().log_start()));
+    at = p->log().behind_damage(std::max(at, p->log().log_start()));
     if (at >= p->producers().recovered_end) co_return true;
     const auto plan = p->log().plan_read(at, read_bytes, true);
     if (!plan) continue;  // its begin moved, or damage was found: looked at anew
@@ -164,7 +156,7 @@ reactor::task<bool> producer_keeper::replay(storage::log_id id, base::offset fro
     p = of_.find(id);
     if (p == nullptr || stopping_) co_return false;
     const base::offset next =
-        got ? note_batches(p->producers().table, *got, at, of_.on().wall_clock()) : behind_damage(p->log(), at);
+        got ? note_batches(p->producers().table, *got, at, of_.on().wall_clock()) : p->log().behind_damage(at);
     if (next == at) {
       of_.on().log().error("broker", "log cannot be read: batches of its idempotent producers are refused meanwhile",
                            base::field("log", p->log().directory()), base::field("offset", at));
