@@ -239,6 +239,8 @@ std::optional<stored_topic> check_alteration(const topic_alteration& asked, cons
     outcome.refuse(refused->code, std::move(refused->why));
     return std::nullopt;
   }
+  // What groups committed is not to grow old because somebody put everything back to its default.
+  if (row->info->internal) altered.overrides.merge(internal_settings(settings));
   describe(altered, outcome);
   return altered;
 }
