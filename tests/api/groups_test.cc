@@ -335,6 +335,46 @@ TEST_CASE("what was committed for a topic goes with it, and does not come back w
   CHECK(fetch(k, "t", 0).offset == 3);
 }
 
+TEST_CASE("a topic made again has nothing committed from the first moment on, and keeps what is committed then") {
+  kafka_node k(8, 2);
+  k.create("t", 1);
+  find(k);
+  constexpr int groups = 300;
+  for (int i = 0; i < groups; ++i) CHECK(commit(k, nobody, "t", 0, 10, 9, 0, "", numbered("g", i)) == 0);
+  std::vector<std::string_view> names{"t"};
+  delete_topics_request deletion;
+  deletion.topic_names = list(names);
+  CHECK(k.ask<delete_topics_response>(deletion, 4).body.responses[0].error_code == 0);
+  k.create("t", 1);
+  for (int i = 0; i < groups; ++i) {
+    CHECK(fetch(k, "t", 0, 9, 1, numbered("g", i)).offset == -1);
+    if (i % 2 == 0) CHECK(commit(k, nobody, "t", 0, 3, 9, 0, "", numbered("g", i)) == 0);
+  }
+  k.restart();
+  for (int i = 0; i < groups; ++i) {
+    const std::string id = numbered("g", i);
+    REQUIRE(k.b.w.run_until([&] { return fetch(k, "t", 0, 9, 0, id).error != 14; }, base::seconds(10)));
+    CHECK(fetch(k, "t", 0, 9, 0, id).offset == (i % 2 == 0 ? 3 : -1));
+  }
+  list_groups_request all;
+  CHECK(k.ask<list_groups_response>(all, 3).body.groups.size() == groups / 2);
+}
+
+TEST_CASE("the topic of groups stays one that keeps what was committed, whatever is put back to its default") {
+  kafka_node k(9, 1);
+  find(k);
+  const std::string name(broker::consumer_offsets_topic);
+  const auto config = [&]() -> const broker::topic_config& { return k.b.seen().find(name)->config; };
+  CHECK(!k.b.alter({.topic = name, .changes = {{"segment.bytes", broker::config_op::set, "2097152"}}}).error);
+  CHECK(config().overrides.at("segment.bytes") == "2097152");
+  CHECK(!k.b.alter({.topic = name, .changes = {{"cleanup.policy", broker::config_op::remove, std::nullopt}}}).error);
+  CHECK(!config().deletes);
+  CHECK(!k.b.alter({.topic = name, .changes = {}, .replace = true}).error);
+  CHECK(!config().deletes);
+  CHECK(config().overrides.at("segment.bytes") == "104857600");
+  CHECK(config().log.retention_ms < 0);
+}
+
 TEST_CASE("offsets expire when their group has been empty for long enough, and the group with them") {
   kafka_node k(7, 1);
   k.create("t", 1);

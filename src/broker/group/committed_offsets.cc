@@ -68,11 +68,21 @@ base::result<void> check_offset_metadata(std::string_view metadata, int32_t leng
 
 // ---- what is there
 
-const committed_offset* committed_offsets::find(std::string_view topic, int32_t partition) const {
+const committed_offsets::slot* committed_offsets::find_slot(std::string_view topic, int32_t partition) const {
   const auto t = topics_.find(topic);
   if (t == topics_.end()) return nullptr;
   const auto p = t->second.find(partition);
-  return p == t->second.end() || !p->second.seen ? nullptr : &*p->second.seen;
+  return p == t->second.end() ? nullptr : &p->second;
+}
+
+const committed_offset* committed_offsets::find(std::string_view topic, int32_t partition) const {
+  const slot* const s = find_slot(topic, partition);
+  return s == nullptr || !s->seen ? nullptr : &*s->seen;
+}
+
+bool committed_offsets::has_pending(std::string_view topic, int32_t partition) const {
+  const slot* const s = find_slot(topic, partition);
+  return s != nullptr && s->pending > 0;
 }
 
 size_t committed_offsets::bytes_most(std::string_view topic, std::string_view metadata) noexcept {

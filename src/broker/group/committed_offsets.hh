@@ -96,6 +96,8 @@ class committed_offsets {
       }
     }
   }
+  /// Whether a record of the partition is on its way.
+  bool has_pending(std::string_view topic, int32_t partition) const;
   /// The commits that each() shows.
   size_t count() const noexcept { return count_; }
   /// Commits and removals on their way.
@@ -165,6 +167,7 @@ class committed_offsets {
   static constexpr size_t slot_bytes = node_bytes + sizeof(partition_map::value_type);
   static constexpr size_t change_bytes = node_bytes + sizeof(pending_map::value_type);
 
+  const slot* find_slot(std::string_view topic, int32_t partition) const;
   place place_of(std::string_view topic, int32_t partition);
   void begin(base::offset at, std::string_view topic, int32_t partition, std::optional<committed_offset> commit);
   void apply(base::offset at, place of, std::optional<committed_offset> commit);

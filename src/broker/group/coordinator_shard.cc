@@ -4,7 +4,6 @@
 
 #include "base/mutant.hh"
 #include "broker/group/awaited_write.hh"
-#include "broker/group/parked_call.hh"
 #include "broker/partition/batch_limit.hh"
 #include "reactor/wait.hh"
 
@@ -16,16 +15,33 @@ namespace {
 constexpr size_t tombstones_most = 1000;
 constexpr size_t groups_a_turn = 64;
 
-timed_record tombstone(std::string_view group, const offset_key& key, base::unix_ms now) {
-  return {.timestamp = now, .what = stored_offset{.group = group, .topic = key.topic, .partition = key.partition}};
+std::vector<timed_record> tombstones(std::string_view group, std::span<const offset_key> keys, base::unix_ms now) {
+  std::vector<timed_record> records;
+  records.reserve(keys.size());
+  for (const offset_key& key : keys) {
+    records.push_back(
+        {.timestamp = now, .what = stored_offset{.group = group, .topic = key.topic, .partition = key.partition}});
+  }
+  return records;
 }
 
+/// The next of them that one batch takes, from `begin` on.
+std::span<const offset_key> next_of(const std::vector<offset_key>& keys, size_t begin) {
+  return std::span(keys).subspan(begin, std::min(tombstones_most, keys.size() - begin));
+}
+
+/// Who does not care what becomes of a write.
 class nobody final : public coordinator_write {
  public:
   void done(group_error) override {}
 };
 
 }  // namespace
+
+bool is_of_a_topic(const committed_offset& commit, std::string_view topic, const snapshot& topics) {
+  const topic_info* const known = topics.find(topic);
+  return known != nullptr && (commit.topic_id.is_zero() || commit.topic_id == known->id);
+}
 
 coordinator_shard::coordinator_shard(broker_core& on, const catalog& topics, group_commons& commons,
                                      const coordinator_options& options, waiting_calls& waiting, storage::log_id id)
@@ -170,12 +186,9 @@ reactor::task<group_error> coordinator_shard::forget(std::string group, std::vec
   for (size_t begin = 0; begin < keys.size(); begin += tombstones_most) {
     hosted_group* g = find(group);
     if (g == nullptr) break;
-    const auto some = std::span(keys).subspan(begin, std::min(tombstones_most, keys.size() - begin));
-    std::vector<timed_record> records;
-    const base::unix_ms wall = core_.on().wall_clock();
-    for (const offset_key& key : some) records.push_back(tombstone(group, key, wall));
+    const std::span<const offset_key> some = next_of(keys, begin);
     awaited_write done;
-    const offsets_range at = append(records, done.hook());
+    const offsets_range at = append(tombstones(group, some, core_.on().wall_clock()), done.hook());
     for (size_t i = 0; i < some.size(); ++i) {
       g->offsets.begin_remove(at.begin + static_cast<int64_t>(i), some[i].topic, some[i].partition);
     }
@@ -189,23 +202,17 @@ reactor::task<group_error> coordinator_shard::forget(std::string group, std::vec
   co_return group_error::none;
 }
 
-void coordinator_shard::forget_topics(hosted_group& g, std::span<const std::string> absent) {
-  const base::unix_ms wall = core_.on().wall_clock();
-  for (const std::string& topic : absent) {
-    std::vector<offset_key> keys;
-    for (const int32_t p : g.offsets.partitions_of(topic)) keys.push_back({topic, p});
-    for (size_t begin = 0; begin < keys.size(); begin += tombstones_most) {
-      std::vector<timed_record> records;
-      for (const offset_key& key : std::span(keys).subspan(begin, std::min(tombstones_most, keys.size() - begin))) {
-        records.push_back(tombstone(g.machine.id(), key, wall));
-      }
-      append(records, std::make_unique<nobody>());
-    }
-    g.offsets.remove_topic(topic);
+/// What was committed for a topic that is not there, with what is on its way.
+void coordinator_shard::forget_topic(hosted_group& g, const std::string& topic) {
+  std::vector<offset_key> keys;
+  for (const int32_t p : g.offsets.partitions_of(topic)) keys.push_back({topic, p});
+  for (size_t begin = 0; begin < keys.size(); begin += tombstones_most) {
+    append(tombstones(g.machine.id(), next_of(keys, begin), core_.on().wall_clock()), std::make_unique<nobody>());
   }
+  g.offsets.remove_topic(topic);
 }
 
-reactor::task<void> coordinator_shard::forget_absent_topics() {
+reactor::task<void> coordinator_shard::forget_gone_topics() {
   size_t looked_at = 0;
   const std::vector<std::string> ids = group_ids();
   for (const std::string& id : ids) {
@@ -213,11 +220,19 @@ reactor::task<void> coordinator_shard::forget_absent_topics() {
     if (++looked_at % groups_a_turn == 0) co_await reactor::next_turn(core_.on());
     hosted_group* const g = find(id);
     if (g == nullptr) continue;
-    std::vector<std::string> absent = g->offsets.topics();
-    std::erase_if(absent, [&](const std::string& name) { return topics_.now().find(name) != nullptr; });
-    if (absent.empty()) continue;
-    forget_topics(*g, absent);
+    const snapshot& topics = topics_.now();
+    for (const std::string& topic : g->offsets.topics()) {
+      if (topics.find(topic) == nullptr) forget_topic(*g, topic);
+    }
+    // One that was made again: what is being committed for a partition replaces what was.
+    std::vector<offset_key> former;
+    g->offsets.each([&](std::string_view topic, int32_t partition, const committed_offset& commit) {
+      if (is_of_a_topic(commit, topic, topics) || g->offsets.has_pending(topic, partition)) return;
+      former.push_back({std::string(topic), partition});
+    });
     settle(*g);
+    std::string group = id;
+    if (!former.empty()) co_await forget(std::move(group), std::move(former));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "broker/group/coordinator_log.hh"
 #include "broker/group/coordinator_options.hh"
 #include "broker/group/hosted_group.hh"
+#include "broker/group/parked_call.hh"
 #include "broker/group/stored_group_record.hh"
 #include "reactor/task.hh"
 
@@ -19,10 +20,6 @@
 /// what their state machines say: answers go to who waits, writes into the log. Lives on the core that owns the partition.
 
 namespace millrace::broker {
-
-class join_call;
-class parked_call;
-class sync_call;
 
 /// Who waits at the groups of one core, by the name that they have there.
 using waiting_calls = std::unordered_map<uint64_t, parked_call*>;
@@ -33,6 +30,10 @@ struct new_commit {
   int32_t partition = 0;
   committed_offset commit;
 };
+
+/// Whether a topic of this name is there, and the commit was made for it and not for one that was deleted before. (One
+/// without a topic's id, of an older broker, is taken for this one's.)
+bool is_of_a_topic(const committed_offset& commit, std::string_view topic, const snapshot& topics);
 
 class coordinator_shard {
  public:
@@ -71,8 +72,8 @@ class coordinator_shard {
   /// DeleteGroups: the group goes with all that it committed. Errors: those of group::remove and of the writes, none of
   /// which leaves the group half gone: who asks again finds what is left.
   reactor::task<group_error> remove(std::string group);
-  /// What was committed for topics that the catalog does not have goes at once; tombstones follow.
-  reactor::task<void> forget_absent_topics();
+  /// What was committed for topics that the catalog does not have any more goes, and its tombstones are written.
+  reactor::task<void> forget_gone_topics();
   /// Commits that have expired go, and groups that are empty and have none left.
   reactor::task<void> expire();
 
@@ -95,12 +96,12 @@ class coordinator_shard {
   void answer(Answer given);
   void write_group(hosted_group& g, const group_write& write);
   void timer_ran(hosted_group& g);
-  void forget_topics(hosted_group& g, std::span<const std::string> absent);
+  void forget_topic(hosted_group& g, const std::string& topic);
   hosted_group& make(std::string_view group);
 
   // shard_loading.cc
-  reactor::task<void> read_all(loading* into);
-  bool take_batches(base::bytes data, loading& into);
+  reactor::task<bool> read_all(loading* into);
+  void take_batches(base::bytes data, loading& into);
   void take(const read_record& record, loading& into);
   void take_over(loading& all);
 

@@ -5,7 +5,6 @@
 #include "broker/catalog/names.hh"
 #include "broker/group/consumer_subscription.hh"
 #include "broker/group/java_string.hh"
-#include "broker/group/parked_call.hh"
 
 namespace millrace::broker {
 
@@ -97,44 +96,24 @@ group_coordinator::located group_coordinator::shard_of(std::string_view group) {
 
 // ---- members
 
-/// The group of a call, which has a name there from now on. Null: the call has been answered.
-template <class Call>
-hosted_group* group_coordinator::admit(Call& call, coordinator_shard** in) {
+/// The call is an event of its group, and has a name there until it is answered.
+template <class Call, class Event>
+void group_coordinator::begin(Call& call, Event event) {
   const located at = shard_of(call.group);
-  group_error refused = at.error;
-  hosted_group* g = nullptr;
-  if (at.shard != nullptr) {
-    g = at.shard->find_or_make(call.group);
-    if (g == nullptr) refused = group_error::coordinator_not_available;
-  }
+  hosted_group* const g = at.shard == nullptr ? nullptr : at.shard->find_or_make(call.group);
   if (g == nullptr) {
-    call.fail(refused);
-    call.go_home();
-    return nullptr;
+    call.fail(at.shard == nullptr ? at.error : group_error::coordinator_not_available);
+    return call.go_home();
   }
-  *in = at.shard;
   call.waiter = group_waiter(++last_waiter_);
   waiting_.emplace(call.waiter.value(), &call);
-  return g;
+  group_effects effects;
+  (g->machine.*event)(std::move(call.request), call.waiter, core_.on().now(), effects);
+  at.shard->carry_out(*g, std::move(effects));
 }
 
-void group_coordinator::begin(join_call& call) {
-  coordinator_shard* in = nullptr;
-  hosted_group* const g = admit(call, &in);
-  if (g == nullptr) return;
-  group_effects effects;
-  g->machine.join(std::move(call.request), call.waiter, core_.on().now(), effects);
-  in->carry_out(*g, std::move(effects));
-}
-
-void group_coordinator::begin(sync_call& call) {
-  coordinator_shard* in = nullptr;
-  hosted_group* const g = admit(call, &in);
-  if (g == nullptr) return;
-  group_effects effects;
-  g->machine.sync(std::move(call.request), call.waiter, core_.on().now(), effects);
-  in->carry_out(*g, std::move(effects));
-}
+void group_coordinator::begin(join_call& call) { begin(call, &group::join); }
+void group_coordinator::begin(sync_call& call) { begin(call, &group::sync); }
 
 void group_coordinator::gone(parked_call& call) {
   const auto found = waiting_.find(call.waiter.value());
@@ -204,15 +183,17 @@ fetched_offsets group_coordinator::fetch(std::string_view group, const std::vect
   answer.error = at.error;
   if (at.shard == nullptr) return answer;
   const hosted_group* const g = at.shard->find(group);
+  const snapshot& topics = topics_.now();
   if (keys != nullptr) {
     answer.offsets.reserve(keys->size());
     for (const offset_key& key : *keys) {
       const committed_offset* const found = g == nullptr ? nullptr : g->offsets.find(key.topic, key.partition);
-      answer.offsets.push_back({key, found == nullptr ? std::nullopt : std::optional(*found)});
+      const bool shown = found != nullptr && is_of_a_topic(*found, key.topic, topics);
+      answer.offsets.push_back({key, shown ? std::optional(*found) : std::nullopt});
     }
   } else if (g != nullptr) {
     g->offsets.each([&](std::string_view topic, int32_t partition, const committed_offset& commit) {
-      answer.offsets.push_back({{std::string(topic), partition}, commit});
+      if (is_of_a_topic(commit, topic, topics)) answer.offsets.push_back({{std::string(topic), partition}, commit});
     });
   }
   return answer;
@@ -301,15 +282,15 @@ void group_coordinator::topics_changed() {
   forget_again_ = true;
   if (forgetting_ || stopping_) return;
   forgetting_ = true;
-  scope_->spawn(forget_absent_topics(), "offsets of deleted topics");
+  scope_->spawn(forget_gone_topics(), "offsets of deleted topics");
 }
 
-reactor::task<void> group_coordinator::forget_absent_topics() {
+reactor::task<void> group_coordinator::forget_gone_topics() {
   while (forget_again_ && !stopping_) {
     forget_again_ = false;
     for (auto& [partition, shard] : shards_) {
       if (stopping_) break;
-      if (shard->loaded()) co_await shard->forget_absent_topics();
+      if (shard->loaded()) co_await shard->forget_gone_topics();
     }
   }
   forgetting_ = false;

@@ -97,7 +97,8 @@ class group_coordinator {
   /// Errors: those of group::check_commit and coordinator_write; group_id_not_found (a generation of a group that is not
   /// there); coordinator_not_available where memory is used up. `asked` stays until it returns.
   reactor::task<base::result<group_error>> commit(const commit_request* asked);
-  /// Of these partitions, or of all that there are. Groups and topics need not exist.
+  /// Of these partitions, or of all that there are. Groups and topics need not exist; what was committed for a topic that is
+  /// gone is not shown, also where its tombstones are still to be written.
   fetched_offsets fetch(std::string_view group, const std::vector<offset_key>* keys);
   reactor::task<base::result<deleted_offsets>> delete_offsets(std::string group, std::vector<offset_key> keys);
   described_group describe(std::string_view group);
@@ -113,11 +114,11 @@ class group_coordinator {
   };
   located shard_of(std::string_view group);
   coordinator_shard* shard_at(const topic_info& topic, int32_t partition);
-  template <class Call>
-  hosted_group* admit(Call& call, coordinator_shard** in);
+  template <class Call, class Event>
+  void begin(Call& call, Event event);
   reactor::task<void> load_all();
   reactor::task<void> expire_all();
-  reactor::task<void> forget_absent_topics();
+  reactor::task<void> forget_gone_topics();
   class retention_timer final : public reactor::timer {
    public:
     explicit retention_timer(group_coordinator& of) : of_(of) {}

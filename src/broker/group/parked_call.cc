@@ -58,7 +58,11 @@ void parked_call::came_home() {
   if (!out_ && !nudge_.out) caller_.resume();
 }
 
-void join_call::begin(group_coordinator& there) { there.begin(*this); }
-void sync_call::begin(group_coordinator& there) { there.begin(*this); }
+template <class Request, class Answer>
+void waiting_call<Request, Answer>::begin(group_coordinator& there) {
+  there.begin(*this);
+}
+template class waiting_call<join_request, join_answer>;
+template class waiting_call<sync_request, sync_answer>;
 
 }  // namespace millrace::broker

@@ -69,28 +69,20 @@ class parked_call : public reactor::mail {
   nudge nudge_;
 };
 
-class join_call final : public parked_call {
+/// One kind of request, and its answer.
+template <class Request, class Answer>
+class waiting_call final : public parked_call {
  public:
-  join_call(reactor::core& here, group_coordinator& there, base::core_id owner, std::string group, join_request request)
+  waiting_call(reactor::core& here, group_coordinator& there, base::core_id owner, std::string group, Request request)
       : parked_call(here, there, owner, std::move(group)), request(std::move(request)) {}
-  join_request request;
-  join_answer answer;
+  Request request;
+  Answer answer;
   void fail(group_error why) override { answer.error = why; }
 
  protected:
   void begin(group_coordinator& there) override;
 };
-
-class sync_call final : public parked_call {
- public:
-  sync_call(reactor::core& here, group_coordinator& there, base::core_id owner, std::string group, sync_request request)
-      : parked_call(here, there, owner, std::move(group)), request(std::move(request)) {}
-  sync_request request;
-  sync_answer answer;
-  void fail(group_error why) override { answer.error = why; }
-
- protected:
-  void begin(group_coordinator& there) override;
-};
+using join_call = waiting_call<join_request, join_answer>;
+using sync_call = waiting_call<sync_request, sync_answer>;
 
 }  // namespace millrace::broker

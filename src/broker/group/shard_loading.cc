@@ -9,13 +9,13 @@ namespace millrace::broker {
 
 namespace {
 constexpr uint32_t read_bytes = 1 << 20;
-}
+constexpr base::duration read_again = base::seconds(1);
+}  // namespace
 
 struct coordinator_shard::loading {
   base::offset at{0};
   std::map<std::string, stored_group, std::less<>> groups;  ///< the newest of each
   std::vector<uint8_t> unpacked;
-  size_t records = 0;
   size_t passed_over = 0;  ///< that do not decode
 };
 
@@ -27,8 +27,8 @@ void coordinator_shard::load_if_empty() {
 
 reactor::task<void> coordinator_shard::load() {
   loading all;
-  co_await read_all(&all);
-  if (closed_) co_return;
+  const bool complete = co_await read_all(&all);
+  if (!complete) co_return;
   take_over(all);
   log_.begin_at(all.at);
   loaded_ = true;
@@ -36,17 +36,17 @@ reactor::task<void> coordinator_shard::load() {
     core_.on().log().warn("broker", "records of __consumer_offsets that cannot be read are passed over",
                           base::field("partition", id_.partition), base::field("count", all.passed_over));
   }
-  co_await forget_absent_topics();
+  co_await forget_gone_topics();
 }
 
-/// Nothing is appended before all is read, so that the end does not move.
-reactor::task<void> coordinator_shard::read_all(loading* into) {
+/// Nothing is appended before all is read, so that the end does not move. False where it could not be read to its end.
+reactor::task<bool> coordinator_shard::read_all(loading* into) {
   std::vector<uint8_t> joined;
   while (!closed_) {
     partition* p = core_.find(id_);
-    if (p == nullptr) co_return;
-    into->at = std::max(into->at, p->log().log_start());
-    if (into->at >= p->high_watermark()) co_return;
+    if (p == nullptr) co_return false;
+    into->at = p->log().behind_damage(std::max(into->at, p->log().log_start()));
+    if (into->at >= p->high_watermark()) co_return true;
     const auto plan = p->log().plan_read(into->at, read_bytes, true);
     base::result<storage::read_result> got = storage::read_result{};
     if (plan) {
@@ -54,32 +54,26 @@ reactor::task<void> coordinator_shard::read_all(loading* into) {
     } else {
       got = plan.failure();
     }
-    if (closed_) co_return;
+    if (closed_) co_return false;
     const base::offset before = into->at;
     if (got) take_batches(storage::reader::in_one_piece(*got, joined), *into);
     if (into->at == before) {
-      p = core_.find(id_);
-      if (p == nullptr) co_return;
-      base::offset behind = before;
-      for (const storage::damaged_range& d : p->log().damage()) {
-        if (d.begin <= before && before < d.limit) behind = d.limit;
-      }
+      // Damage is passed over the next time; what is no damage may be gone by then.
       core_.on().log().error("broker", "__consumer_offsets cannot be read: what groups committed there may be lost",
                              base::field("partition", id_.partition), base::field("offset", before),
                              base::field("error", got ? base::error{base::errc::corrupt, 0, 0} : got.error()));
-      // Damage is passed over; what is no damage may be gone the next time.
-      if (behind == before) co_await reactor::sleep(core_.on(), base::seconds(1));
-      into->at = behind;
+      co_await reactor::sleep(core_.on(), read_again);
     }
     co_await reactor::next_turn(core_.on());
   }
+  co_return false;
 }
 
-bool coordinator_shard::take_batches(base::bytes data, loading& into) {
+void coordinator_shard::take_batches(base::bytes data, loading& into) {
   record::batch_iterator batches(data);
   while (!batches.done()) {
     const auto batch = batches.next();
-    if (!batch) return false;
+    if (!batch) return;
     into.at = batch->next_offset();
     if (batch->is_control()) continue;
     const auto records = read_coordinator_batch(*batch, into.unpacked, INT32_MAX);
@@ -89,11 +83,9 @@ bool coordinator_shard::take_batches(base::bytes data, loading& into) {
     }
     for (const read_record& r : *records) take(r, into);
   }
-  return true;
 }
 
 void coordinator_shard::take(const read_record& record, loading& into) {
-  ++into.records;
   if (!record.what) {
     ++into.passed_over;
     return;
