@@ -8,8 +8,10 @@ from drivers import LIMIT, Failed, Franz, Record
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 
-class KafkaPython:
-    name, codecs = "kafka-python", CODECS
+class InVenv:
+    """A client that this program's own Python has."""
+
+    codecs = CODECS
 
     def __init__(self, address):
         self.address = address
@@ -17,6 +19,10 @@ class KafkaPython:
     @staticmethod
     def here():
         return True
+
+
+class KafkaPython(InVenv):
+    name = "kafka-python"
 
     def produce(self, topic, partition, codec, records):
         from kafka import KafkaProducer
@@ -58,15 +64,8 @@ class KafkaPython:
         return found
 
 
-class Aiokafka:
-    name, codecs = "aiokafka", CODECS
-
-    def __init__(self, address):
-        self.address = address
-
-    @staticmethod
-    def here():
-        return True
+class Aiokafka(InVenv):
+    name = "aiokafka"
 
     def produce(self, topic, partition, codec, records):
         async def send():

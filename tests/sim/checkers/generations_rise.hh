@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "checkers/findings.hh"
@@ -15,6 +16,11 @@ class generations_rise {
  public:
   /// What a request that is sent now to the broker's start number `process` must find at least.
   int32_t floor(unsigned process) const { return process == process_ ? std::max(synced_, joined_) : synced_; }
+
+  /// Whether the broker's start number `process` has read the group: before that every Heartbeat is answered with none.
+  bool is_read_in(unsigned process) const { return read_in_ == process; }
+  /// Something but a Heartbeat succeeded there.
+  void read_in(unsigned process) { read_in_ = process; }
 
   /// Answers to requests that were sent when the floor was `floor`: each was successful.
   void joined(findings& out, const std::string& group, unsigned process, int32_t generation, int32_t floor) {
@@ -40,6 +46,7 @@ class generations_rise {
   int32_t synced_ = 0;
   unsigned process_ = 0;
   int32_t joined_ = 0;  ///< in that process
+  std::optional<unsigned> read_in_;
 };
 
 }  // namespace millrace::swarm

@@ -15,29 +15,34 @@ namespace {
 constexpr int16_t out_of_range = 1;
 }  // namespace
 
+/// One answer of ListOffsets; its error is reported under `what`. Nothing: the connection is of no use.
+task<std::optional<auditor::listed>> auditor::list(topic_ref t, int32_t partition, int64_t timestamp, const char* what) {
+  constexpr int16_t version = 5;
+  wire::kafka::list_offsets_request_partition part{.partition_index = partition, .timestamp = timestamp};
+  wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
+  const wire::kafka::list_offsets_request body{.replica_id = -1, .topics = {&topic, 1}};
+  const base::instant since = on_.now();
+  std::vector<uint8_t> out = link_.frame_of(body, version);
+  const bool sent = co_await link_.send(std::move(out));
+  if (!sent) co_return std::nullopt;
+  auto frame = co_await link_.receive(what);
+  if (!frame) co_return std::nullopt;
+  const auto got = link_.read<wire::kafka::list_offsets_response>(std::move(*frame), version);
+  if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1) co_return std::nullopt;
+  const auto& p = got->body.topics[0].partitions[0];
+  if (p.error_code != 0) refused(what, t->partitions[static_cast<size_t>(partition)].name, p.error_code, since);
+  co_return listed{.error = p.error_code, .offset = p.offset, .timestamp = p.timestamp};
+}
+
 /// Where the log starts now.
 task<bool> auditor::ask_start(topic_ref t, int32_t partition) {
   constexpr int64_t earliest = -2;
   partition_model& m = t->partitions[static_cast<size_t>(partition)];
   const int64_t floor = m.start.floor();
-  wire::kafka::list_offsets_request_partition part{.partition_index = partition, .timestamp = earliest};
-  wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
-  const wire::kafka::list_offsets_request body{.replica_id = -1, .topics = {&topic, 1}};
-  const base::instant since = on_.now();
-  std::vector<uint8_t> out = link_.frame_of(body, 5);
-  const bool sent = co_await link_.send(std::move(out));
-  if (!sent) co_return false;
-  auto frame = co_await link_.receive("list the earliest offset");
-  if (!frame) co_return false;
-  const auto got = link_.read<wire::kafka::list_offsets_response>(std::move(*frame), 5);
-  if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1) co_return false;
-  const auto& p = got->body.topics[0].partitions[0];
-  if (p.error_code != 0) {
-    refused("list the earliest offset", m.name, p.error_code, since);
-    co_return false;
-  }
-  model_.started(*t, m, floor, p.offset, on_.wall_clock());
-  start_ = p.offset;
+  const auto got = co_await list(t, partition, earliest, "list the earliest offset");
+  if (!got || got->error != 0) co_return false;
+  model_.started(*t, m, floor, got->offset, on_.wall_clock());
+  start_ = got->offset;
   co_return true;
 }
 
@@ -137,30 +142,18 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
   const base::instant limit = on_.now() + progress::bound;
   for (int left = 4; left > 0;) {
     const int64_t time = records[random_.below(records.size())].second + random_.between(-3, 3);
-    wire::kafka::list_offsets_request_partition part{.partition_index = partition, .timestamp = time};
-    wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
-    const wire::kafka::list_offsets_request body{.replica_id = -1, .topics = {&topic, 1}};
-    const base::instant since = on_.now();
-    std::vector<uint8_t> out = link_.frame_of(body, 5);
-    const bool sent = co_await link_.send(std::move(out));
-    if (!sent) co_return false;
-    auto frame = co_await link_.receive("list offsets by time");
-    if (!frame) co_return false;
-    const auto got = link_.read<wire::kafka::list_offsets_response>(std::move(*frame), 5);
-    if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1) co_return false;
-    const auto& p = got->body.topics[0].partitions[0];
-    if (p.error_code != 0) {
-      refused("list offsets by time", m.name, p.error_code, since);
+    const auto got = co_await list(t, partition, time, "list offsets by time");
+    if (!got) co_return false;
+    if (got->error != 0) {
       if (model_.found.any() || on_.now() > limit) co_return false;
       co_await reactor::sleep(on_, base::milliseconds(100));
       continue;
     }
-    const auto answered = std::pair(p.offset, p.timestamp);
     const int64_t scanned_from = start_;
     const bool told = co_await ask_start(t, partition);
     if (!told) co_return false;
     if (start_ != scanned_from) co_return true;  // other records than those that were scanned
-    timestamps_match::answered(model_.found, m.name, records, time, answered.first, answered.second);
+    timestamps_match::answered(model_.found, m.name, records, time, got->offset, got->timestamp);
     --left;
   }
   co_return true;

@@ -114,6 +114,7 @@ task<bool> member::join() {
 }
 
 void member::joined(const join_group_response& answer, int32_t floor) {
+  group_->generations.read_in(link_.process());
   group_->generations.joined(model_.found, group_->name, link_.process(), answer.generation_id, floor);
   id_ = answer.member_id;
   generation_ = answer.generation_id;
@@ -164,6 +165,7 @@ task<bool> member::sync() {
     refused_by_group("SyncGroup", generation_, got->body.error_code, since);
     co_return true;
   }
+  group_->generations.read_in(link_.process());
   group_->generations.synced(model_.found, group_->name, generation_, floor);
   assigned(got->body.assignment);
   co_return true;
@@ -207,12 +209,14 @@ task<bool> member::heartbeat(int32_t generation) {
   request.group_instance_id = instance();
   const base::instant since = on_.now();
   const int32_t floor = group_->generations.floor(link_.process());
+  const bool is_read = group_->generations.is_read_in(link_.process());
   const auto got = co_await ask<heartbeat_response>(&request, v, "heartbeat");
   if (!got) co_return false;
   if (got->body.error_code != 0) {
     refused_by_group("Heartbeat", generation, got->body.error_code, since);
     co_return true;
   }
+  if (!is_read) co_return true;
   generations_rise::accepted(model_.found, group_->name, "Heartbeat", generation, floor);
   group_->standing.confirmed(number_, since);
   co_return true;

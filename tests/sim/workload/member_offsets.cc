@@ -58,6 +58,7 @@ task<bool> member::commit(int32_t generation) {
   for (size_t i = 0; i < mine.size(); ++i) {
     const int16_t code = got->body.topics[i].partitions.size() == 1 ? got->body.topics[i].partitions[0].error_code : -1;
     if (code == 0) {
+      group_->generations.read_in(link_.process());
       generations_rise::accepted(model_.found, group_->name, "OffsetCommit", generation, floor);
       if (mine[i].topic->live) group_->commits.acknowledged(mine[i].of(), partitions[i].committed_offset);
       ++model_.acked_commits;

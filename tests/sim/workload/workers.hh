@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -157,7 +158,13 @@ class auditor final : public worker {
   reactor::task<void> run() override;
 
  private:
+  struct listed {
+    int16_t error = 0;
+    int64_t offset = -1;
+    int64_t timestamp = -1;
+  };
   reactor::task<bool> scan(topic_ref t, int32_t partition);
+  reactor::task<std::optional<listed>> list(topic_ref t, int32_t partition, int64_t timestamp, const char* what);
   reactor::task<bool> ask_start(topic_ref t, int32_t partition);
   reactor::task<bool> read_all(topic_ref t, int32_t partition);
   reactor::task<bool> ask_times(topic_ref t, int32_t partition);
