@@ -178,6 +178,52 @@ TEST_CASE("coordinator: a call may be called home before it has left, and from a
   }
 }
 
+TEST_CASE("coordinator: a commit for a topic that was deleted is not shown for the next of its name, and is forgotten") {
+  broker_node b(5, 2);
+  REQUIRE(b.start());
+  coordinators all(b);
+  all.make_topics();
+  const auto commit_for = [&](const base::uuid& id, int32_t partition, int64_t offset) {
+    commit_request r = coordinators::request("g", partition, offset);
+    r.commits[0].commit.topic_id = id;
+    const auto done = b.w.run(b.n, all.owner("g").value(), all.of("g").commit(&r));
+    REQUIRE(done);
+    CHECK(*done == group_error::none);
+  };
+  // As if they had come just before the deletion, and the topic had been made again since.
+  const base::uuid former = base::uuid::from_random(7, 7);
+  const base::uuid now = b.seen().find(topic)->id;
+  commit_for(former, 0, 10);
+  commit_for(former, 1, 11);
+  commit_for(now, 2, 12);
+  commit_for({}, 3, 13);  // an older broker did not say
+  const std::vector<offset_key> keys{{topic, 0}, {topic, 1}, {topic, 2}, {topic, 3}};
+  const auto offsets = [&](const std::vector<offset_key>* asked) {
+    std::map<int32_t, int64_t> found;
+    for (const fetched_offset& one : all.of("g").fetch("g", asked).offsets) {
+      if (one.commit) found[one.key.partition] = one.commit->offset.value();
+    }
+    return found;
+  };
+  const std::map<int32_t, int64_t> wanted{{2, 12}, {3, 13}};
+  CHECK(offsets(&keys) == wanted);
+  CHECK(offsets(nullptr) == wanted);
+
+  commit_for(now, 1, 21);
+  all.of("g").topics_changed();
+  b.w.run_for(base::milliseconds(100));
+  const auto end_of = [&] {
+    const group_place place = *place_of_group(b.seen(), "g");
+    const auto& partitions = b.seen().find(consumer_offsets_topic)->partitions;
+    return b.brokers[place.owner.value()]->find(partitions[static_cast<size_t>(place.partition)].id)->high_watermark();
+  };
+  CHECK(end_of() == base::offset(6));  // five commits, and one tombstone
+  all.of("g").topics_changed();
+  b.w.run_for(base::milliseconds(100));
+  CHECK(end_of() == base::offset(6));
+  CHECK(offsets(nullptr) == std::map<int32_t, int64_t>{{1, 21}, {2, 12}, {3, 13}});
+}
+
 TEST_CASE("coordinator: a flood of groups and members stays within its memory, and those that are there go on") {
   broker_node b(4, 1);
   b.coordinators.bytes_max = 256 << 10;
