@@ -25,6 +25,7 @@ log_manager::log_manager(reactor::core& on, storage_options options)
       indexes_(options_.index_bytes_max > 0 ? options_.index_bytes_max : on.memory().capacity() / 16),
       commits_(on, *this, writer_, options_.commits),
       destager_(on, *this, commits_, writer_, options_.data_dir),
+      cold_(on, commits_, writer_),
       reader_(on, *this,
               options_.read_ahead_bytes_max > 0 ? options_.read_ahead_bytes_max
                                                 : std::min<uint64_t>(ahead_bytes_most, on.memory().capacity() / 16)),
@@ -112,6 +113,7 @@ base::result<void> log_manager::adopt(taken one) {
 reactor::task<base::result<void>> log_manager::stop() {
   stopping_ = true;
   room_.wake_all();
+  cold_.stop();
   const base::instant limit = core_.now() + base::seconds(8);
   while (!commits_.idle() && !commits_.failed() && core_.now() < limit) {
     co_await reactor::sleep(core_, base::milliseconds(1));
@@ -325,9 +327,10 @@ storage_counters log_manager::counters() const noexcept {
   all.pool_taken = pool_.taken();
   all.index_bytes = indexes_.bytes();
   all.open_files = open_files_;
-  all.cold_reads = reader_.cold().in_flight();
   all.ahead_bytes = reader_.ahead().bytes();
   all.ahead_used = reader_.ahead().used();
+  all.cold_bytes = cold_.bytes_in_flight();
+  all.cold_waits = cold_.waits();
   return all;
 }
 

@@ -11,6 +11,7 @@
 #include "reactor/core.hh"
 #include "reactor/scope.hh"
 #include "reactor/wait.hh"
+#include "storage/cold_reads.hh"
 #include "storage/commit_log.hh"
 #include "storage/destager.hh"
 #include "storage/log.hh"
@@ -54,9 +55,10 @@ struct storage_counters {
   uint64_t pool_taken = 0;   ///< files that segments took from it
   uint64_t index_bytes = 0;  ///< of indexes of closed segments in memory
   uint64_t open_files = 0;   ///< of segments
-  uint64_t cold_reads = 0;   ///< of segments, in flight right now
   uint64_t ahead_bytes = 0;  ///< read from segments before they were asked for, in memory now
   uint64_t ahead_used = 0;   ///< stretches of them that readers used
+  uint64_t cold_bytes = 0;   ///< of reads from segments in flight, right now
+  uint64_t cold_waits = 0;   ///< of these reads, those that had to wait for others
 };
 
 /// A log that is to start further on.
@@ -133,6 +135,7 @@ class log_manager {
 
   tail_pool& tails() noexcept { return tails_; }
   index_cache& indexes() noexcept { return indexes_; }
+  cold_reads& cold() noexcept { return cold_; }
   reactor::scope& background() noexcept { return *scope_; }
   bool stopping() const noexcept { return stopping_; }
   const storage_options& options() const noexcept { return options_; }
@@ -249,6 +252,7 @@ class log_manager {
   index_cache indexes_;
   commit_log commits_;
   destager destager_;
+  cold_reads cold_;
   storage::reader reader_;
   storage::retention retention_;
   std::map<log_id, std::unique_ptr<log>> logs_;

@@ -14,8 +14,8 @@ constexpr size_t positions_max = 128;
 constexpr uint32_t asked_least = 64u << 10;
 }  // namespace
 
-read_ahead::read_ahead(reactor::core& on, log_manager& manager, cold_reads& cold, uint64_t bytes_max)
-    : core_(on), manager_(manager), cold_(cold), bytes_max_(bytes_max), arrived_(on) {}
+read_ahead::read_ahead(reactor::core& on, log_manager& manager, uint64_t bytes_max)
+    : core_(on), manager_(manager), bytes_max_(bytes_max), arrived_(on) {}
 
 read_ahead::~read_ahead() = default;
 
@@ -125,11 +125,12 @@ read_ahead::piece_ref read_ahead::start(log_id id, const segment& s, uint64_t be
 }
 
 reactor::task<void> read_ahead::fill(piece_ref p) {
-  if (!cold_.try_begin()) co_await cold_.wait();
+  cold_reads::turn turn(manager_.cold(), block_ceil(p->end) - p->begin);
+  const bool begun = co_await turn;
   log* l = manager_.find(p->id);
   segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(p->segment);
   bool whole = false;
-  if (s != nullptr && s->is_open()) {
+  if (begun && s != nullptr && s->is_open()) {
     ++l->users_;
     ++s->readers;
     const base::mutable_bytes target = p->memory.bytes().first(block_ceil(p->end) - p->begin);
@@ -139,7 +140,6 @@ reactor::task<void> read_ahead::fill(piece_ref p) {
     --l->users_;
     whole = got && *got >= p->end - p->begin;
   }
-  cold_.end();
   p->done = true;
   p->failed = !whole;
   if (!whole) forget(p.get());

@@ -9,7 +9,6 @@
 #include "reactor/memory.hh"
 #include "reactor/task.hh"
 #include "reactor/wait.hh"
-#include "storage/cold_reads.hh"
 #include "storage/log.hh"
 #include "storage/segment.hh"
 #include "storage/types.hh"
@@ -24,7 +23,7 @@ class log_manager;
 
 class read_ahead {
  public:
-  read_ahead(reactor::core& on, log_manager& manager, cold_reads& cold, uint64_t bytes_max);
+  read_ahead(reactor::core& on, log_manager& manager, uint64_t bytes_max);
   ~read_ahead();
 
   /// Bytes [begin, end) of a segment; begin is a block's.
@@ -75,7 +74,6 @@ class read_ahead {
 
   reactor::core& core_;
   log_manager& manager_;
-  cold_reads& cold_;
   const uint64_t bytes_max_;
   std::vector<piece_ref> pieces_;    ///< the oldest first
   std::vector<position> positions_;  ///< where readers stand, the one that moved last at the end

@@ -19,7 +19,7 @@ constexpr base::duration sweep_interval = base::seconds(60);
 }  // namespace
 
 reader::reader(reactor::core& on, log_manager& manager, uint64_t ahead_bytes_max)
-    : core_(on), manager_(manager), cold_(on), ahead_(std::make_unique<read_ahead>(on, manager, cold_, ahead_bytes_max)) {}
+    : core_(on), manager_(manager), ahead_(std::make_unique<read_ahead>(on, manager, ahead_bytes_max)) {}
 
 reader::~reader() = default;
 
@@ -55,17 +55,21 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
     manager_.bound_open_files();
   }
   if (outcome && !s->indexes_complete) {
+    cold_reads::turn turn(manager_.cold(), stretch_bytes);
+    const bool begun = co_await turn;
     // Those of a closed segment were synced before anything named it closed; recovery removes them where it redoes any of
     // it.
     const bool trust = s->state == segment_state::closed || manager_.indexes_trusted();
-    outcome = co_await s->load_indexes(s->indexes_from, trust);
+    if (begun) outcome = co_await s->load_indexes(s->indexes_from, trust);
+    if (!begun) outcome = base::fail(base::errc::closed);
     // Damage ended them: what lies before it is served, and what comes in other segments.
     if (!outcome && outcome.error().code == base::errc::corrupt && s->indexes_complete) outcome = base::result<void>();
   }
   if (outcome) manager_.indexes().used(*s);
   --s->readers;
   --l->users_;
-  if (!outcome && !passes(outcome.error().code)) co_return unreadable(id, outcome.error());
+  const bool stopped = !outcome && outcome.error().code == base::errc::closed;
+  if (!outcome && !stopped && !passes(outcome.error().code)) co_return unreadable(id, outcome.error());
   co_return outcome;
 }
 
@@ -76,6 +80,9 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
   out.begin = block_floor(begin);
   const uint64_t room = block_ceil(end) - out.begin;
   if (room > reactor::memory::block_bytes_max) co_return unreadable(id, base::error{base::errc::too_large});
+  cold_reads::turn turn(manager_.cold(), room);  // before the memory: who waits holds none
+  const bool begun = co_await turn;
+  if (!begun) co_return base::fail(base::errc::closed);
   out.memory = core_.memory().allocate(room);
   if (!out.memory) {
     manager_.make_room(room);
@@ -119,11 +126,7 @@ reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, bas
     out.size = std::min(end, taken->end) - out.begin;
     co_return out;
   }
-  // No memory is taken before it is one of those in flight.
-  if (!cold_.try_begin()) co_await cold_.wait();
-  auto loaded = co_await load(id, segment_base, begin, end);
-  cold_.end();
-  co_return loaded;
+  co_return co_await load(id, segment_base, begin, end);
 }
 
 reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {

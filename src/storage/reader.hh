@@ -8,7 +8,6 @@
 #include "reactor/task.hh"
 #include "record/batch_view.hh"
 #include "record/record_walker.hh"
-#include "storage/cold_reads.hh"
 #include "storage/log.hh"
 #include "storage/types.hh"
 #include "storage/verified_ranges.hh"
@@ -54,7 +53,6 @@ class reader {
   /// What read() gave, in memory, as one range: its own where it is one, else copied to `joined`.
   static base::bytes in_one_piece(const read_result& got, std::vector<uint8_t>& joined);
   const read_ahead& ahead() const noexcept { return *ahead_; }
-  const cold_reads& cold() const noexcept { return cold_; }
   /// Memory is short: gives back what nobody waits for.
   void drop_ahead();
 
@@ -93,7 +91,6 @@ class reader {
 
   reactor::core& core_;
   log_manager& manager_;
-  cold_reads cold_;
   std::unique_ptr<read_ahead> ahead_;
   base::instant last_sweep_{};
 };

@@ -62,43 +62,6 @@ TEST_CASE("cold reads: who reads on batch by batch has each read once, also wher
   CHECK(f.n.port().ended() - before < 55);
 }
 
-TEST_CASE("cold reads: however many are wanted at once, a bounded number is in flight, and all are answered") {
-  log_world f(5, cold_setup(16 << 20));
-  make_cold(f, 20000, 1000);
-  const log& l = *f.managers[0]->find(f.logs[0]->id);
-  std::vector<std::unique_ptr<sim::started<base::result<read_result>>>> reads;
-  for (int i = 0; i < 60; ++i) {
-    const auto plan = l.plan_read(base::offset(15 * i), 100 << 10, true);
-    REQUIRE(plan);
-    reads.push_back(f.w.start(f.n, 0, f.managers[0]->reader().read(f.logs[0]->id, *plan)));
-  }
-  uint64_t most = 0;
-  const auto all_done = [&] {
-    most = std::max(most, f.managers[0]->counters().cold_reads);
-    return std::ranges::all_of(reads, [](const auto& r) { return r->done(); });
-  };
-  REQUIRE(f.w.run_until(all_done, base::seconds(60)));
-  for (const auto& r : reads) CHECK(r->take().ok());
-  CHECK(most == cold_reads::in_flight_max);
-  CHECK(f.managers[0]->counters().cold_reads == 0);
-}
-
-TEST_CASE("cold reads: a crash while some wait for their turn leaves nothing behind") {
-  log_world f(6, cold_setup(16 << 20));
-  make_cold(f, 20000, 1000);
-  const log& l = *f.managers[0]->find(f.logs[0]->id);
-  std::vector<std::unique_ptr<sim::started<base::result<read_result>>>> reads;
-  for (int i = 0; i < 60; ++i) {
-    const auto plan = l.plan_read(base::offset(15 * i), 100 << 10, true);
-    reads.push_back(f.w.start(f.n, 0, f.managers[0]->reader().read(f.logs[0]->id, *plan)));
-  }
-  (void)f.w.run_until([&] { return f.managers[0]->counters().cold_reads == cold_reads::in_flight_max; }, base::seconds(1));
-  CHECK(f.managers[0]->counters().cold_reads == cold_reads::in_flight_max);
-  f.crash({.kind = sim::crash_kind::power});
-  for (const auto& r : reads) r->abandon();
-  f.restart();
-}
-
 TEST_CASE("read ahead: who jumps about causes none") {
   log_world f(2, cold_setup(16 << 20));
   make_cold(f, 20000, 1000);
