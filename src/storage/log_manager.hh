@@ -111,6 +111,9 @@ class log_manager {
 
   /// Reads that may wait for files.
   storage::reader& reader() noexcept { return reader_; }
+  /// Ends reads of files that wait for others, and lets none begin: a stop cannot wait for all of them. Errors of the reads:
+  /// closed.
+  void refuse_cold_reads() { cold_.stop(); }
 
   // ---- what leaves at the front
 

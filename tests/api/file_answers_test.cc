@@ -191,6 +191,23 @@ TEST_CASE("file answers: a door closes though a client takes nothing, and the br
   CHECK(s.door().counters().closed == 2);
 }
 
+TEST_CASE("file answers: a stop does not wait for all that readers have asked of a slow disk") {
+  for (const bool at_owner : {true, false}) {
+    CAPTURE(at_owner);
+    spliced s(false, 2, at_owner);
+    std::vector<std::unique_ptr<socket_client>> clients;
+    for (int i = 0; i < 40; ++i) clients.push_back(std::make_unique<socket_client>(s.k));
+    s.k.b.n.disk().faults.read = {base::seconds(2), base::seconds(2)};
+    for (auto& c : clients) c->send(fetch(*c, 0, 1'000'000));
+    s.k.b.w.run_for(base::milliseconds(500));
+    const base::instant asked = s.k.b.w.now();
+    s.k.close(s.door_core);
+    CHECK(s.k.b.w.now() - asked < base::seconds(9));
+    CHECK(s.door().counters().closed == 40);
+    s.k.b.n.disk().faults.read = {};
+  }
+}
+
 TEST_CASE("file answers: a crash, a reset and an end in the middle leave nothing behind") {
   for (int step = 0; step < 40; step += 3) {
     CAPTURE(step);

@@ -195,6 +195,7 @@ reactor::task<void> door::close(base::duration limit) {
   const base::instant until = core_.now() + limit;
   while (connection_count_ > 0 && core_.now() < until) co_await reactor::sleep(core_, base::milliseconds(5));
   for (connection& c : connections_) c.abort("stopping");
+  if (connection_count_ > 0) co_await broker_.refuse_cold_reads();
   co_await scope_->close();
   core_.timers().disarm(relief_);
 }

@@ -1,6 +1,7 @@
 #include "broker/partition/broker_core.hh"
 
 #include "base/hash.hh"
+#include "reactor/call.hh"
 
 namespace millrace::broker {
 
@@ -50,6 +51,13 @@ reactor::task<base::result<void>> broker_core::stop() {
   for (auto& [id, p] : partitions_) p->close(base::errc::closed);
   partitions_.clear();
   co_return stopped;
+}
+
+reactor::task<void> broker_core::refuse_cold_reads() {
+  for (broker_core* there : all_) {
+    const base::core_id target = there->core_.id();
+    co_await reactor::call_on(core_, target, [there](reactor::core&) { there->logs_.refuse_cold_reads(); });
+  }
 }
 
 void broker_core::abandon() noexcept {

@@ -39,6 +39,8 @@ class broker_core {
                                           bool clean);
   /// Ends waiting fetches and works, then stops the logs.
   reactor::task<base::result<void>> stop();
+  /// Ends the reads that wait for the disk, on all cores: a stop has no time to answer them.
+  reactor::task<void> refuse_cold_reads();
   void abandon() noexcept;
 
   reactor::task<base::result<void>> create(std::vector<storage::new_log> logs);
