@@ -61,6 +61,7 @@ class member final : public worker {
   reactor::task<bool> commit(int32_t generation);
   reactor::task<bool> fetch();
   std::vector<asked_offset> some_of_mine(double part);
+  void find_topics();
 
   std::string owner() const { return instance_ ? "instance " + *instance_ : id_; }
   int16_t version(int16_t least, int16_t most) { return static_cast<int16_t>(random_.between(least, most)); }

@@ -216,9 +216,10 @@ task<bool> member::heartbeat(int32_t generation) {
     refused_by_group("Heartbeat", generation, got->body.error_code, since);
     co_return true;
   }
+  // Where it owns nothing, nothing else tells whether the group has been read.
+  if (is_read || owned_.empty()) group_->standing.confirmed(number_, since);
   if (!is_read) co_return true;
   generations_rise::accepted(model_.found, group_->name, "Heartbeat", generation, floor);
-  group_->standing.confirmed(number_, since);
   co_return true;
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "wire/kafka/messages/offset_commit.hh"
 #include "workload/member.hh"
 #include "workload/member_ask.hh"
@@ -15,9 +17,19 @@ constexpr int16_t unknown_topic_or_partition = 3;
 constexpr int16_t commit_instance_since = 7;
 }  // namespace
 
+/// What it owns it owns by name: of a topic that was made again, the new one.
+void member::find_topics() {
+  for (owned_partition& o : owned_) {
+    if (o.topic->live) continue;
+    const auto now = std::ranges::find(model_.topics, o.topic->name, [](const topic_ref& t) { return t->name; });
+    if (now != model_.topics.end() && static_cast<size_t>(o.partition) < (*now)->partitions.size()) o.topic = *now;
+  }
+}
+
 /// About that part of what it owns, of topics that are there: one at least, where there is one.
 std::vector<asked_offset> member::some_of_mine(double part) {
   std::vector<asked_offset> some;
+  find_topics();
   for (const owned_partition& o : owned_) {
     if (!o.topic->live || (!some.empty() && !random_.chance(part))) continue;
     some.push_back({.topic = o.topic, .partition = o.partition});
@@ -83,6 +95,7 @@ task<bool> member::fetch() {
     refused_by_group("OffsetFetch", generation_, told->code, since);
     co_return true;
   }
+  group_->generations.read_in(link_.process());
   for (size_t i = 0; i < mine.size(); ++i) {
     if (!mine[i].topic->live) continue;
     group_->commits.fetched(model_.found, group_->name, mine[i].of(), mine[i].floor, told->offsets[i]);

@@ -83,7 +83,10 @@ void run::make_peace() {
   say("peace");
   end_troubles(true);
   world_.network().heal();
-  world_.network().faults.vanish = 0;
+  sim::network_faults& network = world_.network().faults;
+  network.vanish = 0;
+  network.release = sim::network_faults{}.release;
+  network.window_bytes_least = 64 << 10;  // what there is has to be read in a time that is bounded
   model_.watch.disturbed(world_.now());
   model_.groups_calm = true;
   members_until_ = world_.now();
