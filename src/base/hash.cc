@@ -25,6 +25,11 @@ uint64_t xxh3(bytes data, uint64_t seed) noexcept { return XXH3_64bits_withSeed_
 
 static_assert(sizeof(XXH3_state_t) == 576 && alignof(XXH3_state_t) <= 64);
 
+hash128 xxh3_128(bytes data, uint64_t seed) noexcept {
+  const XXH128_hash_t hash = XXH3_128bits_withSeed_dispatch(data.data(), data.size(), seed);
+  return {hash.low64, hash.high64};
+}
+
 xxh3_stream::xxh3_stream(uint64_t seed) noexcept {
   auto* state = new (state_) XXH3_state_t;
   XXH3_INITSTATE(state);

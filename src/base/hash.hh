@@ -15,6 +15,14 @@ namespace millrace::base {
 /// XXH3, 64 bits: the checksum of our own files.
 uint64_t xxh3(bytes data, uint64_t seed = 0) noexcept;
 
+/// XXH3, 128 bits: with a secret seed, a name for a key that stands for it in a map.
+struct hash128 {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  friend bool operator==(const hash128&, const hash128&) = default;
+};
+hash128 xxh3_128(bytes data, uint64_t seed) noexcept;
+
 /// XXH3 over pieces: the same number as over all of them at once. A value of 576 bytes, 64-byte
 /// aligned.
 class xxh3_stream {

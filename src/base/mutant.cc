@@ -9,7 +9,7 @@ namespace millrace::base {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, mutant>, 16> names = {{
+constexpr std::array<std::pair<std::string_view, mutant>, 19> names = {{
     {"acknowledge_before_written", mutant::acknowledge_before_written},
     {"free_before_flushed", mutant::free_before_flushed},
     {"rewrite_unprotected_tail", mutant::rewrite_unprotected_tail},
@@ -26,6 +26,9 @@ constexpr std::array<std::pair<std::string_view, mutant>, 16> names = {{
     {"two_owners", mutant::two_owners},
     {"move_offset_back", mutant::move_offset_back},
     {"commit_before_durable", mutant::commit_before_durable},
+    {"compact_newest_away", mutant::compact_newest_away},
+    {"compact_tombstones_at_once", mutant::compact_tombstones_at_once},
+    {"swap_before_synced", mutant::swap_before_synced},
 }};
 
 /// Of the whole process: written once, before there is a second thread.

@@ -26,7 +26,10 @@ enum class mutant : uint8_t {
   forget_pinned_buffer,          ///< memory is given back while a send still reads it
   two_owners,                    ///< SyncGroup answers a member with what the leader was assigned
   move_offset_back,              ///< of a partition's commits in the log the oldest is taken over at a start
-  commit_before_durable          ///< OffsetCommit is answered, and seen, when it is appended
+  commit_before_durable,         ///< OffsetCommit is answered, and seen, when it is appended
+  compact_newest_away,           ///< compaction drops the last record of a key with the others
+  compact_tombstones_at_once,    ///< compaction drops tombstones at the first pass over them
+  swap_before_synced             ///< a compacted segment takes its place before its bytes are durable
 };
 
 #ifdef MILLRACE_MUTANTS

@@ -115,6 +115,8 @@ class header_view {
     return static_cast<int32_t>(last > INT32_MAX ? last - INT32_MAX - 1 : last);
   }
   int32_t record_count() const { return get<int32_t>(header::record_count_at); }
+  /// Of its records: none where compaction has left no record.
+  unix_ms newest_record() const { return record_count() == 0 ? no_timestamp : max_timestamp(); }
 
   const uint8_t* data() const { return at_; }
 

@@ -91,6 +91,13 @@ struct config {
   int32_t log_index_size_max_bytes = 0;
   int64_t log_flush_interval_messages = 0;
   int64_t log_flush_interval_ms = 0;
+  std::string log_cleaner_min_cleanable_ratio;  ///< a number from 0 to 1
+  int64_t log_cleaner_min_compaction_lag_ms = 0;
+  int64_t log_cleaner_max_compaction_lag_ms = 0;
+  int64_t log_cleaner_delete_retention_ms = 0;
+  int64_t log_cleaner_backoff_ms = 0;
+  int64_t log_cleaner_dedupe_buffer_size = 0;       ///< bytes, of all cores
+  int64_t log_cleaner_io_max_bytes_per_second = 0;  ///< of all cores
 
   // Millrace's own.
   ack_policy millrace_ack = ack_policy::durable;
@@ -99,6 +106,7 @@ struct config {
   int32_t commit_log_inline_bytes_max = 0;
   int32_t commit_log_groups_in_flight = 0;
   int64_t segment_pool_size = 0;  ///< bytes of each core's pool
+  int32_t compaction_core_percent = 0;
   int32_t reactor_spin_max_us = 0;
   int32_t reactor_stall_threshold_ms = 0;
   send_mechanism reactor_send = send_mechanism::automatic;

@@ -7,6 +7,7 @@
 
 #include "base/assert.hh"
 #include "base/limits.hh"
+#include "broker/catalog/config_keys.hh"
 #include "server/config_address.hh"
 
 namespace millrace::server {
@@ -113,6 +114,16 @@ void check_sizes(const config& values, complaints& say) {
   }
 }
 
+void check_compaction(const config& values, complaints& say) {
+  constexpr std::string_view key = "log.cleaner.min.cleanable.ratio";
+  const std::string why =
+      broker::value_problem(*broker::find_config_key("min.cleanable.dirty.ratio"), values.log_cleaner_min_cleanable_ratio);
+  if (!why.empty()) say.error(key, why);
+  if (values.log_cleaner_min_compaction_lag_ms > values.log_cleaner_max_compaction_lag_ms) {
+    say.error("log.cleaner.min.compaction.lag.ms", "must not be above log.cleaner.max.compaction.lag.ms");
+  }
+}
+
 void check_data_directory(const config& values, complaints& say) {
   if (values.log_dirs.empty()) say.error("log.dirs", "a directory is needed");
   if (values.log_dirs.find(',') != std::string::npos) say.error("log.dirs", "one directory, not several");
@@ -126,6 +137,7 @@ void check_config(loaded_config& loaded) {
   check_advertised(loaded.values, say);
   check_placement(loaded.values, say);
   check_sizes(loaded.values, say);
+  check_compaction(loaded.values, say);
   check_data_directory(loaded.values, say);
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/limits.hh"
+#include "server/config_cleaner_rows.hh"
 #include "server/config_group_rows.hh"
 
 namespace millrace::server {
@@ -17,7 +18,7 @@ constexpr auto ours = owner::millrace;
 constexpr auto live = reload::live;
 
 constexpr std::string_view codecs[] = {"producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"};
-constexpr std::string_view cleanup_policies[] = {"delete"};
+constexpr std::string_view cleanup_policies[] = {"delete", "compact", "compact,delete", "delete,compact"};
 constexpr std::string_view timestamp_types[] = {"CreateTime", "LogAppendTime"};
 constexpr std::string_view acks[] = {"durable", "memory"};
 constexpr std::string_view sends[] = {"auto", "copy", "zerocopy"};
@@ -180,7 +181,8 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .reload = live,
      .topic_key = "cleanup.policy",
      .section = logs,
-     .about = "What happens to old segments: they are deleted. Compaction does not exist yet."},
+     .about = "What happens to old segments: they are deleted, or compacted to the last record of each key, or both "
+              "(compact,delete)."},
     {.name = "log.retention.ms",
      .initial = "604800000",
      .where = &config::log_retention_ms,
@@ -375,7 +377,7 @@ constexpr auto joined(const std::array<row, Sizes>&... parts) {
   return all;
 }
 
-constexpr auto rows = joined(rows_before_groups, group_rows, rows_after_groups);
+constexpr auto rows = joined(rows_before_groups, group_rows, cleaner_rows, rows_after_groups);
 
 }  // namespace
 

@@ -144,6 +144,7 @@ std::string value_text(const row& row, const config& from) {
 int8_t kafka_type(const row& row) {
   // Kafka takes several policies at a time.
   if (row.name == "log.cleanup.policy") return 7;
+  if (row.name == "log.cleaner.min.cleanable.ratio") return 6;  // double
   return std::visit(
       []<class Value>(Value config::*) -> int8_t {
         if constexpr (std::is_same_v<Value, bool>) {

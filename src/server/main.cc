@@ -139,6 +139,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   server::wiring program({.storage = server::storage_settings(settings, cores),
                           .producers = server::producer_settings(settings),
                           .retention = server::retention_settings(settings),
+                          .compaction = server::compaction_keeper_settings(settings),
                           .controller = server::controller_settings(loaded, cores),
                           .groups = server::coordinator_settings(settings),
                           .door = server::door_settings(settings),

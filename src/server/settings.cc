@@ -95,6 +95,17 @@ std::vector<std::string> memory_warnings(const config& from, size_t cores, uint6
   return warnings;
 }
 
+namespace {
+storage::compaction_options compaction_settings(const config& from, unsigned cores) {
+  storage::compaction_options options;
+  options.map_bytes_max = static_cast<uint64_t>(from.log_cleaner_dedupe_buffer_size) / cores;
+  options.pace.core_percent = static_cast<unsigned>(from.compaction_core_percent);
+  options.pace.bytes_per_second =
+      std::max<uint64_t>(static_cast<uint64_t>(from.log_cleaner_io_max_bytes_per_second) / cores, 1);
+  return options;
+}
+}  // namespace
+
 storage::storage_options storage_settings(const config& from, unsigned cores) {
   storage::storage_options options;
   options.data_dir = from.log_dirs;
@@ -103,6 +114,7 @@ storage::storage_options storage_settings(const config& from, unsigned cores) {
   options.commits.groups_in_flight = static_cast<unsigned>(from.commit_log_groups_in_flight);
   options.open_files_max = open_files(cores);
   options.pool.bytes_max = static_cast<uint64_t>(from.segment_pool_size);
+  options.compact = compaction_settings(from, cores);
   options.splice_reads = from.reactor_cold_read == cold_read_mechanism::splice;
   return options;
 }
@@ -128,6 +140,12 @@ broker::coordinator_options coordinator_settings(const config& from) {
 broker::retention_options retention_settings(const config& from) {
   broker::retention_options options;
   options.check_interval = base::milliseconds(std::min(from.log_retention_check_interval_ms, ms_most));
+  return options;
+}
+
+broker::compaction_keeper_options compaction_keeper_settings(const config& from) {
+  broker::compaction_keeper_options options;
+  options.interval = base::milliseconds(std::min(from.log_cleaner_backoff_ms, ms_most));
   return options;
 }
 

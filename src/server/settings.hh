@@ -23,6 +23,7 @@ std::vector<std::string> memory_warnings(const config& from, size_t cores, uint6
                                          uint64_t core_memory_bytes);
 broker::producer_options producer_settings(const config& from);
 broker::retention_options retention_settings(const config& from);
+broker::compaction_keeper_options compaction_keeper_settings(const config& from);
 storage::storage_options storage_settings(const config& from, unsigned cores);
 broker::coordinator_options coordinator_settings(const config& from);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);

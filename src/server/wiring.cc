@@ -20,7 +20,7 @@ using reactor::task;
 wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
     : core(on),
       catalog(on),
-      broker(on, whole.options_.storage, whole.options_.producers, whole.options_.retention),
+      broker(on, whole.options_.storage, whole.options_.producers, whole.options_.retention, whole.options_.compaction),
       groups(broker, catalog, whole.options_.groups),
       scope(on) {}
 

@@ -24,6 +24,7 @@ struct wiring_options {
   storage::storage_options storage;
   broker::producer_options producers;
   broker::retention_options retention;
+  broker::compaction_keeper_options compaction;
   broker::controller_options controller;
   broker::coordinator_options groups;
   api::kafka::door_options door;

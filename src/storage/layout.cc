@@ -50,6 +50,23 @@ std::optional<base::offset> parse_segment_file(std::string_view name) {
   return std::nullopt;
 }
 
+std::string cleaned_file(base::offset base) { return fmt::format("{:020}.log.cleaned", base.value()); }
+std::string swap_file(base::offset base, base::offset next) {
+  return fmt::format("{:020}-{:020}.swap", base.value(), next.value());
+}
+
+std::optional<base::offset> parse_cleaned_file(std::string_view name) { return parse_with_suffix(name, ".log.cleaned"); }
+
+std::optional<swap_name> parse_swap_file(std::string_view name) {
+  if (name.size() <= base_digits || name[base_digits] != '-') return std::nullopt;
+  const auto base = parse_with_suffix(name.substr(0, base_digits), "");
+  const auto next = parse_with_suffix(name.substr(base_digits + 1), ".swap");
+  if (!base || !next || *next <= *base) return std::nullopt;
+  return swap_name{*base, *next};
+}
+
+std::string compaction_mark_file(const std::string& log_directory) { return log_directory + "/compaction.mark"; }
+
 std::string log_directory(const std::string& data_dir, const std::string& directory) { return data_dir + "/" + directory; }
 std::string partition_metadata_file(const std::string& log_directory) { return log_directory + "/partition.metadata"; }
 

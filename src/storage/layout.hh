@@ -10,6 +10,10 @@
 /// Names of files under the data directory:
 ///
 ///   <topic>-<partition>/<20-digit base offset>.log .index .timeindex     segments, as Kafka's
+///   <topic>-<partition>/<base>.log.cleaned                                a segment that compaction is writing
+///   <topic>-<partition>/<base>-<next>.swap                                the same, whole: it takes the place of all in
+///                                                                         [base, next)
+///   <topic>-<partition>/compaction.mark                                   how far a log is compacted
 ///   <topic>-<partition>/partition.metadata                                whose log it is, as Kafka's
 ///   <topic>-<partition>/producers.snapshot                                its idempotent producers (broker/partition)
 ///   <topic>-<partition>.<id>-delete/                                      a log on its way out
@@ -32,6 +36,17 @@ std::string time_index_file(base::offset base);
 std::optional<base::offset> parse_log_file(std::string_view name);
 /// The base offset of the name of any of a segment's three files.
 std::optional<base::offset> parse_segment_file(std::string_view name);
+
+/// What compaction writes (segment_swap.hh).
+std::string cleaned_file(base::offset base);
+std::string swap_file(base::offset base, base::offset next);
+struct swap_name {
+  base::offset base;
+  base::offset next;
+};
+std::optional<base::offset> parse_cleaned_file(std::string_view name);
+std::optional<swap_name> parse_swap_file(std::string_view name);
+std::string compaction_mark_file(const std::string& log_directory);
 
 std::string log_directory(const std::string& data_dir, const std::string& directory);
 std::string partition_metadata_file(const std::string& log_directory);

@@ -140,6 +140,13 @@ void log::step_over_front() {
   if (checkpointed_.segment == front.base()) checkpointed_ = {next, 0, next};
 }
 
+void log::step_over_closed() {
+  const segment* s = find_segment(checkpointed_.segment);
+  if (s == nullptr || s->state != segment_state::closed || checkpointed_.position != s->size) return;
+  const base::offset next = end_of(*s);
+  checkpointed_ = {next, 0, next};
+}
+
 void log::note_epoch(base::leader_epoch epoch, base::offset first) {
   if (!epochs_.empty() && epochs_.back().epoch >= epoch) return;
   epochs_.push_back({epoch, first});

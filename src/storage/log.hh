@@ -9,6 +9,7 @@
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
 #include "record/batch_view.hh"
+#include "storage/compaction_mark.hh"
 #include "storage/segment.hh"
 #include "storage/tail_memory.hh"
 #include "storage/types.hh"
@@ -113,6 +114,8 @@ class log : public base::list_hook<waiting_tag> {
  private:
   friend class log_manager;
   friend class commit_log;
+  friend class compaction;
+  friend class compaction_pass;
   friend class destager;
   friend class reader;
   friend class read_ahead;
@@ -134,6 +137,8 @@ class log : public base::list_hook<waiting_tag> {
   void roll();
   /// The first segment goes: points at its end become the begin of the second one, which is the same place.
   void step_over_front();
+  /// Where all of a closed segment is in its file, the next one's begin is what a checkpoint names: the same place.
+  void step_over_closed();
   void note_epoch(base::leader_epoch epoch, base::offset first);
   void note_producer(base::offset first, base::offset next) noexcept;
   void copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc);
@@ -189,6 +194,8 @@ class log : public base::list_hook<waiting_tag> {
   base::offset log_start_staged_;  ///< what the next checkpoint says; not below log_start_
   std::vector<epoch_start> epochs_;
   std::vector<damaged_range> damage_;
+  compaction_mark compacted_;  ///< known from the first look of compaction on
+  bool compacted_known_ = false;
   /// Batches with a producer id that no snapshot has lie here.
   struct unkept {
     base::offset first;  ///< of the first such batch, or below

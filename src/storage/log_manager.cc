@@ -30,6 +30,7 @@ log_manager::log_manager(reactor::core& on, storage_options options)
               options_.read_ahead_bytes_max > 0 ? options_.read_ahead_bytes_max
                                                 : std::min<uint64_t>(ahead_bytes_most, on.memory().capacity() / 16)),
       retention_(*this),
+      compaction_(*this, options_.compact),
       room_(on),
       let_go_(on),
       scope_(std::make_unique<reactor::scope>(on)) {}
@@ -40,6 +41,8 @@ log_manager::~log_manager() = default;
 
 reactor::task<base::result<void>> log_manager::start(std::vector<taken> logs, base::leader_epoch start_number, bool clean) {
   indexes_trusted_ = clean;
+  const auto tidied = co_await tidy_compactions(&logs);
+  if (!tidied) co_return tidied;
   for (taken& one : logs) {
     CO_TRY_CHECK(adopt(std::move(one)));
   }
@@ -136,6 +139,7 @@ reactor::task<base::result<void>> log_manager::stop() {
   while (writer_.in_flight() > 0) co_await reactor::sleep(core_, base::milliseconds(1));
   for (auto& [id, l] : logs_) co_await close_files_of(*l);
   for (auto& l : pinned_) co_await close_files_of(*l);
+  for (auto& s : replaced_) co_await close_unused(*s);
   co_await destager_.close();
   co_await commits_.close();
   co_return outcome;
@@ -149,10 +153,12 @@ bool log_manager::all_parked() const {
 }
 
 reactor::task<void> log_manager::close_files_of(log& l) {
-  for (auto& s : l.segments_) {
-    while (s->readers > 0) co_await reactor::sleep(core_, base::milliseconds(1));
-    co_await s->close_file();
-  }
+  for (auto& s : l.segments_) co_await close_unused(*s);
+}
+
+reactor::task<void> log_manager::close_unused(segment& s) {
+  while (s.readers > 0) co_await reactor::sleep(core_, base::milliseconds(1));
+  co_await s.close_file();
 }
 
 void log_manager::abandon() noexcept {
@@ -167,6 +173,7 @@ void log_manager::abandon() noexcept {
   for (auto& l : pinned_) {
     for (auto& s : l->segments_) s->abandon();
   }
+  for (auto& s : replaced_) s->abandon();
 }
 
 /// Directories being made, shared by the tasks that make them.
@@ -240,6 +247,7 @@ log* log_manager::find(const log_id& id) noexcept {
 std::unique_ptr<segment> log_manager::new_segment(log& l, base::offset base) {
   auto s = std::make_unique<segment>(core_, path_of(l), base, l.config_);
   s->created_at = core_.wall_clock();
+  s->number = ++segments_made_;
   s->count_open(&open_files_);
   // A log that filled a segment is likely to fill the next one.
   if (!l.segments_.empty() && pool_.is_for(l.segments_.back()->size)) s->draw_from(&pool_);

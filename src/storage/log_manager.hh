@@ -13,6 +13,7 @@
 #include "reactor/wait.hh"
 #include "storage/cold_reads.hh"
 #include "storage/commit_log.hh"
+#include "storage/compaction.hh"
 #include "storage/destager.hh"
 #include "storage/log.hh"
 #include "storage/reader.hh"
@@ -37,6 +38,7 @@ struct storage_options {
   /// Segment files that are open; those in use stay so.
   uint64_t open_files_max = UINT64_MAX;
   bool splice_reads = false;  ///< what was verified of a closed segment is answered as a range of its file
+  compaction_options compact{};
 };
 
 /// Numbers for metrics and tests.
@@ -124,6 +126,7 @@ class log_manager {
   reactor::task<base::result<void>> advance_log_start(log_id id, base::offset start);
   /// What topics' settings let go.
   storage::retention& retention() noexcept { return retention_; }
+  storage::compaction& compaction() noexcept { return compaction_; }
   /// Whether segments below a log start are still there.
   bool trimming() const noexcept { return !fronts_.empty(); }
   /// The logs behind `after`, at most so many, in order: for who looks at all of them a few at a time.
@@ -183,6 +186,13 @@ class log_manager {
   void close_idle_files(base::instant before);
   /// Segments that lie below the log's start leave, in the background.
   void trim(log& l);
+  /// After a compaction: a closed segment takes the place of those in [begin, next). Their files have lost their names; they
+  /// stay open for who reads them.
+  void replace_segments(log& l, base::offset begin, base::offset next, std::unique_ptr<segment> made);
+  /// Returns when a durable checkpoint names a segment of the log that is not below `upto`: nothing is redone below that.
+  /// Errors: closed, no_space, io; busy where it takes too long.
+  reactor::task<base::result<void>> bring_into_segments(log_id id, base::offset upto);
+  std::string path_of(const log& l) const { return options_.data_dir + "/" + l.directory(); }
   /// Ends a task's use of a log.
   void let_go(log& l);
 
@@ -202,8 +212,9 @@ class log_manager {
   }
 
  private:
-  std::string path_of(const log& l) const { return options_.data_dir + "/" + l.directory(); }
   base::result<void> adopt(taken one);
+  reactor::task<base::result<void>> tidy_compactions(const std::vector<taken>* logs);
+  reactor::task<void> close_replaced_task();
   reactor::task<void> open_tail_task(log* l);
   reactor::task<base::result<void>> read_tail_block(log& l);
   reactor::task<void> prepare_task(log* l, base::offset segment_base);
@@ -229,6 +240,7 @@ class log_manager {
   std::vector<std::string> files_of(const std::string& directory, base::offset segment) const;
   bool all_parked() const;
   reactor::task<void> close_files_of(log& l);
+  reactor::task<void> close_unused(segment& s);
   reactor::task<base::result<void>> start_files(base::leader_epoch start_number);
   reactor::task<base::result<void>> remove_marked(std::vector<log_id> ids);
   reactor::task<base::result<void>> remove_together(std::vector<log_id> ids);
@@ -258,8 +270,11 @@ class log_manager {
   cold_reads cold_;
   storage::reader reader_;
   storage::retention retention_;
+  storage::compaction compaction_;
   std::map<log_id, std::unique_ptr<log>> logs_;
-  std::vector<std::unique_ptr<log>> pinned_;  ///< removed, with files that are still being sent from
+  std::vector<std::unique_ptr<log>> pinned_;        ///< removed, with files that are still being sent from
+  std::vector<std::unique_ptr<segment>> replaced_;  ///< compacted, with files that are still being read
+  bool closing_replaced_ = false;
   reactor::wait_list room_;
   reactor::wait_list let_go_;
   storage_counters counters_;
@@ -270,6 +285,7 @@ class log_manager {
   unsigned logs_without_space_ = 0;
   std::vector<std::string> stale_;  ///< files of segments below their log's start, found when it was taken over
   uint64_t open_files_ = 0;
+  uint64_t segments_made_ = 0;
   bool bounding_files_ = false;
   bool stopping_ = false;
   bool room_wanted_ = false;

@@ -57,6 +57,16 @@ void read_ahead::drop() {
   }
 }
 
+void read_ahead::forget(log_id id) {
+  std::erase_if(positions_, [&](const position& p) { return p.id == id; });
+  const std::vector<piece_ref> all = pieces_;
+  for (const piece_ref& p : all) {
+    if (p->id != id) continue;
+    p->failed = true;  // for who waits for it
+    if (p->done) forget(p.get());
+  }
+}
+
 // ---- who reads on
 
 bool read_ahead::went_on(base::offset wanted, const position& now) {
@@ -130,7 +140,7 @@ reactor::task<void> read_ahead::fill(piece_ref p) {
   log* l = manager_.find(p->id);
   segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(p->segment);
   bool whole = false;
-  if (begun && s != nullptr && s->is_open()) {
+  if (begun && !p->failed && s != nullptr && s->is_open()) {
     ++l->users_;
     ++s->readers;
     const base::mutable_bytes target = p->memory.bytes().first(block_ceil(p->end) - p->begin);
@@ -138,7 +148,7 @@ reactor::task<void> read_ahead::fill(piece_ref p) {
     s->last_read = core_.now();
     --s->readers;
     --l->users_;
-    whole = got && *got >= p->end - p->begin;
+    whole = got && *got >= p->end - p->begin && !p->failed;
   }
   p->done = true;
   p->failed = !whole;

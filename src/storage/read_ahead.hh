@@ -42,6 +42,8 @@ class read_ahead {
   std::optional<uint64_t> begin_of(log_id id, base::offset segment, base::offset wanted) const;
   /// Gives back everything that nobody waits for.
   void drop();
+  /// Segments of a log were replaced: what is known of places in them does not hold any more.
+  void forget(log_id id);
 
   uint64_t bytes() const noexcept { return bytes_; }
   uint64_t used() const noexcept { return used_; }
@@ -55,7 +57,7 @@ class read_ahead {
     uint64_t end;
     reactor::chunk memory;
     bool done = false;
-    bool failed = false;
+    bool failed = false;  ///< or its segment was replaced
   };
   using piece_ref = std::shared_ptr<piece>;
   struct position {

@@ -24,6 +24,7 @@ reader::reader(reactor::core& on, log_manager& manager, uint64_t ahead_bytes_max
 reader::~reader() = default;
 
 void reader::drop_ahead() { ahead_->drop(); }
+void reader::forget(log_id id) { ahead_->forget(id); }
 
 bool reader::collect(log_id id, const read_plan& plan, read_result& out) {
   const log* l = manager_.find(id);
@@ -73,12 +74,26 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
   co_return outcome;
 }
 
-/// Bytes [begin, end) of a segment, from its file as far as they are there and from memory behind that.
-reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offset segment_base, uint64_t begin,
-                                                          uint64_t end) {
+/// The same for a plan, which is made anew where its segment was replaced meanwhile.
+reactor::task<base::result<void>> reader::ready_plan(log_id id, read_plan* plan) {
+  while (true) {
+    const base::offset planned = plan->segment;
+    const auto ready = co_await ready_file(id, planned);
+    const log* l = manager_.find(id);
+    if (l == nullptr || l->removed_ || manager_.stopping()) co_return base::fail(base::errc::closed);
+    const auto now = l->plan_read(plan->wanted, plan->bytes_max, plan->one_at_least);
+    if (!now) co_return now.failure();
+    plan->segment = now->segment;
+    plan->end = now->end;
+    if (now->segment == planned) co_return ready;
+  }
+}
+
+/// Bytes of a segment, from its file as far as they are there and from memory behind that.
+reactor::task<base::result<reader::stretch>> reader::load(log_id id, wanted_bytes want) {
   stretch out;
-  out.begin = block_floor(begin);
-  const uint64_t room = block_ceil(end) - out.begin;
+  out.begin = block_floor(want.begin);
+  const uint64_t room = block_ceil(want.end) - out.begin;
   if (room > reactor::memory::block_bytes_max) co_return unreadable(id, base::error{base::errc::too_large});
   cold_reads::turn turn(manager_.cold(), room);  // before the memory: who waits holds none
   const bool begun = co_await turn;
@@ -90,10 +105,14 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
   }
   if (!out.memory) co_return base::fail(base::errc::no_memory);
   log* l = manager_.find(id);
-  segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
-  if (s == nullptr) co_return base::fail(base::errc::closed);
-  const uint64_t in_memory_from = l->tail_.begin_of(segment_base).value_or(end);
-  const uint64_t file_end = std::min(end, in_memory_from);
+  if (l == nullptr || l->removed_) co_return base::fail(base::errc::closed);
+  segment* s = l->find_segment(want.segment);
+  if (s == nullptr || s->number != want.number || !s->is_open()) {
+    out.moved = true;
+    co_return out;
+  }
+  const uint64_t in_memory_from = l->tail_.begin_of(want.segment).value_or(want.end);
+  const uint64_t file_end = std::min(want.end, in_memory_from);
   if (file_end > out.begin) {
     ++l->users_;
     ++s->readers;
@@ -104,29 +123,28 @@ reactor::task<base::result<reader::stretch>> reader::load(log_id id, base::offse
     if (!got) co_return unreadable(id, got.error());
     if (*got < file_end - out.begin) co_return unreadable(id, base::error{base::errc::truncated});
   }
-  if (file_end < end) {
-    const auto now_from = l->tail_.begin_of(segment_base);
+  if (file_end < want.end) {
+    const auto now_from = l->tail_.begin_of(want.segment);
     if (!now_from || *now_from > std::max(file_end, out.begin)) {
       out.moved = true;
       co_return out;
     }
     const uint64_t from = std::max(file_end, out.begin);
-    l->tail_.copy(segment_base, from, end, out.memory.data() + (from - out.begin));
+    l->tail_.copy(want.segment, from, want.end, out.memory.data() + (from - out.begin));
   }
-  out.size = end - out.begin;
+  out.size = want.end - out.begin;
   co_return out;
 }
 
 /// The same from what was read ahead, where that has `least` bytes from `begin` on: then it may be less than was asked for.
-reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, base::offset segment_base, uint64_t begin,
-                                                                  uint64_t end, uint64_t least) {
-  auto taken = co_await ahead_->take(id, segment_base, begin, least);
+reactor::task<base::result<reader::stretch>> reader::load_or_take(log_id id, wanted_bytes want, uint64_t least) {
+  auto taken = co_await ahead_->take(id, want.segment, want.begin, least);
   if (taken) {
     stretch out{.memory = std::move(taken->memory), .begin = taken->begin};
-    out.size = std::min(end, taken->end) - out.begin;
+    out.size = std::min(want.end, taken->end) - out.begin;
     co_return out;
   }
-  co_return co_await load(id, segment_base, begin, end);
+  co_return co_await load(id, want);
 }
 
 reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan plan) {
@@ -135,10 +153,9 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
   unsigned waits = 0;
   bool splice_tried = false;
   while (true) {
-    CO_TRY_CHECK(co_await ready_file(id, plan.segment));
-    log* l = manager_.find(id);
-    segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(plan.segment);
-    if (s == nullptr) co_return base::fail(base::errc::closed);
+    CO_TRY_CHECK(co_await ready_plan(id, &plan));
+    const log* l = manager_.find(id);
+    segment* s = l->find_segment(plan.segment);
     if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
     if (may_splice(plan, *s)) {
       const auto known = s->verified.find(plan.wanted, plan.bytes_max);
@@ -157,7 +174,8 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     // No more blocks than `most` has, wherever in a block it begins: memory comes in powers of two.
     const uint64_t unaligned = most > least + block_bytes ? begin % block_bytes : 0;
     const uint64_t end = std::min(plan.end, begin + most - unaligned);
-    auto loaded = co_await load_or_take(id, plan.segment, begin, end, least);
+    const uint64_t number = s->number;
+    auto loaded = co_await load_or_take(id, {plan.segment, number, begin, end}, least);
     if (!loaded && loaded.error().code == base::errc::no_memory && waits < memory_waits_max) {
       // Less will do, unless one batch is so large; and tails leave memory when they are in their segments.
       if (most > least && at_most > stretch_bytes_least) {
@@ -169,7 +187,9 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
       continue;
     }
     if (!loaded) co_return loaded.failure();
-    if (loaded->moved) continue;
+    l = manager_.find(id);
+    s = l == nullptr || l->removed_ ? nullptr : l->find_segment(plan.segment);
+    if (loaded->moved || s == nullptr || s->number != number) continue;
     close_some();
     uint64_t missing = 0;
     base::offset next = plan.wanted;

@@ -55,6 +55,8 @@ class reader {
   const read_ahead& ahead() const noexcept { return *ahead_; }
   /// Memory is short: gives back what nobody waits for.
   void drop_ahead();
+  /// Segments of a log were replaced: nothing that was read ahead of it is used.
+  void forget(log_id id);
 
  private:
   static constexpr uint64_t scan_bytes_max = 1u << 20;  ///< of one read by who looks for a record
@@ -66,9 +68,16 @@ class reader {
     bool moved = false;  ///< memory and file changed places meanwhile: ask again
   };
   reactor::task<base::result<void>> ready_file(log_id id, base::offset segment_base);
-  reactor::task<base::result<stretch>> load(log_id id, base::offset segment_base, uint64_t begin, uint64_t end);
-  reactor::task<base::result<stretch>> load_or_take(log_id id, base::offset segment_base, uint64_t begin, uint64_t end,
-                                                    uint64_t least);
+  /// Which bytes of which segment: its number tells it from one that took its place.
+  struct wanted_bytes {
+    base::offset segment;
+    uint64_t number;
+    uint64_t begin;
+    uint64_t end;
+  };
+  reactor::task<base::result<void>> ready_plan(log_id id, read_plan* plan);
+  reactor::task<base::result<stretch>> load(log_id id, wanted_bytes want);
+  reactor::task<base::result<stretch>> load_or_take(log_id id, wanted_bytes want, uint64_t least);
   bool may_splice(const read_plan& plan, const segment& s) const noexcept;
   bool range_follows(log_id id, const read_plan& plan, base::offset next);
   read_result range_of(segment& s, const verified_ranges::range& good);

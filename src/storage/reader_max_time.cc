@@ -59,9 +59,9 @@ reactor::task<base::result<timestamp_and_offset>> reader::newest_between(log_id 
     while (!batches.done()) {
       const auto batch = batches.next();
       if (!batch) co_return base::fail(base::errc::storage);
-      if (batch->max_timestamp() > best.timestamp && batch->base_offset() >= from) {
-        best = {batch->max_timestamp(), batch->base_offset()};
-      } else if (batch->max_timestamp() > best.timestamp) {
+      if (batch->newest_record() > best.timestamp && batch->base_offset() >= from) {
+        best = {batch->newest_record(), batch->base_offset()};
+      } else if (batch->newest_record() > best.timestamp) {
         record::walk_rules rules = record::walk_rules::stored(*batch);
         rules.search_delta = static_cast<int32_t>(from - batch->base_offset());
         const auto seen = co_await walk(*batch, rules, unpacked_bytes_max);

@@ -9,7 +9,7 @@ namespace millrace::storage {
 
 /// Only a closed segment's bytes stay where they are.
 bool reader::may_splice(const read_plan& plan, const segment& s) const noexcept {
-  return plan.file_range_will_do && manager_.options().splice_reads && s.state == segment_state::closed;
+  return plan.file_range_will_do && manager_.options().splice_reads && s.state == segment_state::closed && !s.replaced;
 }
 
 /// Whether who reads on from `next` is going to be answered from the file: nothing is read ahead for that.
@@ -35,7 +35,7 @@ read_result reader::range_of(segment& s, const verified_ranges::range& good) {
 reactor::task<base::result<void>> reader::ready_splice(log_id id, base::offset segment_base) {
   log* l = manager_.find(id);
   segment* s = l == nullptr || l->removed_ ? nullptr : l->find_segment(segment_base);
-  if (s == nullptr || manager_.stopping()) co_return base::fail(base::errc::closed);
+  if (s == nullptr || s->replaced || manager_.stopping()) co_return base::fail(base::errc::closed);
   ++l->users_;
   ++s->readers;
   const auto opened = co_await s->open_for_splice();

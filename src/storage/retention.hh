@@ -30,11 +30,13 @@ class retention {
   /// read: what lies before it is not judged either).
   reactor::task<base::result<base::offset>> look(log_id id);
 
+  /// The largest timestamp of a segment, or one of its timestamps that is `enough`. Errors as above.
+  reactor::task<base::result<base::unix_ms>> newest(log_id id, base::offset segment_base, base::unix_ms enough);
+
  private:
   static base::offset start_by_size(const log& l);
   static bool may_go(const log& l, const segment& s);
   reactor::task<base::result<base::offset>> start_by_time(log_id id, base::offset from);
-  reactor::task<base::result<base::unix_ms>> newest(log_id id, base::offset segment_base, base::unix_ms enough);
 
   log_manager& manager_;
 };

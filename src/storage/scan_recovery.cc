@@ -9,9 +9,11 @@
 #include "base/limits.hh"
 #include "reactor/file.hh"
 #include "storage/checkpoint.hh"
+#include "storage/compaction_mark.hh"
 #include "storage/layout.hh"
 #include "storage/partition_metadata.hh"
 #include "storage/segment_check.hh"
+#include "storage/segment_swap.hh"
 
 namespace millrace::storage {
 
@@ -39,6 +41,7 @@ struct scanned_log {
   std::vector<base::offset> left_out;  ///< segments behind the end
   uint64_t batches = 0;
   segment_end end = segment_end::file;
+  base::offset gaps_to{0};  ///< compaction has left gaps below it
 };
 
 /// What checkpoints that can still be read say about a log.
@@ -110,6 +113,12 @@ struct scanner {
   task<result<void>> scan_directory(std::string name) {
     scanned_log log;
     log.path = layout::log_directory(data_dir, name);
+    std::string argument = log.path;
+    const result<void> tidied = co_await tidy_compaction(on, std::move(argument));
+    if (!tidied) co_return tidied;
+    argument = log.path;
+    const result<compaction_mark> mark = co_await read_compaction_mark(on, std::move(argument));
+    if (mark) log.gaps_to = mark->gaps_to;  // else it was said that it cannot be read
     const auto entries = on.effects().list(log.path);
     if (!entries) co_return report("directory of a log cannot be read", log.path, entries.error());
     std::vector<base::offset> segments;
@@ -120,7 +129,7 @@ struct scanner {
       segments.push_back(*base);
       holds_bytes = holds_bytes || e.size > 0;
     }
-    std::string argument = log.path;
+    argument = log.path;
     const result<base::uuid> topic = co_await read_partition_metadata(on, std::move(argument));
     if (!topic && topic.error().code == errc::not_found) {
       if (!holds_bytes) co_return result<void>();  // what was left of the making of a log
@@ -152,7 +161,8 @@ struct scanner {
       const base::offset begin = segments[i];
       const std::string path = log->path + "/" + layout::log_file(begin);
       std::string argument = path;
-      const result<checked_segment> checked = co_await check_segment(on, std::move(argument), begin, limit, epoch);
+      const result<checked_segment> checked =
+          co_await check_segment(on, std::move(argument), begin, limit, epoch, log->gaps_to);
       if (!checked) co_return report("segment cannot be read", path, checked.error());
       state.end = {begin, checked->position, checked->next};
       state.epochs.insert(state.epochs.end(), checked->epochs.begin(), checked->epochs.end());

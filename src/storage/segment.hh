@@ -74,6 +74,9 @@ class segment : public base::list_hook<index_age_tag> {
   base::unix_ms first_timestamp = -1;  ///< largest timestamp of the first batch: segment.ms counts from it
   base::unix_ms created_at = 0;
 
+  uint64_t number = 0;    ///< no other segment of this core has had it
+  bool replaced = false;  ///< its name is another one's, or about to be: only what is open of it may be read
+
   verified_ranges verified;  ///< closed: what may be sent from the file without being read
   bool spliced = false;      ///< sockets may still hold its cached pages: nobody writes this file again
 

@@ -23,6 +23,7 @@ struct checker {
   reactor::file file;
   std::optional<base::offset> limit;
   base::leader_epoch epoch;
+  base::offset gaps_to;
   checked_segment seen;
   reactor::chunk memory;  ///< a piece of the file
   uint64_t piece_begin = 0;
@@ -69,7 +70,8 @@ struct checker {
 
   /// What is wrong with a framed batch by its header.
   std::optional<segment_end> misfit(const record::header_view& batch) const {
-    if (batch.base_offset() != seen.next) return segment_end::offset;
+    const bool is_gap = limit && batch.base_offset() > seen.next && batch.base_offset() < gaps_to;
+    if (batch.base_offset() != seen.next && !is_gap) return segment_end::offset;
     if (batch.leader_epoch() < epoch) return segment_end::epoch;
     if (limit && batch.next_offset() > *limit) return segment_end::overlap;
     return std::nullopt;
@@ -140,10 +142,11 @@ std::string_view name_of(segment_end end) {
 }
 
 task<result<checked_segment>> check_segment(reactor::core& on, std::string path, base::offset begin,
-                                            std::optional<base::offset> limit, base::leader_epoch epoch) {
+                                            std::optional<base::offset> limit, base::leader_epoch epoch,
+                                            base::offset gaps_to) {
   const result<uint64_t> size = on.effects().size_of(path);
   if (!size) co_return size.failure();
-  checker c{on, {}, limit, epoch, {}, {}};
+  checker c{on, {}, limit, epoch, gaps_to, {}, {}};
   c.seen.size = *size;
   c.seen.next = begin;
   for (size_t bytes = base::mib; !c.memory && bytes >= block_bytes; bytes /= 4) c.memory = on.memory().allocate(bytes);

@@ -13,9 +13,9 @@
 #include "storage/types.hh"
 
 /// How much of a segment's file is batches, by its bytes alone: for when nothing says how many are data (scan_recovery.hh).
-/// A batch counts if it is framed, has the offset that is next, an epoch not older than the one before it (a leftover of an
-/// earlier start has an older one), and the CRC of its bytes. Reads all of the file, in pieces of up to 1 MiB; changes
-/// nothing.
+/// A batch counts if it is framed, has the offset that is next (or a later one where a log was compacted), an epoch not
+/// older than the one before it (a leftover of an earlier start has an older one), and the CRC of its bytes. Reads all of
+/// the file, in pieces of up to 1 MiB; changes nothing.
 
 namespace millrace::storage {
 
@@ -43,8 +43,10 @@ struct checked_segment {
 };
 
 /// `path`: the .log file, whose first batch has the offset `begin`. `limit`: the base of the segment behind it, where there
-/// is one. `epoch`: of the last batch before. Errors: not_found, no_memory, io; never corrupt.
+/// is one. `epoch`: of the last batch before. `gaps_to`: below it compaction has left gaps between batches. Errors:
+/// not_found, no_memory, io; never corrupt.
 reactor::task<base::result<checked_segment>> check_segment(reactor::core& on, std::string path, base::offset begin,
-                                                           std::optional<base::offset> limit, base::leader_epoch epoch);
+                                                           std::optional<base::offset> limit, base::leader_epoch epoch,
+                                                           base::offset gaps_to = base::offset(0));
 
 }  // namespace millrace::storage

@@ -143,7 +143,7 @@ task<result<void>> segment::scan_batches(reactor::file& from, uint64_t valid_byt
       break;
     }
     if (scan.position() == 0) scanned.first_timestamp = batch.max_timestamp();
-    scanned.note_batch(scan.position(), static_cast<uint32_t>(batch.size()), batch.last_offset(), batch.max_timestamp());
+    scanned.note_batch(scan.position(), static_cast<uint32_t>(batch.size()), batch.last_offset(), batch.newest_record());
   }
   if (indexes_complete) co_return result<void>();  // somebody else was faster
   if (valid_bytes > 0) first_timestamp = scanned.first_timestamp;

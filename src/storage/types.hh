@@ -63,6 +63,11 @@ struct log_config {
   bool acknowledge_from_memory = false;         ///< millrace.ack = memory: answers do not wait for the disk
   int64_t retention_ms = -1;                    ///< age at which a segment goes; -1: it stays
   int64_t retention_bytes = -1;                 ///< size above which the oldest segments go; -1: they stay
+  bool compact = false;                         ///< of records with one key the last one stays
+  int64_t delete_retention_ms = 86400000;       ///< how long a tombstone stays after what it deletes
+  int64_t min_compaction_lag_ms = 0;            ///< younger records are left alone
+  int64_t max_compaction_lag_ms = INT64_MAX;    ///< older records are not
+  double min_cleanable_dirty_ratio = 0.5;       ///< dirty share of a log at which it is compacted
 };
 
 /// What of a log must survive: a checkpoint stores it, recovery yields it, a log starts from it.

@@ -62,21 +62,26 @@ TEST_CASE("topic config: values that are taken and values that are not") {
       {"max.decompressed.message.bytes", "0", false},
       {"millrace.ack", "memory", true},
       {"millrace.ack", "never", false},
-      // What does not work yet can be set to its default, however it is spelt.
-      {"delete.retention.ms", "86400000", true},
-      {"delete.retention.ms", "086400000", true},
-      {"delete.retention.ms", "1000", false},
+      {"delete.retention.ms", "1000", true},
       {"delete.retention.ms", "abc", false},
+      {"max.compaction.lag.ms", "0", false},
+      {"min.compaction.lag.ms", "0", true},
+      // What does not work yet can be set to its default, however it is spelt.
+      {"local.retention.ms", "-2", true},
+      {"local.retention.ms", "-02", true},
+      {"local.retention.ms", "1000", false},
       {"file.delete.delay.ms", "1000", false},
       {"cleanup.policy", " delete ", true},
-      {"cleanup.policy", "compact", false},
+      {"cleanup.policy", "compact", true},
+      {"cleanup.policy", "delete, compact", true},
       {"cleanup.policy", "x", false},
-      {"cleanup.policy", "", false},
+      {"cleanup.policy", "", true},
       {"preallocate", "FALSE", true},
       {"preallocate", "true", false},
       {"preallocate", "maybe", false},
       {"min.cleanable.dirty.ratio", "0.50", true},
-      {"min.cleanable.dirty.ratio", "0.6", false},
+      {"min.cleanable.dirty.ratio", "0.6", true},
+      {"min.cleanable.dirty.ratio", "-0.1", false},
       {"min.cleanable.dirty.ratio", "1.5", false},
       {"min.insync.replicas", "1", true},
       {"min.insync.replicas", "2", false},
@@ -141,9 +146,9 @@ TEST_CASE("topic config: a stored value of another version that cannot be read c
 TEST_CASE("topic config: a default of the broker's is what keys that do not work yet may be set to") {
   broker_settings broker;
   broker.all.push_back(
-      {.name = "log.cleaner.delete.retention.ms", .value = "1000", .about = "", .topic_key = "delete.retention.ms"});
-  CHECK(setting_problem("delete.retention.ms", "1000", broker) == "");
-  CHECK(setting_problem("delete.retention.ms", "86400000", broker) != "");
+      {.name = "log.local.retention.ms", .value = "1000", .about = "", .topic_key = "local.retention.ms"});
+  CHECK(setting_problem("local.retention.ms", "1000", broker) == "");
+  CHECK(setting_problem("local.retention.ms", "-2", broker) != "");
 }
 
 TEST_CASE("topic config: retention is the topic's, else the broker's, and nobody's without delete in cleanup.policy") {
@@ -168,6 +173,25 @@ TEST_CASE("topic config: retention is the topic's, else the broker's, and nobody
     CHECK(c.log.retention_ms == (r.deletes ? 1000 : -1));
     CHECK(c.log.retention_bytes == (r.deletes ? 2000 : -1));
   }
+}
+
+TEST_CASE("topic config: compaction is what cleanup.policy says, with the topic's bounds, and ends segments in time") {
+  const broker_settings broker;
+  CHECK_FALSE(make_topic_config({}, broker).log.compact);
+  const topic_config c = make_topic_config({{"cleanup.policy", "compact"},
+                                            {"delete.retention.ms", "5"},
+                                            {"min.compaction.lag.ms", "6"},
+                                            {"max.compaction.lag.ms", "7000"},
+                                            {"min.cleanable.dirty.ratio", "0.25"}},
+                                           broker);
+  CHECK(c.compacted);
+  CHECK(c.log.compact);
+  CHECK(c.log.delete_retention_ms == 5);
+  CHECK(c.log.min_compaction_lag_ms == 6);
+  CHECK(c.log.max_compaction_lag_ms == 7000);
+  CHECK(c.log.min_cleanable_dirty_ratio == 0.25);
+  CHECK(c.log.segment_ms == base::seconds(7));
+  CHECK(make_topic_config({{"max.compaction.lag.ms", "7000"}}, broker).log.segment_ms == base::seconds(604800));
 }
 
 TEST_CASE("topic config: changes are carried out all or none") {
@@ -207,12 +231,23 @@ TEST_CASE("topic config: changes are carried out all or none") {
        {{"cleanup.policy", config_op::append, "delete"}},
        {},
        {{"cleanup.policy", "delete"}, {"segment.ms", "100"}}},
-      {"append what does not work yet", {{"cleanup.policy", config_op::append, "compact"}}, errc::invalid_config, before},
+      {"append",
+       {{"cleanup.policy", config_op::append, "compact"}},
+       {},
+       {{"cleanup.policy", "delete,compact"}, {"segment.ms", "100"}}},
+      {"append what there is not", {{"cleanup.policy", config_op::append, "burn"}}, errc::invalid_config, before},
+      {"a lag above another",
+       {{"min.compaction.lag.ms", config_op::set, "5"}, {"max.compaction.lag.ms", config_op::set, "4"}},
+       errc::invalid_config,
+       before},
       {"subtract what is not there",
        {{"cleanup.policy", config_op::subtract, "compact"}},
        {},
        {{"cleanup.policy", "delete"}, {"segment.ms", "100"}}},
-      {"subtract the last", {{"cleanup.policy", config_op::subtract, "delete"}}, errc::invalid_config, before},
+      {"subtract the last",
+       {{"cleanup.policy", config_op::subtract, "delete"}},
+       {},
+       {{"cleanup.policy", ""}, {"segment.ms", "100"}}},
   };
   for (const row& r : rows) {
     CAPTURE(r.name);

@@ -64,6 +64,10 @@ log_config log_world::config() const {
   c.acknowledge_from_memory = setup.ack_from_memory;
   c.segment_ms = setup.segment_time;
   c.segment_index_bytes = setup.segment_index_bytes;
+  c.compact = setup.compact;
+  c.delete_retention_ms = setup.delete_retention_ms;
+  c.min_compaction_lag_ms = setup.min_compaction_lag_ms;
+  c.max_compaction_lag_ms = setup.max_compaction_lag_ms;
   return c;
 }
 
@@ -107,7 +111,9 @@ bool log_world::try_boot(base::duration limit) {
                                                                                    setup.index_bytes_max,
                                                                                    setup.read_ahead_bytes_max,
                                                                                    setup.open_files_max,
-                                                                                   setup.splice_reads}));
+                                                                                   setup.splice_reads,
+                                                                                   {setup.compaction_map_bytes,
+                                                                                    {.bytes_per_second = setup.compaction_bytes_per_second}}}));
   }
   for (unsigned core = 0; core < setup.cores; ++core) {
     const auto started = run_or_crash(core, start_task(this, core, &**found), end - w.now());

@@ -75,6 +75,12 @@ struct world_setup {
   uint64_t read_ahead_bytes_max = 0;
   uint64_t open_files_max = UINT64_MAX;
   bool splice_reads = false;
+  bool compact = false;
+  int64_t delete_retention_ms = 86400000;
+  int64_t min_compaction_lag_ms = 0;
+  int64_t max_compaction_lag_ms = INT64_MAX;
+  uint64_t compaction_map_bytes = UINT64_MAX;
+  uint64_t compaction_bytes_per_second = 0;
 };
 
 class log_world {

@@ -47,11 +47,11 @@ consteval config_key flag(text name, text broker_key, text about) {
 }
 /// A number from 0 to 1.
 consteval config_key share(text name, text initial, text broker_key, text about) {
-  return {name, float64, initial, broker_key, not_yet, 0, 1, {}, about};
+  return {name, float64, initial, broker_key, yes, 0, 1, {}, about};
 }
 
 constexpr auto keys = std::to_array<config_key>({
-    words("cleanup.policy", list, "delete", "log.cleanup.policy", not_yet, policies,
+    words("cleanup.policy", list, "delete", "log.cleanup.policy", yes, policies,
           "What happens to old segments: they are deleted, or compacted to the last record of each "
           "key."),
     ints("compression.gzip.level", "-1", "compression.gzip.level", not_yet, {-1, 9},
@@ -62,7 +62,7 @@ constexpr auto keys = std::to_array<config_key>({
           "Codec of stored batches; producer keeps the one that a batch came with."),
     ints("compression.zstd.level", "3", "compression.zstd.level", not_yet, {-131072, 22},
          "Level of zstd where compression.type is zstd."),
-    longs("delete.retention.ms", "86400000", "log.cleaner.delete.retention.ms", not_yet, from(0),
+    longs("delete.retention.ms", "86400000", "log.cleaner.delete.retention.ms", yes, from(0),
           "How long a tombstone stays readable in a compacted topic."),
     flag("errors.deadletterqueue.group.enable", "",
          "Whether share groups may use the topic for records that they could not process."),
@@ -84,7 +84,7 @@ constexpr auto keys = std::to_array<config_key>({
           "Bytes of a tiered partition that stay on local disks; -2: as retention.bytes."),
     longs("local.retention.ms", "-2", "log.local.retention.ms", not_yet, from(-2),
           "Time that segments of a tiered partition stay on local disks; -2: as retention.ms."),
-    longs("max.compaction.lag.ms", longest, "log.cleaner.max.compaction.lag.ms", not_yet, from(1),
+    longs("max.compaction.lag.ms", longest, "log.cleaner.max.compaction.lag.ms", yes, from(1),
           "Time after which a record may no longer stay uncompacted."),
     ints("max.decompressed.message.bytes", "2147483639", "", yes, {1, int32_most},
          "Most bytes that the records of one compressed batch may have when it is opened."),
@@ -101,7 +101,7 @@ constexpr auto keys = std::to_array<config_key>({
           "before, so that a crash of the process or the machine loses what was answered last."),
     share("min.cleanable.dirty.ratio", "0.5", "log.cleaner.min.cleanable.ratio",
           "Share of a log not yet compacted at which compaction begins."),
-    longs("min.compaction.lag.ms", "0", "log.cleaner.min.compaction.lag.ms", not_yet, from(0),
+    longs("min.compaction.lag.ms", "0", "log.cleaner.min.compaction.lag.ms", yes, from(0),
           "Time for which a record stays uncompacted at least."),
     ints("min.insync.replicas", "1", "min.insync.replicas", not_yet, {1, int32_most},
          "Replicas that must have a record before acks=all is answered."),
@@ -155,14 +155,6 @@ std::string integer_problem(const config_key& key, std::string_view value) {
   return {};
 }
 
-std::optional<double> parse_double(std::string_view value) {
-  double number = 0;
-  const char* end = value.data() + value.size();
-  const auto [rest, code] = std::from_chars(value.data(), end, number);
-  if (code != std::errc{} || rest != end) return std::nullopt;
-  return number;
-}
-
 std::string list_problem(const config_key& key, std::string_view value) {
   if (key.choices.empty()) return {};
   for (const std::string_view element : list_elements(value)) {
@@ -172,6 +164,14 @@ std::string list_problem(const config_key& key, std::string_view value) {
 }
 
 }  // namespace
+
+std::optional<double> parse_double(std::string_view value) {
+  double number = 0;
+  const char* end = value.data() + value.size();
+  const auto [rest, code] = std::from_chars(value.data(), end, number);
+  if (code != std::errc{} || rest != end) return std::nullopt;
+  return number;
+}
 
 std::span<const config_key> topic_config_keys() { return keys; }
 

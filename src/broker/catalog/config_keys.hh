@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +47,8 @@ std::string_view trimmed(std::string_view value);
 std::string value_problem(const config_key& key, std::string_view value);
 /// Whether two valid values mean the same: "TRUE" and "true", "007" and "7".
 bool same_value(const config_key& key, std::string_view a, std::string_view b);
+/// A number with or without a fraction; none for what is not one.
+std::optional<double> parse_double(std::string_view value);
 /// The elements of a list, without spaces around them; none for an empty text.
 std::vector<std::string_view> list_elements(std::string_view value);
 

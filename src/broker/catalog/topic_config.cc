@@ -21,6 +21,7 @@ class values {
     return value_problem(key, initial).empty() ? trimmed(initial) : key.initial;
   }
   int64_t number(std::string_view name) const { return *base::parse_integer<int64_t>(text(name)); }
+  double fraction(std::string_view name) const { return *parse_double(text(name)); }
 
  private:
   const config_overrides& overrides_;
@@ -90,6 +91,16 @@ std::optional<config_refusal> apply(config_overrides& overrides, const config_ch
   return std::nullopt;
 }
 
+/// What two settings together cannot be; empty where they can.
+std::string conflict(const config_overrides& overrides, const broker_settings& broker) {
+  const values in(overrides, broker);
+  const int64_t least = in.number("min.compaction.lag.ms");
+  const int64_t most = in.number("max.compaction.lag.ms");
+  if (least <= most) return {};
+  return "conflict topic config setting min.compaction.lag.ms (" + std::to_string(least) + ") > max.compaction.lag.ms (" +
+         std::to_string(most) + ")";
+}
+
 }  // namespace
 
 std::string_view default_value(const config_key& key, const broker_settings& broker) {
@@ -114,9 +125,17 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
     made.log.retention_ms = in.number("retention.ms");
     made.log.retention_bytes = in.number("retention.bytes");
   }
+  made.log.compact = made.compacted;
+  made.log.delete_retention_ms = in.number("delete.retention.ms");
+  made.log.min_compaction_lag_ms = in.number("min.compaction.lag.ms");
+  made.log.max_compaction_lag_ms = in.number("max.compaction.lag.ms");
+  made.log.min_cleanable_dirty_ratio = in.fraction("min.cleanable.dirty.ratio");
   made.decompressed_bytes_max = static_cast<uint64_t>(in.number("max.decompressed.message.bytes"));
   made.log.segment_bytes = static_cast<uint64_t>(in.number("segment.bytes"));
-  made.log.segment_ms = base::milliseconds(std::min(in.number("segment.ms"), segment_ms_most));
+  // Kafka: what is to be compacted by then has to be in a segment that ended.
+  const int64_t segment_ms_here =
+      made.compacted ? std::min(in.number("segment.ms"), made.log.max_compaction_lag_ms) : in.number("segment.ms");
+  made.log.segment_ms = base::milliseconds(std::min(segment_ms_here, segment_ms_most));
   made.log.index_interval_bytes = static_cast<uint32_t>(in.number("index.interval.bytes"));
   made.log.segment_index_bytes = static_cast<uint32_t>(in.number("segment.index.bytes"));
   made.log.decompressed_bytes_max = made.decompressed_bytes_max;
@@ -146,6 +165,9 @@ std::optional<config_refusal> apply_changes(config_overrides& overrides, std::sp
   config_overrides draft = overrides;
   for (const config_change& change : changes) {
     if (auto refused = apply(draft, change, broker)) return refused;
+  }
+  if (std::string why = conflict(draft, broker); !why.empty()) {
+    return config_refusal{base::errc::invalid_config, std::move(why)};
   }
   overrides = std::move(draft);
   return std::nullopt;

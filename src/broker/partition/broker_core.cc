@@ -11,11 +11,12 @@ constexpr base::duration room_wait_max = base::milliseconds(50);
 }  // namespace
 
 broker_core::broker_core(reactor::core& on, storage::storage_options options, producer_options producers,
-                         retention_options retention)
+                         retention_options retention, compaction_keeper_options compaction)
     : core_(on),
       logs_(on, std::move(options)),
       producers_(*this, producers),
       retention_(*this, retention),
+      compaction_(*this, compaction),
       scope_(std::make_unique<reactor::scope>(on)) {}
 
 broker_core::~broker_core() = default;
@@ -35,12 +36,14 @@ reactor::task<base::result<void>> broker_core::start(std::vector<storage::log_ma
     partitions_[id] = std::make_unique<partition>(*this, *logs_.find(id), epoch_);
   }
   retention_.start();
+  compaction_.start();
   co_return base::result<void>();
 }
 
 reactor::task<base::result<void>> broker_core::stop() {
   stopping_ = true;
   retention_.stop();
+  compaction_.stop();
   logs_.room().wake_all();
   for (auto& [id, p] : partitions_) p->end_waits();
   if (started_) producers_.keep_all();

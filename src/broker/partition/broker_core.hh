@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/partition/compaction_keeper.hh"
 #include "broker/partition/partition.hh"
 #include "broker/partition/retention_keeper.hh"
 #include "broker/partition/work.hh"
@@ -18,7 +19,7 @@ namespace millrace::broker {
 class broker_core {
  public:
   broker_core(reactor::core& on, storage::storage_options options, producer_options producers = {},
-              retention_options retention = {});
+              retention_options retention = {}, compaction_keeper_options compaction = {});
   ~broker_core();
   broker_core(const broker_core&) = delete;
   broker_core& operator=(const broker_core&) = delete;
@@ -101,6 +102,7 @@ class broker_core {
   };
   producer_keeper producers_;
   retention_keeper retention_;
+  compaction_keeper compaction_;
   std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
   bool retrying_ = false;
   class room_bell final : public reactor::timer {

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/result.hh"
+#include "reactor/task.hh"
+#include "record/batch_view.hh"
+#include "storage/reader.hh"
+#include "storage/types.hh"
+
+/// The acknowledged batches of a log from an offset on, one after the other, for tasks of the background. Each was checked
+/// like what a client reads.
+
+namespace millrace::storage {
+
+class batch_stream {
+ public:
+  /// From the batch with `from` on, up to before the first at or behind `limit`.
+  batch_stream(log_manager& manager, log_id id, base::offset from, base::offset limit)
+      : manager_(manager), id_(id), next_(from), limit_(limit) {}
+
+  /// The next batch, in place until the next call; none at the end. Errors: those of reader::read, out_of_range (the log
+  /// starts further on by now).
+  reactor::task<base::result<std::optional<record::batch_view>>> next();
+  /// Bytes that were read so far.
+  uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  reactor::task<base::result<void>> read_more();
+
+  log_manager& manager_;
+  const log_id id_;
+  base::offset next_;
+  const base::offset limit_;
+  read_result got_;
+  std::vector<uint8_t> joined_;
+  std::optional<record::batch_iterator> batches_;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace millrace::storage

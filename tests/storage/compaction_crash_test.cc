@@ -1,0 +1,61 @@
+#include "compaction_world.hh"
+#include "storage/layout.hh"
+#include "storage/segment_swap.hh"
+
+/// Compaction and crashes: at every moment, of the process and of the power.
+
+namespace millrace::storage::test {
+namespace {
+
+TEST_CASE("compaction: a crash at any moment of a pass leaves the last record of every key") {
+  for (const uint64_t seed : seeds(6000, 60)) {
+    CAPTURE(seed);
+    compaction_world f(seed);
+    f.put_random(250, 30);
+    f.roll();
+    const bool slow = f.random.chance(0.5);
+    if (slow) f.n.disk().faults.write = {base::microseconds(100), base::milliseconds(3)};
+    for (unsigned round = 0; round < 3; ++round) {
+      auto passing = f.w.start(f.n, 0, f.managers[0]->compaction().run(f.m().id));
+      const auto most = static_cast<int64_t>(f.random.below(slow ? 40000 : 4000));
+      (void)f.w.run_until([&] { return passing->done(); }, base::microseconds(most));
+      f.crash(f.random_crash());
+      passing->abandon();
+      f.restart();
+      f.check_compacted(std::nullopt);
+      const auto names = f.files();
+      CHECK(std::ranges::none_of(names, [](const std::string& n) { return is_of_compaction(n); }));
+      f.put_random(20, 30);
+      f.roll();
+    }
+    f.n.disk().faults.write = {};
+    const auto done = f.pass();
+    REQUIRE(done);
+    f.check_compacted(done->clean_to.value());
+  }
+}
+
+TEST_CASE("compaction: crashes while a start goes through with it lose nothing either") {
+  for (const uint64_t seed : seeds(6500, 30)) {
+    CAPTURE(seed);
+    compaction_world f(seed);
+    f.put_random(250, 30);
+    f.roll();
+    f.n.disk().faults.write = {base::microseconds(100), base::milliseconds(1)};
+    auto passing = f.w.start(f.n, 0, f.managers[0]->compaction().run(f.m().id));
+    // The moment at which there is no way back.
+    const auto swaps = [&] {
+      const auto names = f.files();
+      return std::ranges::any_of(names, [](const std::string& n) { return layout::parse_swap_file(n).has_value(); });
+    };
+    REQUIRE(f.w.run_until(swaps, base::seconds(10)));
+    f.w.run_for(base::microseconds(static_cast<int64_t>(f.random.below(600))));
+    f.crash(f.random_crash());
+    passing->abandon();
+    f.restart_with_crashes(3);
+    f.check_compacted(std::nullopt);
+  }
+}
+
+}  // namespace
+}  // namespace millrace::storage::test
