@@ -11,7 +11,8 @@ namespace {
 
 using base::errc;
 
-constexpr size_t piece_cost_min = 16 * 1024;
+/// Packed at a time: a step may end behind each, and the slowest level of a codec takes milliseconds for it.
+constexpr size_t piece_bytes = 16 * 1024;
 
 }  // namespace
 
@@ -25,16 +26,20 @@ base::result<bool> batch_rebuild::step(size_t budget) {
     if (!ready) return undo(ready.failure());
     begun_ = true;
   }
-  for (size_t used = 0; !unpack_.done() && used < budget;) {
-    const auto piece = unpack_.next();
-    if (!piece) return undo(piece.failure());
-    const auto packed = pack_.write(*piece);
+  for (size_t used = 0; used < budget && !(rest_.empty() && unpack_.done()); used += piece_bytes) {
+    if (rest_.empty()) {
+      const auto unpacked = unpack_.next();
+      if (!unpacked) return undo(unpacked.failure());
+      rest_ = *unpacked;
+    }
+    const bytes piece = rest_.first(std::min(rest_.size(), piece_bytes));
+    rest_ = rest_.subspan(piece.size());
+    const auto packed = pack_.write(piece);
     if (!packed) return undo(packed.failure());
     const auto bounded = within_bounds();
     if (!bounded) return undo(bounded.failure());
-    used += std::max(piece->size(), piece_cost_min);
   }
-  if (!unpack_.done()) return false;
+  if (!rest_.empty() || !unpack_.done()) return false;
   const auto completed = complete();
   if (!completed) return undo(completed.failure());
   return true;

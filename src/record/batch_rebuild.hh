@@ -46,6 +46,7 @@ class batch_rebuild {
   compressor& pack_;
   std::vector<uint8_t>& target_;
   const size_t begin_;
+  bytes rest_;  ///< of the unpacker's piece, not packed yet
   bool begun_ = false;
 };
 

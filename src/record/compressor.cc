@@ -19,6 +19,9 @@ using base::errc;
 constexpr int gzip_only = 15 + 16;  // zlib: largest window, gzip wrapper
 constexpr int gzip_memory = 8;      // zlib's default
 constexpr size_t step_bytes = 64 * 1024;
+/// Of zstd above its default level, as powers of two: no more than 8 MiB in all.
+constexpr int zstd_window_log = 19;
+constexpr int zstd_table_log = 19;
 
 base::failure refuse(errc code) { return base::fail(code, 0, place(check::compression)); }
 
@@ -40,6 +43,7 @@ struct compressor::state {
   std::optional<int> gzip_level;  ///< of the stream that is ready; none: there is none
   LZ4F_cctx* lz4 = nullptr;
   ZSTD_CCtx* zstd = nullptr;
+  ZSTD_EndDirective zstd_piece = ZSTD_e_continue;  ///< what a piece that is not the last one says
   snappy_writer snappy;
 
   ~state() {
@@ -57,6 +61,7 @@ struct compressor::state {
 
   base::result<void> prepare(int level);
   base::result<void> prepare_gzip(int level);
+  base::result<void> prepare_zstd(int level);
   base::result<void> prepare_lz4(int level);
   base::result<void> finish();
   base::result<void> finish_lz4();
@@ -91,7 +96,7 @@ base::result<void> compressor::write(bytes piece) {
     case codec::lz4:
       return s.write_lz4(piece);
     case codec::zstd:
-      return s.write_zstd(piece, ZSTD_e_continue);
+      return s.write_zstd(piece, s.zstd_piece);
   }
   return refuse(errc::unsupported_compression);
 }
@@ -132,11 +137,7 @@ base::result<void> compressor::state::prepare(int level) {
     case codec::lz4:
       return prepare_lz4(level);
     case codec::zstd:
-      if (zstd == nullptr) zstd = ZSTD_createCCtx();
-      if (zstd == nullptr) return refuse(errc::no_memory);
-      ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only);
-      ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
-      return {};
+      return prepare_zstd(level);
   }
   return refuse(errc::unsupported_compression);
 }
@@ -153,6 +154,20 @@ base::result<void> compressor::state::prepare_gzip(int level) {
     return refuse(errc::no_memory);
   }
   gzip_level = level;
+  return {};
+}
+
+base::result<void> compressor::state::prepare_zstd(int level) {
+  if (zstd == nullptr) zstd = ZSTD_createCCtx();
+  if (zstd == nullptr) return refuse(errc::no_memory);
+  ZSTD_CCtx_reset(zstd, ZSTD_reset_session_and_parameters);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
+  const bool slow = level > levels_of(codec::zstd).usual;
+  zstd_piece = slow ? ZSTD_e_flush : ZSTD_e_continue;
+  if (!slow) return {};
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, zstd_window_log);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_hashLog, zstd_table_log);
+  ZSTD_CCtx_setParameter(zstd, ZSTD_c_chainLog, zstd_table_log);
   return {};
 }
 
@@ -214,8 +229,8 @@ base::result<void> compressor::state::write_zstd(bytes piece, ZSTD_EndDirective 
     const size_t code = ZSTD_compressStream2(zstd, &out, &source, end);
     keep(step_bytes, out.pos);
     if (ZSTD_isError(code)) return refuse(errc::no_memory);
-    // To continue is done when the input is taken, to end when nothing is left inside.
-    if (end == ZSTD_e_end ? code == 0 : source.pos == source.size) return {};
+    // To continue is done when the input is taken, to flush and to end when nothing is left inside.
+    if (end == ZSTD_e_continue ? source.pos == source.size : code == 0) return {};
   }
 }
 

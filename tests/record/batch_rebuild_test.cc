@@ -25,7 +25,10 @@ TEST_CASE("batch_rebuild: from every codec to every codec the records and the ot
                                          .base_sequence = 3,
                                          .transactional = true});
     std::vector<uint8_t> out{1, 2};
-    batch_rebuild work(view(data), {to, std::nullopt, plenty}, unpack, pack, out);
+    const level_range levels = levels_of(to);
+    const std::optional<int> level =
+        turn % 2 == 0 ? std::nullopt : std::optional<int>(turn % 4 == 1 ? levels.most : levels.least);
+    batch_rebuild work(view(data), {to, level, plenty}, unpack, pack, out);
     while (!work.step(1).value()) {
     }
     const batch_view made = view(bytes(out).subspan(2));
@@ -40,6 +43,19 @@ TEST_CASE("batch_rebuild: from every codec to every codec the records and the ot
     REQUIRE(std::equal(data.begin() + header::last_offset_delta_at, data.begin() + header::size,
                        made.data().begin() + header::last_offset_delta_at));
     REQUIRE(made.base_offset() == base::offset(5));
+  }
+}
+
+TEST_CASE("batch_rebuild: a step of the least budget packs 16 KiB, however much the unpacker gives at once") {
+  const auto data = batch_of({{0, 1, {}, std::string(200000, 'x'), {}}}, {});
+  for (const codec to : {codec::none, codec::zstd}) {
+    std::vector<uint8_t> out;
+    decompressor unpack;
+    compressor pack;
+    batch_rebuild work(view(data), {to, 19, plenty}, unpack, pack, out);
+    int steps = 1;
+    while (!work.step(1).value()) ++steps;
+    CHECK(steps == 13);
   }
 }
 

@@ -232,6 +232,26 @@ TEST_CASE("compressor: one serves batch after batch, in pieces of any size") {
   }
 }
 
+TEST_CASE("compressor: zstd above its default level keeps to a window of 512 KiB, and packs what comes by each write") {
+  base::prng random(77);
+  std::vector<uint8_t> piece(16 * 1024);
+  compressor pack;
+  for (const int level : {3, 4, 22, 3}) {
+    CAPTURE(level);
+    std::vector<uint8_t> target;
+    REQUIRE(pack.begin(codec::zstd, level, target).ok());
+    for (size_t i = 1; i <= 4; ++i) {
+      for (uint8_t& b : piece) b = static_cast<uint8_t>(random.below(256));
+      REQUIRE(pack.write(piece).ok());
+      CHECK((target.size() >= i * piece.size()) == (level > 3));
+    }
+    REQUIRE(pack.finish().ok());
+    // The frame's window: an exponent above 2^10 in five bits, behind magic and descriptor.
+    const int window_log = 10 + (target[5] >> 3);
+    CHECK(window_log == (level > 3 ? 19 : 21));
+  }
+}
+
 TEST_CASE("compression: codecs have Kafka's names") {
   for (const codec which : codecs) CHECK(codec_named(name_of(which)).value() == which);
   CHECK(codec_named("producer").error().code == errc::unsupported_compression);
