@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hash.hh"
 #include "record/batch_header.hh"
 #include "storage/log_manager.hh"
 
@@ -98,7 +99,17 @@ bool log::must_roll(const record::batch_view& batch) const {
   // Kafka: from the first batch's timestamp where it has one, else from the segment's creation.
   const base::unix_ms begin = s.first_timestamp >= 0 ? s.first_timestamp : s.created_at;
   const base::unix_ms now = s.first_timestamp >= 0 ? batch.max_timestamp() : manager_.on().wall_clock();
-  return now > begin && now - begin >= config_.segment_ms.ms();
+  return now > begin && now - begin >= config_.segment_ms.ms() - roll_jitter_ms();
+}
+
+/// Kafka draws it when a segment is opened. Here it follows from which segment it is: so it outlives a restart, and a
+/// setting that changes holds for the segment that is open.
+int64_t log::roll_jitter_ms() const {
+  const int64_t most = std::min(config_.segment_jitter.ms(), config_.segment_ms.ms());
+  if (most <= 0) return 0;
+  const uint64_t which = base::hash_combine(std::hash<base::uuid>()(id_.topic), static_cast<uint32_t>(id_.partition));
+  const uint64_t drawn = base::hash_combine(which, static_cast<uint64_t>(active().base().value()));
+  return static_cast<int64_t>(drawn % static_cast<uint64_t>(most));
 }
 
 void log::roll() {

@@ -134,6 +134,7 @@ class log : public base::list_hook<waiting_tag> {
   /// The first segment whose base is not below `base`; null where there is none.
   segment* segment_from(base::offset base) const;
   bool must_roll(const record::batch_view& batch) const;
+  int64_t roll_jitter_ms() const;
   void roll();
   /// The first segment goes: points at its end become the begin of the second one, which is the same place.
   void step_over_front();

@@ -176,6 +176,7 @@ task<result<void>> segment::blank(reactor::file& recycled) {
 }
 
 uint64_t segment::next_allocation(uint64_t upto) const {
+  if (config_.preallocate) return std::max(block_ceil(upto), block_ceil(config_.segment_bytes));
   const uint64_t step = allocated < 64 * base::kib    ? 64 * base::kib
                         : allocated < 16 * base::mib  ? base::mib
                         : allocated < 128 * base::mib ? 16 * base::mib

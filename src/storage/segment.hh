@@ -106,9 +106,9 @@ class segment : public base::list_hook<index_age_tag> {
   /// then what the file has in whole blocks, where it was less; of a file from before what its batches have: behind them a
   /// crash may have left holes below its size, and they must not be found by a write. Errors: no_space, io.
   reactor::task<base::result<void>> open_for_write();
-  /// Makes allocated >= upto, growing ahead of it in steps of 64 KiB, 1, 16, 64 MiB, but not ahead of the configured
-  /// segment size; where the file system is too full for the step, by what is asked for alone. One at a time, on a file
-  /// that is open for writing. Errors: no_space, io.
+  /// Makes allocated >= upto, growing ahead of it in steps of 64 KiB, 1, 16, 64 MiB (or at once, where the topic
+  /// preallocates), but not ahead of the configured segment size; where the file system is too full for the step, by what is
+  /// asked for alone. One at a time, on a file that is open for writing. Errors: no_space, io.
   reactor::task<base::result<void>> allocate(uint64_t upto);
   /// Opens for reading (shares the write handle where there is one). Errors: not_found, io.
   reactor::task<base::result<void>> open_for_read();

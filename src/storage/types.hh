@@ -57,8 +57,10 @@ struct damaged_range {
 struct log_config {
   uint64_t segment_bytes = 1u << 30;
   base::duration segment_ms = base::milliseconds(int64_t{7} * 24 * 3600 * 1000);
+  base::duration segment_jitter{};  ///< segment.jitter.ms: a part of it, another one for each segment, comes off segment_ms
   uint32_t index_interval_bytes = 4096;
   uint32_t segment_index_bytes = 10u << 20;
+  bool preallocate = false;                     ///< a segment's file gets all of segment_bytes at its first write
   uint64_t decompressed_bytes_max = INT32_MAX;  ///< of one batch, where its records are looked at
   bool acknowledge_from_memory = false;         ///< millrace.ack = memory: answers do not wait for the disk
   int64_t retention_ms = -1;                    ///< age at which a segment goes; -1: it stays

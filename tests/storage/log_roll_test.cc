@@ -1,5 +1,7 @@
 #include "log_world.hh"
 
+#include <set>
+
 #include "base/crc32c.hh"
 #include "record/batch_header.hh"
 #include "storage/layout.hh"
@@ -62,6 +64,60 @@ TEST_CASE("log roll: by time, counted from the first batch's timestamp, whatever
       CHECK(f.managers[0]->counters().rolls == 1);
       f.check_log(m, 0);
     }
+  }
+}
+
+TEST_CASE("log roll: segment.jitter.ms takes another part off segment.ms for each segment, the same after a restart") {
+  for (const restart_by how : {restart_by::nothing, restart_by::stop}) {
+    CAPTURE(static_cast<int>(how));
+    constexpr int64_t least = 2000, most = 10000, step = 500;
+    log_world f(6010, {.big_chance = 0,
+                       .logs = 1,
+                       .segment_time = base::milliseconds(most),
+                       .segment_jitter = base::milliseconds(most - least)});
+    f.boot();
+    model_log& m = *f.logs[0];
+    std::set<int64_t> ages;
+    append_and_settle(f, m, 100);
+    for (int segments = 0; segments < 12; ++segments) {
+      int64_t age = 0;
+      for (bool rolled = false; !rolled;) {
+        REQUIRE(age < most + 2 * step);  // the times of the world's batches go back now and then, by less than a second
+        restart(f, how);
+        const uint64_t before = f.managers[0]->counters().rolls;
+        f.clock += step;
+        age += step;
+        append_and_settle(f, m, 100);
+        rolled = f.managers[0]->counters().rolls > before;
+      }
+      CHECK(age + 2 * step >= least);
+      ages.insert(age);
+    }
+    CHECK(ages.size() >= 4);
+    f.check_log(m, 0);
+  }
+}
+
+TEST_CASE(
+    "log roll: a segment of a topic that preallocates has all of its space from its first write, and is cut at its end") {
+  for (const bool preallocate : {false, true}) {
+    CAPTURE(preallocate);
+    log_world f(6020, {.segment_bytes = 1 << 20, .big_chance = 0, .logs = 1, .preallocate = preallocate, .pool_bytes = 0});
+    f.boot();
+    model_log& m = *f.logs[0];
+    append_and_settle(f, m, 10000);
+    f.w.run_for(base::seconds(1));
+    const std::vector<uint64_t> grown = sizes_of(f, m, ".log");
+    REQUIRE(grown.size() == 1);
+    CHECK(grown[0] == (preallocate ? uint64_t{1} << 20 : uint64_t{64} << 10));
+    f.stop();
+    f.w.restart(f.n, 1);
+    const std::vector<uint64_t> cut = sizes_of(f, m, ".log");
+    REQUIRE(cut.size() == 1);
+    CHECK(cut[0] < 16384);
+    f.w.crash(f.n);
+    f.restart();
+    f.check_log(m, 0);
   }
 }
 

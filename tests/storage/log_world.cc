@@ -63,6 +63,8 @@ log_config log_world::config() const {
   c.index_interval_bytes = setup.index_interval;
   c.acknowledge_from_memory = setup.ack_from_memory;
   c.segment_ms = setup.segment_time;
+  c.segment_jitter = setup.segment_jitter;
+  c.preallocate = setup.preallocate;
   c.segment_index_bytes = setup.segment_index_bytes;
   c.compact = setup.compact;
   c.delete_retention_ms = setup.delete_retention_ms;

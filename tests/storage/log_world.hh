@@ -68,6 +68,8 @@ struct world_setup {
   uint64_t disk_bytes = uint64_t{16} << 30;
   bool ack_from_memory = false;
   base::duration segment_time = base::seconds(7 * 24 * 3600);
+  base::duration segment_jitter{};
+  bool preallocate = false;
   uint32_t segment_index_bytes = 10 << 20;
   uint64_t pool_bytes = 8 << 20;
   uint64_t pool_least = 16 << 10;
