@@ -1,7 +1,8 @@
 #include <doctest/doctest.h>
 
 #include "broker/partition/batch_limit.hh"
-#include "socket_client.hh"
+#include "record/compression.hh"
+#include "socket_requests.hh"
 #include "wire/kafka/messages/produce.hh"
 
 /// Produce over a connection: what is refused and how, what is opened in steps, what memory that takes.
@@ -122,6 +123,29 @@ TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and 
   for (const row& r : rows) {
     CAPTURE(line++);
     CHECK(code_of(c, r.topic, r.records, r.as) == r.code);
+  }
+}
+
+TEST_CASE("produce: compression.zstd.level is the level at which batches are packed, small and large") {
+  kafka_node k(1, 1);
+  k.open_doors();
+  k.create("t", 1, {{"compression.type", "zstd"}, {"compression.zstd.level", "19"}});
+  socket_client c(k);
+  for (const size_t records : {size_t{3}, size_t{300}}) {
+    CAPTURE(records);
+    const int64_t at = end_of(k, "t");
+    REQUIRE(code_of(c, "t", batch_of(records, 1000)) == 0);
+    c.send(fetch(c, at, 1 << 20));
+    const auto got = c.answer<fetch_response>(11);
+    REQUIRE(got);
+    const auto stored = record::batch_view::frame(*got->body.responses[0].partitions[0].records);
+    REQUIRE(stored);
+    REQUIRE(stored->codec() == record::codec::zstd);
+    // The window in the frame's header tells the levels above the default from it.
+    CHECK(10 + (stored->records()[5] >> 3) == 19);
+    std::vector<uint8_t> opened;
+    CHECK(record::decompress(record::codec::zstd, stored->records(), 1 << 20, opened).ok());
+    CHECK(opened.size() > records * 1000);
   }
 }
 

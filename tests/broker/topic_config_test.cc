@@ -66,27 +66,58 @@ TEST_CASE("topic config: values that are taken and values that are not") {
       {"delete.retention.ms", "abc", false},
       {"max.compaction.lag.ms", "0", false},
       {"min.compaction.lag.ms", "0", true},
-      // What does not work yet can be set to its default, however it is spelt.
-      {"local.retention.ms", "-2", true},
-      {"local.retention.ms", "-02", true},
-      {"local.retention.ms", "1000", false},
-      {"file.delete.delay.ms", "1000", false},
+      {"file.delete.delay.ms", "0", true},
+      {"file.delete.delay.ms", "60000", true},
+      {"file.delete.delay.ms", "60001", false},  // nothing is kept for so long
       {"cleanup.policy", " delete ", true},
       {"cleanup.policy", "compact", true},
       {"cleanup.policy", "delete, compact", true},
       {"cleanup.policy", "x", false},
       {"cleanup.policy", "", true},
       {"preallocate", "FALSE", true},
-      {"preallocate", "true", false},
+      {"preallocate", "true", true},
       {"preallocate", "maybe", false},
+      {"segment.jitter.ms", "1000", true},
+      {"segment.jitter.ms", "-1", false},
       {"min.cleanable.dirty.ratio", "0.50", true},
       {"min.cleanable.dirty.ratio", "0.6", true},
       {"min.cleanable.dirty.ratio", "-0.1", false},
       {"min.cleanable.dirty.ratio", "1.5", false},
       {"min.insync.replicas", "1", true},
-      {"min.insync.replicas", "2", false},
-      {"remote.storage.enable", "true", false},
+      {"min.insync.replicas", "2", true},  // Kafka never asks for more than there are
+      {"min.insync.replicas", "0", false},
+      {"unclean.leader.election.enable", "true", true},
+      {"compression.gzip.level", "9", true},
       {"compression.gzip.level", "10", false},
+      {"compression.gzip.level", "0", false},
+      {"compression.gzip.level", " 00 ", false},
+      {"compression.gzip.level", "-1", true},
+      {"compression.lz4.level", "17", true},
+      {"compression.lz4.level", "18", false},
+      {"compression.lz4.level", "0", false},
+      {"compression.zstd.level", "22", true},
+      {"compression.zstd.level", "-131072", true},
+      {"compression.zstd.level", "23", false},
+      {"leader.replication.throttled.replicas", "*", true},
+      {"leader.replication.throttled.replicas", "", true},
+      {"leader.replication.throttled.replicas", "0:1, 11:2", true},
+      {"leader.replication.throttled.replicas", "0:1,*", false},
+      {"leader.replication.throttled.replicas", "0", false},
+      {"follower.replication.throttled.replicas", "0:x", false},
+      {"follower.replication.throttled.replicas", ":1", false},
+      {"follower.replication.throttled.replicas", "1:", false},
+      {"follower.replication.throttled.replicas", "*", true},
+      // What has no meaning without tiers and share groups.
+      {"remote.storage.enable", "false", true},
+      {"remote.storage.enable", "true", false},
+      {"remote.log.copy.disable", "true", false},
+      {"remote.log.delete.on.disable", "true", false},
+      {"remote.copy.lag.ms", "1", false},
+      {"remote.copy.lag.bytes", "1", false},
+      {"local.retention.ms", "-2", true},
+      {"local.retention.ms", "1000", false},
+      {"local.retention.bytes", "1000", false},
+      {"errors.deadletterqueue.group.enable", "true", false},
       {"no.such", "1", false},
       {"", "1", false},
   };
@@ -123,6 +154,8 @@ TEST_CASE("topic config: every key that works arrives at its value") {
                                             {"max.decompressed.message.bytes", "33"},
                                             {"segment.bytes", "1048577"},
                                             {"segment.ms", "44"},
+                                            {"segment.jitter.ms", "40"},
+                                            {"preallocate", "TRUE"},
                                             {"index.interval.bytes", "55"},
                                             {"segment.index.bytes", "66"}},
                                            {});
@@ -133,10 +166,45 @@ TEST_CASE("topic config: every key that works arrives at its value") {
   CHECK(c.decompressed_bytes_max == 33);
   CHECK(c.log.segment_bytes == 1048577);
   CHECK(c.log.segment_ms == base::milliseconds(44));
+  CHECK(c.log.segment_jitter == base::milliseconds(40));
+  CHECK(c.log.preallocate);
+  CHECK_FALSE(make_topic_config({}, {}).log.preallocate);
   CHECK(c.log.index_interval_bytes == 55);
   CHECK(c.log.segment_index_bytes == 66);
   CHECK_FALSE(c.compacted);
   CHECK(make_topic_config({{"segment.ms", "9223372036854775807"}}, {}).log.segment_ms.ns > 0);
+}
+
+TEST_CASE("topic config: a key that is refused for good says why") {
+  const broker_settings broker;
+  CHECK(setting_problem("remote.storage.enable", "true", broker) ==
+        "remote.storage.enable: it can only be set to its default, false, because there is no remote tier");
+}
+
+TEST_CASE("topic config: a codec is packed at the level of its own key, and by its default where that says so") {
+  struct row {
+    const char* type;
+    const char* key;
+    const char* level;
+    std::optional<int> packed_at;
+  };
+  const row rows[] = {
+      {"gzip", "compression.gzip.level", "-1", std::nullopt},
+      {"gzip", "compression.gzip.level", "9", 9},
+      {"gzip", "compression.zstd.level", "9", std::nullopt},
+      {"lz4", "compression.lz4.level", "9", std::nullopt},  // Kafka's fast one
+      {"lz4", "compression.lz4.level", "10", 10},
+      {"lz4", "compression.lz4.level", "1", 3},
+      {"zstd", "compression.zstd.level", "22", 22},
+      {"zstd", "compression.zstd.level", "-5", -5},
+      {"producer", "compression.zstd.level", "22", std::nullopt},
+      {"snappy", "compression.zstd.level", "22", std::nullopt},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.type);
+    CAPTURE(r.level);
+    CHECK(make_topic_config({{"compression.type", r.type}, {r.key, r.level}}, {}).compression_level == r.packed_at);
+  }
 }
 
 TEST_CASE("topic config: a stored value of another version that cannot be read counts as not set") {

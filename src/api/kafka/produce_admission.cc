@@ -4,6 +4,7 @@
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/produce_exchange.hh"
+#include "record/compression.hh"
 #include "record/corrections.hh"
 #include "record/verify.hh"
 
@@ -167,6 +168,7 @@ bool produce_exchange::admit(entry& e) {
   const bool opened = !batch->is_compressed() || door_.options().validate_compressed || target != batch->codec();
   const bool repacked = target != batch->codec();
   if (opened && batch->size() > (batch->is_compressed() || repacked ? opened_at_once : plain_at_once)) return false;
+  if (repacked && topic.config.compression_level > record::levels_of(target).usual) return false;  // in a lane's steps
   e.fault_begin = faults_.size();
   if (opened && batch->is_compressed()) {
     const record::walk_rules rules = rules_for(e, topic);
@@ -206,8 +208,10 @@ bool produce_exchange::may_repack(entry& e) {
 }
 
 record::batch_rebuild::options produce_exchange::how_to_repack(const broker::topic_info& topic, record::codec target) const {
-  return {
-      .codec = target, .decompressed_bytes_max = topic.config.decompressed_bytes_max, .bytes_max = batch_bytes_max(topic)};
+  return {.codec = target,
+          .level = topic.config.compression_level,
+          .decompressed_bytes_max = topic.config.decompressed_bytes_max,
+          .bytes_max = batch_bytes_max(topic)};
 }
 
 /// What was rebuilt is held against the topic's bounds as what was sent is. False where it is refused.

@@ -13,6 +13,7 @@ namespace millrace::api::kafka {
 namespace {
 constexpr base::duration step_time = base::microseconds(500);
 constexpr size_t step_bytes = 64 << 10;
+constexpr size_t packed_step_bytes = 16 << 10;  // at the slowest levels this alone takes longer than step_time
 constexpr int steps_in_turn_max = 16;
 
 /// Calls `step` until it says that all is done, or fails, 500 us at a time.
@@ -125,7 +126,7 @@ reactor::task<bool> produce_exchange::repack_in(opening_lane* lane, entry* e, re
   record::batch_rebuild rebuild(*batch, how_to_repack(*topic_of(*e), target), lane->unpacker(), lane->packer(), made);
   const base::result<void> done = co_await in_steps(door_.on(), [this, &rebuild]() -> base::result<bool> {
     if (of().aborted()) return base::fail(base::errc::canceled);
-    return rebuild.step(step_bytes);
+    return rebuild.step(packed_step_bytes);
   });
   if (!still_there(*e, done)) co_return false;
   co_return take_over(*e, *topic_of(*e), done, std::move(made));

@@ -29,11 +29,15 @@ struct config_key {
   config_type type;
   std::string_view initial;     ///< Kafka's default
   std::string_view broker_key;  ///< the broker's setting that is a topic's default; empty: none
-  bool works;                   ///< false: may be set to its default only
+  bool works;                   ///< false: may be set to its default only, and is refused by name otherwise
   int64_t least = INT64_MIN;    ///< of numbers, inclusive
   int64_t most = INT64_MAX;
   std::span<const std::string_view> choices = {};  ///< of strings, or of each element of a list
   std::string_view about;
+  /// Of keys that do not work and have no reason to: the reason, after "because". Empty: not yet.
+  std::string_view why_not = {};
+  /// What is asked of a valid value beside its type and bounds: what is wrong with it, empty where nothing is.
+  std::string_view (*further)(std::string_view value) = nullptr;
 };
 
 /// All of them, by name.

@@ -22,6 +22,7 @@ class values {
   }
   int64_t number(std::string_view name) const { return *base::parse_integer<int64_t>(text(name)); }
   double fraction(std::string_view name) const { return *parse_double(text(name)); }
+  bool is_true(std::string_view name) const { return same_value(*find_config_key(name), text(name), "true"); }
 
  private:
   const config_overrides& overrides_;
@@ -41,6 +42,20 @@ compression_type compression_named(std::string_view word) {
     if (name == word) return type;
   }
   return compression_type::producer;
+}
+
+/// lz4: Kafka's default, 9, is its fast compressor whatever the number says; all others are of the slow one, which begins at
+/// 3 here.
+std::optional<int> compression_level(compression_type type, const values& in) {
+  constexpr int64_t gzip_default = -1, lz4_default = 9, lz4_least = 3;
+  std::optional<int64_t> level;
+  if (type == compression_type::gzip) level = in.number("compression.gzip.level");
+  if (type == compression_type::lz4) level = in.number("compression.lz4.level");
+  if (type == compression_type::zstd) level = in.number("compression.zstd.level");
+  if (!level || (type == compression_type::gzip && *level == gzip_default)) return std::nullopt;
+  if (type != compression_type::lz4) return static_cast<int>(*level);
+  if (*level == lz4_default) return std::nullopt;
+  return static_cast<int>(std::max(*level, lz4_least));
 }
 
 std::string joined(const std::vector<std::string>& elements) {
@@ -117,6 +132,7 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
   made.timestamp_before_max_ms = in.number("message.timestamp.before.max.ms");
   made.timestamp_after_max_ms = in.number("message.timestamp.after.max.ms");
   made.compression = compression_named(in.text("compression.type"));
+  made.compression_level = compression_level(made.compression, in);
   const auto policy = list_elements(in.text("cleanup.policy"));
   made.compacted = std::ranges::find(policy, "compact") != policy.end();
   made.deletes = std::ranges::find(policy, "delete") != policy.end();
@@ -136,6 +152,8 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
   const int64_t segment_ms_here =
       made.compacted ? std::min(in.number("segment.ms"), made.log.max_compaction_lag_ms) : in.number("segment.ms");
   made.log.segment_ms = base::milliseconds(std::min(segment_ms_here, segment_ms_most));
+  made.log.segment_jitter = base::milliseconds(std::min(in.number("segment.jitter.ms"), segment_ms_most));
+  made.log.preallocate = in.is_true("preallocate");
   made.log.index_interval_bytes = static_cast<uint32_t>(in.number("index.interval.bytes"));
   made.log.segment_index_bytes = static_cast<uint32_t>(in.number("segment.index.bytes"));
   made.log.decompressed_bytes_max = made.decompressed_bytes_max;
@@ -151,7 +169,9 @@ std::string setting_problem(std::string_view name, std::string_view value, const
   if (!why.empty() || key->works) return why;
   const std::string_view initial = default_value(*key, broker);
   if (same_value(*key, value, initial)) return {};
-  return std::string(name) + " does not work yet: it can only be set to its default, " + std::string(initial);
+  const std::string only = "it can only be set to its default, " + std::string(initial);
+  if (key->why_not.empty()) return std::string(name) + " does not work yet: " + only;
+  return std::string(name) + ": " + only + ", because " + std::string(key->why_not);
 }
 
 std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,

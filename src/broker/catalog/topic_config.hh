@@ -36,8 +36,9 @@ struct topic_config {
   int64_t timestamp_before_max_ms = INT64_MAX;
   int64_t timestamp_after_max_ms = 3600000;
   compression_type compression = compression_type::producer;
-  bool deletes = true;     ///< cleanup.policy names delete: old segments go, and records may be deleted
-  bool compacted = false;  ///< cleanup.policy names compact: keys are required
+  std::optional<int> compression_level{};  ///< of that codec, as its library counts; none: its default
+  bool deletes = true;                     ///< cleanup.policy names delete: old segments go, and records may be deleted
+  bool compacted = false;                  ///< cleanup.policy names compact: keys are required
   uint64_t decompressed_bytes_max = 2147483639;
   storage::log_config log;
 };
@@ -49,7 +50,7 @@ topic_config make_topic_config(config_overrides overrides, const broker_settings
 std::string_view default_value(const config_key& key, const broker_settings& broker);
 
 /// Why a topic may not have this; empty where it may. Unknown keys, malformed values, and values
-/// other than the default of keys that do not work yet.
+/// other than the default of keys that do not work.
 std::string setting_problem(std::string_view key, std::string_view value, const broker_settings& broker);
 
 /// As IncrementalAlterConfigs numbers them.
