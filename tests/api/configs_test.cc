@@ -179,7 +179,8 @@ TEST_CASE("DescribeConfigs: the broker's own settings, for its own id only") {
 TEST_CASE("DescribeConfigs: resources that do not exist") {
   kafka_node k(4);
   const std::tuple<int8_t, const char*, int16_t> rows[] = {{2, "nobody", 3}, {2, "a/b", 17}, {2, "", 17},   {4, "7", 42},
-                                                           {4, "one", 42},   {3, "x", 42},   {99, "x", 42}, {8, "1", 42}};
+                                                           {4, "one", 42},   {3, "x", 42},   {99, "x", 42}, {8, "1", 42},
+                                                           {16, "m", 42},    {32, "g", 42}};
   for (const auto& [type, name, error] : rows) {
     CAPTURE(name);
     const auto got = describe(k, resource(type, name));
@@ -187,6 +188,16 @@ TEST_CASE("DescribeConfigs: resources that do not exist") {
     CHECK(got.body.results[0].configs.empty());
     CHECK(got.body.results[0].resource_type == type);
     CHECK(got.body.results[0].resource_name == name);
+  }
+}
+
+TEST_CASE("DescribeConfigs: kinds of resources that have no settings here are refused with the reason") {
+  kafka_node k(4);
+  const std::pair<int8_t, std::string_view> rows[] = {{8, "logging.level"}, {16, "Metrics"}, {32, "KIP-848"}};
+  for (const auto& [type, word] : rows) {
+    const auto got = describe(k, resource(type, "x"));
+    REQUIRE(got.body.results[0].error_message);
+    CHECK(got.body.results[0].error_message->find(word) != std::string_view::npos);
   }
 }
 
@@ -227,6 +238,7 @@ TEST_CASE("IncrementalAlterConfigs: what it does, and what it refuses") {
       {"other broker", 4, "7", {{"log.retention.ms", 0, "1"}}, 42},
       {"broker by word", 4, "x", {{"log.retention.ms", 0, "1"}}, 42},
       {"unknown kind", 3, "x", {{"segment.ms", 0, "1"}}, 42},
+      {"a group", 32, "g", {{"consumer.session.timeout.ms", 0, "45000"}}, 42},
   };
   for (const row& r : rows) {
     CAPTURE(r.name);

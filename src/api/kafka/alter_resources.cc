@@ -34,7 +34,7 @@ void check(resource_change& r, const broker::broker_settings& settings) {
       r.refuse(code::invalid_config, r.changes.front().key + " cannot be changed while the broker runs.");
     }
   } else {
-    r.refuse(code::invalid_request, "Unsupported resource type.");
+    r.refuse(code::invalid_request, unserved_resource_problem(r.type));
   }
 }
 

@@ -78,7 +78,7 @@ std::vector<config_entry> entries_of(request_context& request, const describe_co
     // The default of all brokers holds only what was changed while they run: nothing.
     if (!name.empty()) refuse(out, code::invalid_request, "Unexpected broker id.");
   } else {
-    refuse(out, code::invalid_request, "Unsupported resource type.");
+    refuse(out, code::invalid_request, unserved_resource_problem(resource.resource_type));
   }
   return {};
 }
