@@ -2,6 +2,8 @@
 
 #include "socket_requests.hh"
 #include "wire/kafka/messages/fetch.hh"
+#include "wire/kafka/messages/find_coordinator.hh"
+#include "wire/kafka/messages/join_group.hh"
 #include "wire/kafka/messages/metadata.hh"
 #include "wire/kafka/messages/produce.hh"
 
@@ -86,6 +88,36 @@ TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; 
   CHECK(most > bound);
   CHECK(most < 2 * bound);
   CHECK(k.at(0).counters().refused > 0);
+}
+
+TEST_CASE("memory: members that wait for each other hold nothing of what they sent, and others are served") {
+  kafka_node k(9, 1);
+  k.open_doors();
+  find_coordinator_request where;
+  where.key = "g";
+  REQUIRE(k.ask<find_coordinator_response>(where, 3).body.error_code == 0);
+  const std::vector<uint8_t> said(24 << 10);
+  join_group_request_protocol protocol{.name = "range", .metadata = said};
+  join_group_request joining;
+  joining.group_id = "g";
+  joining.session_timeout_ms = joining.rebalance_timeout_ms = 600'000;
+  joining.protocol_type = "consumer";
+  joining.protocols = {&protocol, 1};
+  clients members;
+  for (int i = 0; i < 50; ++i) {
+    members.push_back(std::make_unique<socket_client>(k));
+    members.back()->send(members.back()->frame_of(joining, 3));
+  }
+  // The group waits for three seconds for more of them.
+  k.b.w.run_for(base::seconds(1));
+  CHECK(k.at(0).held().now().own < (64 << 10));
+  socket_client honest(k);
+  CHECK(served(honest, base::seconds(1)));
+  for (auto& m : members) {
+    const auto got = m->answer<join_group_response>(3);
+    REQUIRE(got);
+    CHECK(got->body.error_code == 0);
+  }
 }
 
 TEST_CASE("memory: who takes its answers is not closed, however much others hold") {

@@ -50,21 +50,32 @@ reactor::task<void> other_exchange::run() {
                           .memory = memory,
                           .answer = answer_,
                           .from = &of(),
-                          .parked = &parked_};
+                          .parked = this};
   const auto handled = co_await api->handle(context);
   if (!handled) of().abort("request not well-formed");
   // Only the answer is left to be kept.
-  header_.client_id.reset();
-  frame_ = {};
-  copy_ = std::vector<uint8_t>();  // {} would keep its memory
-  owner_.reset();
+  drop_frame();
   hold({.own = sizeof *this + answer_.capacity()});
   set_ready();
 }
 
+void other_exchange::drop_frame() noexcept {
+  header_.client_id.reset();
+  frame_ = {};
+  copy_ = std::vector<uint8_t>();  // {} would keep its memory
+  owner_.reset();
+}
+
+/// How long is for others to decide, and what it asks is counted where it is asked: those who wait must not keep the core
+/// from reading.
+void other_exchange::waits() {
+  drop_frame();
+  hold({.own = sizeof *this});
+}
+
 /// Who waits for the members of its group waits on while its connection lasts.
 void other_exchange::hurry() {
-  if (of().ending()) parked_.hurry();
+  if (of().ending()) parked_slot::hurry();
 }
 
 void other_exchange::write(reply_buffer& out) {

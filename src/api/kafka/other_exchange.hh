@@ -13,7 +13,7 @@
 
 namespace millrace::api::kafka {
 
-class other_exchange final : public exchange {
+class other_exchange final : public exchange, parked_slot {
  public:
   /// `owner`: where the frame has memory of its own; it is taken over. May be null.
   other_exchange(connection& c, base::bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
@@ -29,13 +29,15 @@ class other_exchange final : public exchange {
   void abandon() noexcept override { delete this; }
 
  private:
+  void waits() override;
+  void drop_frame() noexcept;
+
   std::vector<uint8_t> copy_;
   std::unique_ptr<frame_buffer> owner_;
   base::bytes frame_;
   std::vector<uint8_t> answer_;
   wire::kafka::request_header header_;
   size_t body_at_;
-  parked_slot parked_;
 };
 
 }  // namespace millrace::api::kafka

@@ -26,14 +26,26 @@ struct listener_address {
 };
 
 /// What a request waits for that other clients decide. Its connection cuts that short when it ends.
-struct parked_slot {
-  broker::parked_call* call = nullptr;
-  bool hurried = false;
-
-  void hurry() {
-    hurried = true;
-    if (call != nullptr) call->hurry();
+class parked_slot {
+ public:
+  virtual ~parked_slot() = default;
+  void begin(broker::parked_call& call) {
+    call_ = &call;
+    waits();
+    if (hurried_) call.hurry();
   }
+  void end() noexcept { call_ = nullptr; }
+  void hurry() {
+    hurried_ = true;
+    if (call_ != nullptr) call_->hurry();
+  }
+
+ private:
+  /// What was asked is in the call: the request's bytes may go, however long the wait.
+  virtual void waits() = 0;
+
+  broker::parked_call* call_ = nullptr;
+  bool hurried_ = false;
 };
 
 struct request_context {
@@ -43,7 +55,7 @@ struct request_context {
   int16_t version;
   int32_t correlation_id;
   std::string_view client_id;
-  wire::kafka::reader body;      ///< stands at the request's body; its bytes live as long as this
+  wire::kafka::reader body;  ///< stands at the request's body; its bytes live as long as this, or until it waits_for_others
   wire::kafka::arena& memory;    ///< for decoding and for building the answer; lives as long as this
   std::vector<uint8_t>& answer;  ///< the whole response frame
   connection* from = nullptr;    ///< null: none (a test's)
@@ -58,16 +70,18 @@ struct request_context {
   }
 };
 
-/// While it lives the request waits for this call.
+/// While it lives the request waits for this call. What was decoded from its bytes is gone from then on.
 class waits_for_others {
  public:
   waits_for_others(request_context& request, broker::parked_call& call) : slot_(request.parked) {
     if (slot_ == nullptr) return;
-    slot_->call = &call;
-    if (slot_->hurried) call.hurry();
+    request.client_id = {};
+    request.body = wire::kafka::reader({});
+    request.memory.reset();
+    slot_->begin(call);
   }
   ~waits_for_others() {
-    if (slot_ != nullptr) slot_->call = nullptr;
+    if (slot_ != nullptr) slot_->end();
   }
   waits_for_others(const waits_for_others&) = delete;
   waits_for_others& operator=(const waits_for_others&) = delete;
