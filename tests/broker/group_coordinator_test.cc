@@ -243,12 +243,20 @@ TEST_CASE("coordinator: a flood of groups and members stays within its memory, a
   CHECK(refused > 500);
   CHECK(refused < 1900);
   CHECK(all.fetch("first").offsets.size() == 1);
+  for (int32_t partition = 1; partition < 4; ++partition) CHECK(all.commit("first", partition, 1) == group_error::none);
   // Groups that go give their memory back.
-  const std::string gone = numbered("group", 0u);
-  const auto removed = b.w.run(b.n, 0, b.groups[0]->remove(gone));
-  REQUIRE(removed);
-  CHECK(*removed == group_error::none);
-  CHECK(all.commit("first", 0, 2) == group_error::none);
+  for (unsigned i = 0; i < 10; ++i) {
+    const auto removed = b.w.run(b.n, 0, b.groups[0]->remove(numbered("group", i)));
+    REQUIRE(removed);
+    CHECK(*removed == group_error::none);
+  }
+  CHECK(all.commit(numbered("group", 2000u), 0, 1) == group_error::none);
+  // Where no further group finds room, who comes back to one that is there gets in.
+  while (all.commit(numbered("group", ++refused + 2000), 0, 1) == group_error::none) {
+  }
+  waiting_join member(b, all.of("first"), all.owner("first"), "first", joining());
+  REQUIRE(b.w.run_until([&] { return member.done(); }, base::seconds(10)));
+  CHECK(member.call.answer.error == group_error::none);
 }
 
 }  // namespace millrace::broker

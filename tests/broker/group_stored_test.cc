@@ -219,6 +219,13 @@ TEST_CASE("group: what members hold is counted, and bounded over all groups of a
     CHECK(d.enter(b) == "b: coordinator_not_available");
     CHECK(d.tested.bytes() == one);
   }
+  SUBCASE("a new member leaves a quarter to those that are there") {
+    const size_t free_for_new = 6000 - one;
+    group_client b{.name = "b", .protocols = {{"range", opaque(free_for_new)}}};
+    CHECK(d.enter(b) == "b: coordinator_not_available");
+    a.protocols[0].metadata.resize(1000 + free_for_new + 1000);
+    CHECK(d.join(a) == "a: joined 2 leads a-1");
+  }
   SUBCASE("a member that grows") {
     a.protocols[0].metadata.resize(9000);
     CHECK(d.join(a) == "a: coordinator_not_available");

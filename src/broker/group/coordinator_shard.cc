@@ -64,7 +64,7 @@ hosted_group& coordinator_shard::make(std::string_view group) {
 
 hosted_group* coordinator_shard::find_or_make(std::string_view group) {
   if (hosted_group* const found = find(group)) return found;
-  if (!commons_.has_room(hosted_group::own_bytes(group))) return nullptr;
+  if (!commons_.has_room_for_group(hosted_group::own_bytes(group))) return nullptr;
   return &make(group);
 }
 

@@ -29,8 +29,8 @@ struct group_options {
 
 class group_commons {
  public:
-  /// `bytes_max`: what the members of all groups may hold together. Who would exceed it is refused
-  /// (coordinator_not_available); who is a member stays one.
+  /// `bytes_max`: what all groups may hold together. Who would exceed it is refused (coordinator_not_available); who is a
+  /// member stays one.
   group_commons(const group_options& options, size_t bytes_max) : options(options), bytes_max_(bytes_max) {}
   group_commons(const group_commons&) = delete;
   group_commons& operator=(const group_commons&) = delete;
@@ -38,7 +38,12 @@ class group_commons {
   const group_options options;
 
   size_t bytes() const noexcept { return bytes_; }
-  bool has_room(size_t more) const noexcept { return bytes_ <= bytes_max_ && more <= bytes_max_ - bytes_; }
+  /// For who is there: however many groups and members came, members rejoin and commit.
+  bool has_room(size_t more) const noexcept { return fits(more, bytes_max_); }
+  /// New members leave a quarter of it to those. What they hold goes when their sessions end.
+  bool has_room_for_member(size_t more) const noexcept { return fits(more, bytes_max_ / 4 * 3); }
+  /// New groups, whose offsets stay for days, leave half: whoever comes back to a group that is there still gets in.
+  bool has_room_for_group(size_t more) const noexcept { return fits(more, bytes_max_ / 2); }
   /// Counts without asking: what is restored was let in before.
   void take(size_t count) noexcept { bytes_ += count; }
   void give_back(size_t count) noexcept {
@@ -49,6 +54,8 @@ class group_commons {
   group_write_id next_write() noexcept { return ++last_write_; }
 
  private:
+  bool fits(size_t more, size_t bound) const noexcept { return bytes_ <= bound && more <= bound - bytes_; }
+
   const size_t bytes_max_;
   size_t bytes_ = 0;
   group_write_id last_write_{0};

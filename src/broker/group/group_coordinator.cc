@@ -164,7 +164,8 @@ reactor::task<base::result<group_error>> group_coordinator::commit(const commit_
   if (g == nullptr && asked->from.generation >= 0) co_return group_error::group_id_not_found;
   size_t more = 0;
   for (const new_commit& c : asked->commits) more += committed_offsets::bytes_most(c.topic, c.commit.metadata);
-  if (!commons_.has_room(more)) co_return group_error::coordinator_not_available;
+  const bool has_room = g == nullptr ? commons_.has_room_for_group(more) : commons_.has_room(more);
+  if (!has_room) co_return group_error::coordinator_not_available;
   if (g == nullptr) g = at.shard->find_or_make(asked->group);
   if (g == nullptr) co_return group_error::coordinator_not_available;
   const group_error refused = g->machine.check_commit(asked->from, false, core_.on().now());

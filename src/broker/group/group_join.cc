@@ -15,8 +15,10 @@ void refuse(group_waiter waiter, std::string member_id, group_error error, group
 /// Kafka's form, which tools show and nobody reads.
 std::string fresh_id(const join_request& r) { return (r.instance_id ? *r.instance_id : r.client_id) + "-" + r.fresh; }
 
-bool has_room(const group_commons& commons, const join_request& request, size_t held) {
+bool has_room(const group_commons& commons, const join_request& request, const group_member* known) {
   const size_t wanted = member_bytes(request);
+  if (known == nullptr) return commons.has_room_for_member(wanted);
+  const size_t held = known->bytes();
   return wanted <= held || commons.has_room(wanted - held);
 }
 
@@ -29,8 +31,7 @@ void group::join(join_request request, group_waiter waiter, base::instant now, g
       has_no_id && request.instance_id ? members_.find_instance(*request.instance_id) : members_.find(request.member_id);
   if (!accepts(known)) return turn_away(request, known, waiter, now, out);
   if (!supports(request)) return refuse(waiter, request.member_id, group_error::inconsistent_group_protocol, out);
-  const size_t held = known != nullptr ? known->bytes() : 0;
-  if (!has_room(commons_, request, held)) {
+  if (!has_room(commons_, request, known)) {
     return refuse(waiter, request.member_id, group_error::coordinator_not_available, out);
   }
 
