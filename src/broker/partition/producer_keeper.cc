@@ -21,7 +21,7 @@ constexpr base::duration look_interval = base::milliseconds(int64_t{600} * 1000)
 constexpr size_t producer_bytes = sizeof(tracked_producer) + 48;
 
 size_t count_max(const producer_options& options, reactor::core& on) {
-  return options.count_max > 0 ? options.count_max : on.memory().capacity() / 32 / producer_bytes;
+  return options.count_max > 0 ? options.count_max : on.memory().capacity() / 16 / producer_bytes;
 }
 
 std::string snapshot_path(broker_core& of, const storage::log& l) {
