@@ -140,7 +140,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .producers = server::producer_settings(settings),
                           .retention = server::retention_settings(settings),
                           .compaction = server::compaction_keeper_settings(settings),
-                          .controller = server::controller_settings(loaded, cores),
+                          .controller = server::controller_settings(loaded, cores, memory_of(settings)),
                           .groups = server::coordinator_settings(settings),
                           .door = server::door_settings(settings),
                           .listeners = std::move(listeners),

@@ -25,6 +25,10 @@ constexpr uint64_t files_min = 64;
 constexpr uint64_t files_max = 65536;
 /// Each core can take one request of the largest size beside its buffers; at most so much of the memory is left for them.
 constexpr unsigned largest_requests_share = 4;
+/// What partitions may take of the memory, and what one takes: a topic of one 4 KB, each further partition 2.5 (measured by
+/// tests/e2e/many.py).
+constexpr uint64_t partitions_share = 8;
+constexpr uint64_t partition_bytes = 4096;
 /// Where a time has no bound: a hundred years, which added to a clock still fit it.
 constexpr int64_t ms_most = int64_t{100} * 365 * 24 * 3600 * 1000;
 
@@ -149,7 +153,7 @@ broker::compaction_keeper_options compaction_keeper_settings(const config& from)
   return options;
 }
 
-broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores) {
+broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores, uint64_t memory_bytes) {
   const config& from = loaded.values;
   broker::controller_options options;
   options.data_dir = from.log_dirs;
@@ -162,6 +166,7 @@ broker::controller_options controller_settings(const loaded_config& loaded, unsi
   s.delete_topics = from.delete_topic_enable;
   s.offsets_topic_partitions = from.offsets_topic_num_partitions;
   s.offsets_topic_segment_bytes = from.offsets_topic_segment_bytes;
+  s.partitions_max = static_cast<int64_t>(memory_bytes / partitions_share / partition_bytes);
   for (const explained_setting& one : explain(loaded)) {
     const bool built_in = one.from.from == origin::built_in;
     s.all.push_back({.name = std::string(one.what.name),

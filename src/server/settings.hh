@@ -26,7 +26,8 @@ broker::retention_options retention_settings(const config& from);
 broker::compaction_keeper_options compaction_keeper_settings(const config& from);
 storage::storage_options storage_settings(const config& from, unsigned cores);
 broker::coordinator_options coordinator_settings(const config& from);
-broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores);
+/// `memory_bytes`: of the whole process.
+broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores, uint64_t memory_bytes);
 api::kafka::door_options door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files);

@@ -203,6 +203,23 @@ TEST_CASE("controller: a deleted topic is gone everywhere, and one made again is
   REQUIRE(b.stop());
 }
 
+TEST_CASE("controller: there are no more partitions than memory has room for, but those of groups are always made") {
+  broker_node b(31, 1);
+  b.options.settings.partitions_max = 10;
+  b.rebuild(1);
+  REQUIRE(b.start());
+  const auto refused = [](const admin_outcome& o) { return o.error && o.error->code == errc::policy_violation; };
+  REQUIRE_FALSE(b.create(topic("t", 6)).error);
+  CHECK(refused(b.create(topic("u", 5))));
+  CHECK(refused(b.grow({"t", 11, std::nullopt})));
+  CHECK_FALSE(b.grow({"t", 8, std::nullopt}).error);
+  CHECK_FALSE(b.create(topic("u", 2)).error);
+  CHECK(refused(b.create(topic("v"))));
+  CHECK_FALSE(b.create(topic(std::string(consumer_offsets_topic), 50)).error);
+  REQUIRE_FALSE(b.remove("u").error);
+  CHECK(refused(b.create(topic("v"))));  // those of groups count too
+}
+
 TEST_CASE("controller: partitions are added, on all cores, and the old ones stay where they are") {
   broker_node b(6, 3);
   REQUIRE(b.start());

@@ -327,6 +327,26 @@ TEST_CASE("topic config: changes are carried out all or none") {
   }
 }
 
+TEST_CASE("topic config: a list does not grow over what the protocol can say, by appends either") {
+  config_overrides overrides;
+  std::string piece;
+  for (int i = 0; i < 5000; ++i) piece += std::to_string(i) + ":1,";
+  CHECK(piece.size() > config_value_bytes_max);
+  CHECK(setting_problem("leader.replication.throttled.replicas", piece, {}) != "");
+  const std::string half = piece.substr(0, piece.find("3000:"));
+  const std::string rest = piece.substr(half.size());
+  const auto change = [&](config_op op, const std::string& value) {
+    const config_change one[] = {{"leader.replication.throttled.replicas", op, value}};
+    return apply_changes(overrides, one, {});
+  };
+  CHECK_FALSE(change(config_op::append, half));
+  const config_overrides before = overrides;
+  const auto refused = change(config_op::append, rest);
+  REQUIRE(refused);
+  CHECK(refused->code == base::errc::invalid_config);
+  CHECK(overrides == before);
+}
+
 TEST_CASE("config keys: lists lose their spaces and keep their order") {
   CHECK(list_elements("") == std::vector<std::string_view>{});
   CHECK(list_elements(" a , b,c ") == std::vector<std::string_view>{"a", "b", "c"});

@@ -32,6 +32,15 @@ std::string assignment_problem(const new_topic& asked, const broker_settings& se
   return dense ? std::string() : "Partitions should be a consecutive 0-based integer sequence.";
 }
 
+/// Whether memory has room for so many more partitions; the outcome says so where not.
+bool check_room(int64_t more, const topic_table& topics, const broker_settings& settings, admin_outcome& outcome) {
+  if (topics.partition_count() + more <= settings.partitions_max) return true;
+  outcome.refuse(base::errc::policy_violation, "This node's memory has room for " + std::to_string(settings.partitions_max) +
+                                                   " partitions, and there are " + std::to_string(topics.partition_count()) +
+                                                   ".");
+  return false;
+}
+
 int32_t default_partitions(const new_topic& asked, const broker_settings& settings) {
   return is_internal_topic(asked.name) ? settings.offsets_topic_partitions : settings.num_partitions;
 }
@@ -169,6 +178,9 @@ std::optional<topic_draft> check_new_topic(const new_topic& asked, const birth& 
   if (!check_settings(asked, settings, made.overrides, outcome)) return std::nullopt;
   const auto partitions = check_counts(asked, settings, outcome);
   if (!partitions) return std::nullopt;
+  // Groups must find their place, however many topics there are.
+  const bool ours = is_internal_topic(asked.name) && !asked.stream;
+  if (!ours && !check_room(*partitions, topics, settings, outcome)) return std::nullopt;
   add_directories(made, *partitions, topics);
   describe(made, outcome);
   return draft;
@@ -210,6 +222,7 @@ std::optional<stored_topic> check_growth(const partition_growth& asked, const to
     outcome.refuse(errc::policy_violation, "Excessively large number of partitions per request.");
     return std::nullopt;
   }
+  if (!check_room(more, topics, settings, outcome)) return std::nullopt;
   if (asked.assignment) {
     std::string why;
     if (static_cast<int64_t>(asked.assignment->size()) != more) {

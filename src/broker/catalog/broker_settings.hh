@@ -37,6 +37,7 @@ struct broker_settings {
   bool delete_topics = true;                        ///< delete.topic.enable
   int32_t offsets_topic_partitions = 50;            ///< offsets.topic.num.partitions
   int32_t offsets_topic_segment_bytes = 100 << 20;  ///< offsets.topic.segment.bytes
+  int64_t partitions_max = INT64_MAX;               ///< of all topics together: what memory has room for
   std::vector<broker_setting> all;
 
   /// The setting that is a topic key's default; null where the broker has none, and Kafka's default

@@ -282,6 +282,9 @@ std::vector<std::string_view> list_elements(std::string_view value) {
 }
 
 std::string value_problem(const config_key& key, std::string_view raw) {
+  if (raw.size() > config_value_bytes_max) {
+    return problem(key, raw, "longer than " + std::to_string(config_value_bytes_max) + " bytes");
+  }
   const std::string_view value = trimmed(raw);
   std::string why = type_problem(key, value);
   if (!why.empty() || key.further == nullptr) return why;

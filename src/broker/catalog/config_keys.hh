@@ -45,6 +45,9 @@ std::span<const config_key> topic_config_keys();
 /// Null where there is no such key.
 const config_key* find_config_key(std::string_view name);
 
+/// Of one value, however it came to be: what every version of Kafka's protocol can say.
+inline constexpr size_t config_value_bytes_max = INT16_MAX;
+
 /// Without the spaces around it, as Kafka reads values.
 std::string_view trimmed(std::string_view value);
 /// Why `value` is none of this key; empty where it is one.

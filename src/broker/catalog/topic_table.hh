@@ -65,6 +65,7 @@ class topic_table {
   std::string free_directory(const stored_topic& topic, int32_t partition) const;
   /// A directory that no topic of ours has is there nevertheless.
   void note_leftover(std::string directory) { leftovers_.insert(std::move(directory)); }
+  int64_t partition_count() const noexcept { return static_cast<int64_t>(directories_.size()); }
   bool has_directory(const std::string& name) const { return directories_.contains(name); }
 
   std::unique_ptr<snapshot> make_snapshot(const std::string& cluster_id) const;
