@@ -82,6 +82,16 @@ def members_that_wait(broker, seconds):
     return codes
 
 
+def new_topics(broker, seconds):
+    numbers = itertools.count()
+
+    def one_round(several, codes):
+        asked = [{"Name": f"flood-topic-{next(numbers)}", "NumPartitions": 1, "ReplicationFactor": 1} for _ in range(200)]
+        answer = several[0].call("CreateTopics", 5, {"timeoutMs": 30_000, "Topics": asked})
+        codes.update(topic["ErrorCode"] for topic in answer["Topics"])
+    return flood(broker, max(seconds, 20), one_round, 1)
+
+
 def new_connections(broker, seconds):
     """More of them than max.connections lets in; those are closed."""
     codes, until, kept = collections.Counter(), time.monotonic() + seconds, []
@@ -101,5 +111,5 @@ def new_connections(broker, seconds):
 
 
 FLOODS = (new_producer_ids, producer_ids_asked_for, new_groups, groups_that_commit, new_members, members_that_wait,
-          new_connections)
+          new_topics, new_connections)
 NEVER_REFUSED = (producer_ids_asked_for,)
