@@ -58,6 +58,7 @@ struct config {
   int64_t connections_max_idle_ms = 0;
   int32_t socket_request_max_bytes = 0;
   int32_t fetch_max_bytes = 0;
+  int32_t max_incremental_fetch_session_cache_slots = 0;
   int32_t group_initial_rebalance_delay_ms = 0;
   int32_t group_min_session_timeout_ms = 0;
   int32_t group_max_session_timeout_ms = 0;

@@ -109,6 +109,12 @@ constexpr auto rows_before_groups = std::to_array<row>({
      .least = 1024,
      .most = int32_most,
      .about = "Most bytes of records in one answer to a fetch."},
+    {.name = "max.incremental.fetch.session.cache.slots",
+     .initial = "1000",
+     .where = &config::max_incremental_fetch_session_cache_slots,
+     .most = int32_most,
+     .about = "Fetch sessions at a time, of all cores together; who gets none fetches without. Nor may they take "
+              "more than a sixteenth of each core's buffers."},
     {.name = "validate.compressed.batches",
      .initial = "true",
      .where = &config::validate_compressed_batches,

@@ -188,6 +188,7 @@ api::kafka::door_options door_settings(const config& from) {
   const int64_t idle_ms = from.connections_max_idle_ms;
   options.idle_max = base::milliseconds(idle_ms < 0 ? ms_most : std::min(idle_ms, ms_most));
   options.fetch_bytes_max = static_cast<uint32_t>(from.fetch_max_bytes);
+  options.fetch_sessions_max = static_cast<uint32_t>(from.max_incremental_fetch_session_cache_slots);
   options.validate_compressed = from.validate_compressed_batches;
   options.auto_create_topics = from.auto_create_topics_enable;
   options.connections_max = reactor::connections_max({});

@@ -62,6 +62,7 @@ TEST_CASE("table: defaults that Kafka's users know are Kafka's") {
       {"connections.max.idle.ms", "600000"},
       {"socket.request.max.bytes", "104857600"},
       {"fetch.max.bytes", "57671680"},
+      {"max.incremental.fetch.session.cache.slots", "1000"},
       {"group.initial.rebalance.delay.ms", "3000"},
       {"compression.type", "producer"},
       {"commit_log.size", "268435456"},

@@ -6,6 +6,7 @@
 
 #include "api/kafka/connection.hh"
 #include "api/kafka/fetch_exchange.hh"
+#include "api/kafka/named_once.hh"
 #include "api/kafka/produce_exchange.hh"
 #include "broker/partition/batch_limit.hh"
 
@@ -20,6 +21,8 @@ constexpr base::duration relief_next = base::milliseconds(10);
 constexpr size_t spare_least = 32;
 /// What all connections may check in one turn: eight times what one may.
 constexpr size_t checks_max = 8 << 20;
+/// Of the core's memory, for fetch sessions.
+constexpr size_t sessions_share = 16;
 /// What comes out of a batch in the quick lane at most.
 constexpr uint64_t quick_bytes_max = 8 << 20;
 /// zstd windows: what its format has every reader open (8 MiB), more where there is memory, 128 MiB at most.
@@ -29,6 +32,12 @@ constexpr unsigned window_log_most = 27;
 unsigned window_log(size_t core_memory_bytes) {
   const auto log = static_cast<unsigned>(std::bit_width(core_memory_bytes / 8)) - 1;
   return std::clamp(log, window_log_least, window_log_most);
+}
+
+fetch_session_cache::bounds session_bounds(const reactor::core& on, size_t capacity, uint32_t sessions_max) {
+  return {.sessions = fetch_session_cache::share_of(sessions_max, {on.id().value(), on.core_count()}),
+          .bytes = capacity / sessions_share,
+          .partitions = request_parts_max};
 }
 
 /// Connections on their way from one core to others: a share of the rings between cores.
@@ -100,6 +109,8 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       quick_lane_(on, frames_, quick_bytes_max, window_log_least),
       long_lane_(on, frames_, UINT64_MAX, window_log(on.memory().capacity())),
       checks_(checks_max),
+      sessions_(session_bounds(on, on.memory().capacity(), options.fetch_sessions_max), {on.id().value(), on.core_count()},
+                on.random()),
       produces_(*this, std::max(spare_least, on.memory().capacity() >> 20)),
       fetches_(*this, std::max(spare_least, on.memory().capacity() >> 20)),
       scope_(std::make_unique<reactor::scope>(on)) {

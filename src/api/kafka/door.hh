@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/kafka/exchange_pool.hh"
+#include "api/kafka/fetch_session_cache.hh"
 #include "api/kafka/frame_room.hh"
 #include "api/kafka/held_memory.hh"
 #include "api/kafka/opening_lane.hh"
@@ -40,6 +41,7 @@ struct door_options {
   uint32_t request_bytes_max = 104857600;        ///< socket.request.max.bytes
   base::duration idle_max = base::seconds(600);  ///< connections.max.idle.ms
   uint32_t fetch_bytes_max = 57671680;           ///< fetch.max.bytes
+  uint32_t fetch_sessions_max = 1000;            ///< max.incremental.fetch.session.cache.slots: of all cores together
   bool validate_compressed = true;               ///< validate.compressed.batches
   bool auto_create_topics = true;                ///< auto.create.topics.enable
   uint32_t connections_max = 15000;              ///< on one core: what its backend serves
@@ -109,6 +111,8 @@ class door {
   void change_held(const held_bytes& before, const held_bytes& now);
   exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
   exchange_pool<fetch_exchange>& fetches() noexcept { return fetches_; }
+  /// Those of this core's connections.
+  fetch_session_cache& sessions() noexcept { return sessions_; }
   uint64_t batch_bytes_max() const noexcept { return batch_bytes_max_; }
   /// For batches opened, and packed again, within one turn.
   record::decompressor& unpacker() noexcept { return unpacker_; }
@@ -170,6 +174,7 @@ class door {
   opening_lane quick_lane_;
   opening_lane long_lane_;
   turn_allowance checks_;
+  fetch_session_cache sessions_;
   exchange_pool<produce_exchange> produces_;
   exchange_pool<fetch_exchange> fetches_;
   std::unique_ptr<reactor::scope> scope_;

@@ -46,6 +46,7 @@ base::result<fetch_reader> fetch_reader::open(const reader& in, int16_t version)
     ahead.forgotten_ = request.forgotten_;
     int32_t index = 0;
     while (ahead.next_forgotten_topic(topic)) {
+      request.forgotten_partition_count_ += topic.partition_count;
       while (ahead.next_forgotten_partition(index)) {
       }
     }

@@ -29,6 +29,7 @@ class fetch_reader {
   uint32_t forgotten_topic_count() const { return forgotten_.count; }
   /// Of all topics together, the forgotten ones apart.
   uint64_t partition_count() const { return partition_count_; }
+  uint64_t forgotten_partition_count() const { return forgotten_partition_count_; }
 
   /// The next topic, whatever is left of the one before; false after the last.
   bool next_topic(fetch_topic& to);
@@ -60,6 +61,7 @@ class fetch_reader {
   list topics_;
   list forgotten_;
   uint64_t partition_count_ = 0;
+  uint64_t forgotten_partition_count_ = 0;
 };
 
 }  // namespace millrace::wire::kafka

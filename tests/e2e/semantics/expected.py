@@ -64,7 +64,7 @@ RULES = [
      "a length below -1 is malformed; Kafka reads it as null"),
     (r"^zz_find_coordinator: v\d type 1", r"ErrorCode", _codes(53), "transactions do not exist yet"),
     (r"^fetch: v\d+ partition limit -1", r"Partitions\[0\]", None, "a limit below 0 counts as 0; Kafka fails on it (-1)"),
-    (r"^fetch: .*session", r"SessionId", None, "fetch sessions do not exist yet: every session is answered with id 0"),
+    (r"^fetch: .*session", r"SessionId", lambda mine, other: mine > 0 and other > 0, "the ids of sessions are drawn"),
     (r"^auto_creation: .*first", r"", lambda mine, other: mine == "made or being made", "our own creation is awaited"),
     (r"^describe_cluster|^metadata", r"ControllerId", lambda mine, other: mine == 1, "the only node is the controller"),
 ]
