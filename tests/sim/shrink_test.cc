@@ -15,6 +15,7 @@ run_options large() {
   o.cores_most = 3;
   o.producers = 4;
   o.consumers = 3;
+  o.session_consumers = 2;
   o.topics = 4;
   o.partitions_most = 5;
   o.requests = 200;

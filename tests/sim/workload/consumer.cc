@@ -55,21 +55,8 @@ bool consumer::look_at(topic_ref t, const asked_fetch& asked, std::vector<uint8_
         model_.safety("answers_decode", "an answer for a partition that was not asked");
         return false;
       }
-      partition_model& m = t->partitions[static_cast<size_t>(p.partition_index)];
-      if (p.error_code == 1) {
-        if (part->from <= part->floor) model_.refused_below(*t, m, part->from + 1, on_.wall_clock());
-        continue;
-      }
-      if (p.error_code != 0) {
-        refused("fetch", m.name, p.error_code, asked.since);
-        continue;
-      }
-      model_.shown(m, part->floor, p.high_watermark, link_.process());
-      if (asked.version >= 5) model_.started(*t, m, part->start_floor, p.log_start_offset, on_.wall_clock());
-      log_start::read(model_.found, m.name, part->start_floor, part->from);
       read_batches batches;
-      if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
-      model_.read(m, part->from, p.high_watermark, batches);
+      fetched(*t, *part, p, asked.version, asked.since, batches);
     }
   }
   return true;

@@ -44,6 +44,8 @@ const std::vector<kind>& all_kinds() {
       operation<&run_options::deletes>("deletes"),
       operation<&run_options::retention>("retention"),
       {"groups", [](const run_options& o) { return o.groups.count > 0; }, [](run_options& o) { o.groups.count = 0; }},
+      {"sessions", [](const run_options& o) { return o.session_consumers > 0; },
+       [](run_options& o) { o.session_consumers = 0; }},
       {"big", [](const run_options& o) { return o.big > 0; }, [](run_options& o) { o.big = 0; }},
       {"crowd", [](const run_options& o) { return o.crowd > 1; }, [](run_options& o) { o.crowd = 1; }},
   };

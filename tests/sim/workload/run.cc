@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "workload/session_consumer.hh"
+
 namespace millrace::swarm {
 
 using base::milliseconds;
@@ -183,6 +185,9 @@ void run::hire() {
   add(std::type_identity<admin>{}, "admin", 0);
   for (unsigned i = 0; i < options_.producers; ++i) add(std::type_identity<producer>{}, "producer", i);
   for (unsigned i = 0; i < options_.consumers; ++i) add(std::type_identity<consumer>{}, "consumer", i);
+  for (unsigned i = 0; i < options_.session_consumers; ++i) {
+    add(std::type_identity<session_consumer>{}, "session consumer", i);
+  }
   if (options_.deletes) add(std::type_identity<deleter>{}, "deleter", 0);
   model_.producers_left = options_.producers;
   hire_members();

@@ -178,6 +178,11 @@ run_options draw_options(uint64_t seed) {
     o.cores_most = std::max(o.cores_most, 2u);
   }
   if (crowds.chance(0.08)) o.in_flight = static_cast<unsigned>(crowds.between(100, 250));
+  base::prng sessions = root.split("sessions");
+  if (sessions.chance(0.4)) {
+    o.session_consumers = static_cast<unsigned>(sessions.between(1, 3));
+    o.server.door.fetch_sessions_max = sessions.chance(0.7) ? 1000 : static_cast<uint32_t>(sessions.below(3));
+  }
   // Now and then so much in one partition that segments close, and the audits read them again.
   if (mechanisms.chance(0.15)) {
     o.server.splice_reads = true;
@@ -225,15 +230,15 @@ std::string describe(const run_options& o) {
   add(o.faults.io_errors, "io_errors");
   return fmt::format(
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
-      "consumers={} crowd={} topics={} "
+      "consumers={} crowd={} sessions={} topics={} "
       "partitions<={} segment={}M value<={} big={} even={}K remakes={} deletes={} retention={} retries={} idempotent={} "
       "members={}x{} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
-      o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd, o.topics,
-      o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0, o.even >> 10, o.remakes, o.deletes,
-      o.retention, o.retries, o.idempotent, o.groups.count, o.groups.members_most, faults.empty() ? "none" : faults,
-      o.faults.gap_most.ms());
+      o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd,
+      o.session_consumers, o.topics, o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0,
+      o.even >> 10, o.remakes, o.deletes, o.retention, o.retries, o.idempotent, o.groups.count, o.groups.members_most,
+      faults.empty() ? "none" : faults, o.faults.gap_most.ms());
 }
 
 }  // namespace millrace::swarm

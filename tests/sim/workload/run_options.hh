@@ -50,6 +50,7 @@ struct run_options {
   server_options server;
   unsigned producers = 1;
   unsigned consumers = 1;
+  unsigned session_consumers = 0;  ///< who fetch within sessions
   unsigned topics = 1;
   int32_t partitions_most = 1;
   uint32_t segment_bytes = 1u << 20;

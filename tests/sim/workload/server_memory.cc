@@ -26,7 +26,8 @@ memory_shares server_node::memory_of(unsigned core) const {
                         {"small frames", 0, 0},
                         {"large frames", 0, 0},
                         {"the reserve of frames", 0, 0},
-                        {"requests and answers", 0, 0}}};
+                        {"requests and answers", 0, 0},
+                        {"fetch sessions", 0, 0}}};
   api::kafka::door* door = parts_[core]->door.get();
   if (door == nullptr) return shares;
   const api::kafka::frame_room& frames = door->frames();
@@ -40,6 +41,8 @@ memory_shares server_node::memory_of(unsigned core) const {
   shares[7].now = door->held().now().own;
   // No connection is read any more above a quarter.
   shares[7].most = whole / 4;
+  shares[8].now = door->sessions().bytes();
+  shares[8].most = door->sessions().most().bytes;
   return shares;
 }
 

@@ -14,6 +14,21 @@ task<void> worker::pause_up_to(base::duration most) {
   if (most.ns > 0) co_await reactor::sleep(on_, base::nanoseconds(random_.between(0, most.ns)));
 }
 
+void worker::fetched(topic_model& t, const asked_part& asked, const wire::kafka::fetch_response_partition_data& p,
+                     int16_t version, base::instant since, read_batches& batches) {
+  partition_model& m = t.partitions[static_cast<size_t>(p.partition_index)];
+  if (p.error_code == 1) {
+    if (asked.from <= asked.floor) model_.refused_below(t, m, asked.from + 1, on_.wall_clock());
+    return;
+  }
+  if (p.error_code != 0) return refused("fetch", m.name, p.error_code, since);
+  model_.shown(m, asked.floor, p.high_watermark, link_.process());
+  if (version >= 5) model_.started(t, m, asked.start_floor, p.log_start_offset, on_.wall_clock());
+  log_start::read(model_.found, m.name, asked.start_floor, asked.from);
+  if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
+  model_.read(m, asked.from, p.high_watermark, batches);
+}
+
 void worker::refused(const char* what, const std::string& partition, int16_t code, base::instant since) {
   ++model_.refused;
   // KAFKA_STORAGE_ERROR, NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT: come back later.

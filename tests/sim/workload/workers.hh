@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/prng.hh"
+#include "wire/kafka/messages/fetch.hh"
 #include "workload/batches.hh"
 #include "workload/client.hh"
 #include "workload/model.hh"
@@ -29,6 +30,17 @@ class worker {
   reactor::task<void> pause_up_to(base::duration most);
   /// Whether there is still something to do for those who go along with the producers.
   bool go_on() const { return model_.producers_left > 0 && !model_.found.any(); }
+  /// A partition of a fetch, as it was asked for.
+  struct asked_part {
+    int32_t partition = 0;
+    int64_t from = 0;
+    int64_t floor = 0;        ///< of its high watermark, when it was asked
+    int64_t start_floor = 0;  ///< of its log start
+    int32_t bytes_max = 0;
+  };
+  /// Hands what a fetch of `version`, sent at `since`, was answered of a partition to the model.
+  void fetched(topic_model& t, const asked_part& asked, const wire::kafka::fetch_response_partition_data& p, int16_t version,
+               base::instant since, read_batches& batches);
   /// An error code of an answer to a request that was sent at `since`: counted where something was
   /// wrong, reported where not.
   void refused(const char* what, const std::string& partition, int16_t code, base::instant since);
@@ -106,13 +118,6 @@ class consumer final : public worker {
   reactor::task<void> run() override;
 
  private:
-  struct asked_part {
-    int32_t partition;
-    int64_t from;
-    int64_t floor;        ///< of its high watermark, when it was asked
-    int64_t start_floor;  ///< of its log start
-    int32_t bytes_max;
-  };
   struct asked_fetch {
     int16_t version = 0;
     base::instant since{};
