@@ -149,6 +149,7 @@ task<result<reactor::file>> segment::take_or_make(uint32_t flags) {
   result<reactor::file> recycled = co_await reactor::file::open(core_, std::move(path), flags);
   if (!recycled) co_return recycled;
   const result<void> blanked = co_await blank(*recycled);
+  from_before = true;  // a crash while it was in the pool may have left holes in it, and no disk may be full for them later
   if (blanked) co_return recycled;
   const result<void> closed = co_await recycled->close();
   (void)closed;  // the write is what failed

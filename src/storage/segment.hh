@@ -47,7 +47,7 @@ class segment : public base::list_hook<index_age_tag> {
   segment_state state = segment_state::active;
   uint64_t size = 0;         ///< bytes of batches appended, durable or not
   uint64_t allocated = 0;    ///< bytes of the file that exist with their size set; writes stay below
-  bool from_before = false;  ///< its file is an earlier process's and was not opened yet
+  bool from_before = false;  ///< its file is an earlier process's, or was in the pool, and was not opened yet
   uint64_t issued = 0;       ///< destager: whole blocks below it are in the file or being written there
   uint64_t written = 0;      ///< destager: whole blocks below it are in the file, durable
   struct pending_write {

@@ -83,6 +83,8 @@ void partition::answer_duplicate(append_part& part, const producer_batch& origin
   part.appended_at = original.timestamp;
   if (part.of->acks == 0 || original.next <= log_.acknowledged()) {
     settle(part);
+  } else if (log_.offline()) {
+    fail(part, base::error{base::errc::storage, 0, 0});  // where the first copy will never come
   } else {
     pending_.push_back(part);  // the first copy is still on its way to the disk
   }
