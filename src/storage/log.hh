@@ -46,6 +46,7 @@ enum class crc_check : uint8_t { compute, already_verified };
 struct read_plan {
   base::offset segment{0};
   base::offset wanted{0};
+  base::offset limit{INT64_MAX};    ///< no batch from here on, whatever is there by the time it is read
   uint64_t end = 0;                 ///< position in the segment where reading must stop; a batch ends there
   uint32_t bytes_max = 0;           ///< whole batches up to this many bytes
   bool one_at_least = false;        ///< the first batch comes whole however large it is

@@ -33,7 +33,7 @@ class tail_header {
 
 base::result<read_plan> log::plan_read(base::offset wanted, uint32_t bytes_max, bool one_at_least) const {
   if (wanted < log_start_ || wanted > acknowledged_.next) return base::fail(base::errc::out_of_range);
-  read_plan plan{.wanted = wanted, .bytes_max = bytes_max, .one_at_least = one_at_least};
+  read_plan plan{.wanted = wanted, .limit = acknowledged_.next, .bytes_max = bytes_max, .one_at_least = one_at_least};
   if (wanted == acknowledged_.next) return plan;
   if (damaged(wanted)) return base::fail(base::errc::storage);
   const segment* s = segment_of(wanted);

@@ -74,7 +74,7 @@ reactor::task<base::result<void>> reader::ready_file(log_id id, base::offset seg
   co_return outcome;
 }
 
-/// The same for a plan, which is made anew where its segment was replaced meanwhile.
+/// The same for a plan, which is made anew where its segment was replaced meanwhile; its limit stays.
 reactor::task<base::result<void>> reader::ready_plan(log_id id, read_plan* plan) {
   while (true) {
     const base::offset planned = plan->segment;
@@ -157,7 +157,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     const log* l = manager_.find(id);
     segment* s = l->find_segment(plan.segment);
     if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
-    if (may_splice(plan, *s)) {
+    if (may_splice(plan, *s) && l->end_of(*s) <= plan.limit) {
       const auto known = s->verified.find(plan.wanted, plan.bytes_max);
       if (known && s->splice_handle() < 0) {
         // Where so many files are open that it was closed at once, memory will do.

@@ -35,6 +35,7 @@ base::result<read_result> reader::cut(log_id id, const read_plan& plan, const st
       at += batch->size();
       continue;
     }
+    if (batch->base_offset() >= plan.limit) break;
     if (!found && batch->base_offset() > plan.wanted && passed && !record::verify_crc(*passed)) {
       // The batch before says that it ends before the wanted offset; but what it says is damaged.
       return damage(id, plan.wanted, batch->base_offset(), at - passed->size());
