@@ -268,12 +268,6 @@ task<result<void>> compaction_pass::rewrite(const group& g, compacted_segment& o
 task<result<void>> compaction_pass::put_in_place(group& g, compacted_segment& out) {
   log* l = manager_.find(id_);
   if (!may_go_on(l) || l->log_start_ >= g.next) co_return base::fail(base::errc::closed);
-  const layout::swap_name name{g.begin, g.next};
-  ++l->users_;
-  std::string directory = manager_.path_of(*l);
-  const auto begun = co_await begin_swap(manager_.on(), std::move(directory), name);
-  --l->users_;
-  if (!begun) co_return begun;
   for (segment* s : g.segments) s->replaced = true;
   const auto swapped = co_await swap_names(g);
   if (!swapped) co_return swapped;
@@ -285,9 +279,11 @@ task<result<void>> compaction_pass::put_in_place(group& g, compacted_segment& ou
   co_return result<void>();
 }
 
-/// From here on there is no way back: the next start goes through with it. What fails is tried again, and the segments are
-/// served from their open files meanwhile.
+/// There is no way back, not even where the first step failed: its name may be there all the same, and the next start goes
+/// through with it. What fails is tried again, and the segments are served from their open files meanwhile.
 task<result<void>> compaction_pass::swap_names(const group& g) {
+  const layout::swap_name name{g.begin, g.next};
+  bool begun = false;
   while (true) {
     log* l = manager_.find(id_);
     if (l == nullptr || l->removed_ || manager_.stopping() || manager_.compaction().stopped()) {
@@ -295,12 +291,14 @@ task<result<void>> compaction_pass::swap_names(const group& g) {
     }
     ++l->users_;
     std::string directory = manager_.path_of(*l);
-    const layout::swap_name name{g.begin, g.next};
-    const auto finished = co_await finish_swap(manager_.on(), std::move(directory), name);
+    const auto step = begun ? finish_swap : begin_swap;
+    const auto done = co_await step(manager_.on(), std::move(directory), name);
     --l->users_;
-    if (finished) co_return finished;
+    if (done && begun) co_return done;
+    begun = begun || done;
+    if (done) continue;
     manager_.on().log().warn("storage", "compacted segment not in its place yet", base::field("log", l->directory()),
-                             base::field("segment", g.begin), base::field("error", finished.error()));
+                             base::field("segment", g.begin), base::field("error", done.error()));
     co_await reactor::sleep(manager_.on(), swap_retry_interval);
   }
 }

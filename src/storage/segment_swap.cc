@@ -1,5 +1,6 @@
 #include "storage/segment_swap.hh"
 
+#include <algorithm>
 #include <vector>
 
 #include "reactor/file.hh"
@@ -31,13 +32,22 @@ task<result<void>> remove_if_there(reactor::core& on, std::string path) {
   co_return removed;
 }
 
+bool has_swap_file(reactor::core& on, const std::string& directory, layout::swap_name name) {
+  const auto entries = on.effects().list(directory);
+  const std::string wanted = layout::swap_file(name.base, name.next);
+  return entries && std::ranges::any_of(*entries, [&](const auto& e) { return e.name == wanted; });
+}
+
 }  // namespace
 
 task<result<void>> begin_swap(reactor::core& on, std::string log_directory, layout::swap_name name) {
   std::string from = log_directory + "/" + layout::cleaned_file(name.base);
   std::string to = log_directory + "/" + layout::swap_file(name.base, name.next);
   const result<void> renamed = co_await reactor::rename(on, std::move(from), std::move(to));
-  if (!renamed) co_return renamed;
+  // An earlier try may have failed behind it.
+  const bool was_renamed =
+      !renamed && renamed.error().code == base::errc::not_found && has_swap_file(on, log_directory, name);
+  if (!renamed && !was_renamed) co_return renamed;
   const result<void> synced = co_await reactor::sync_directory(on, std::move(log_directory));
   co_return synced;
 }

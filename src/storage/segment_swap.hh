@@ -19,7 +19,8 @@
 
 namespace millrace::storage {
 
-/// Step 2; the file is synced. Errors: not_found, io.
+/// Step 2; the file is synced. Where it failed the new name may be there or not, and a start goes through with it: it is
+/// called again until it succeeds, before anything else becomes of those segments. Errors: not_found, io, no_space.
 reactor::task<base::result<void>> begin_swap(reactor::core& on, std::string log_directory, layout::swap_name name);
 /// Steps 3 and 4; may be called again where it failed. Errors: io, no_space.
 reactor::task<base::result<void>> finish_swap(reactor::core& on, std::string log_directory, layout::swap_name name);

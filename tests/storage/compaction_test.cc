@@ -289,5 +289,32 @@ TEST_CASE("compaction: where the disk is full nothing is lost, and the next pass
   f.check_compacted(done->clean_to.value());
 }
 
+TEST_CASE("compaction: whichever flush of the directory fails, no later pass makes what it left a loss") {
+  world_setup o;
+  o.segment_time = base::milliseconds(200);
+  for (uint64_t skip = 1; skip < 9; ++skip) {  // the first is that of the active segment, which takes the log offline
+    CAPTURE(skip);
+    compaction_world f(5100, o);
+    const auto put_segments = [&] {
+      for (int i = 0; i < 3; ++i) {
+        f.put_random(5, 20);
+        f.rest();
+      }
+      f.put_one("active", "the segment before it is closed");
+      f.rest();
+    };
+    put_segments();
+    f.n.disk().add_rule({.kind = reactor::op_kind::sync_dir, .path_part = f.l().directory(), .skip = skip, .count = 1});
+    (void)f.pass();
+    f.n.disk().clear_rules();
+    put_segments();
+    REQUIRE(f.pass());
+    f.check_compacted(std::nullopt);
+    f.crash();
+    f.restart();
+    f.check_compacted(std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage::test
