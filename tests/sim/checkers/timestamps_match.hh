@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -22,6 +23,21 @@ class timestamps_match {
       if (at >= time) return {offset, at};
     }
     return {-1, -1};
+  }
+  /// Where records went away between two scans: the answer was there before, and nothing that was there all the time comes
+  /// before it.
+  static void between(findings& out, const std::string& partition, const records& before, const records& after, int64_t time,
+                      int64_t offset, int64_t timestamp) {
+    const auto stayed = scan(after, time);
+    const bool none = offset == -1 && timestamp == -1;
+    const bool was_there =
+        timestamp >= time && std::find(before.begin(), before.end(), std::pair(offset, timestamp)) != before.end();
+    const bool is_first = stayed.first == -1 || (!none && offset <= stayed.first);
+    if (is_first && (none || was_there)) return;
+    out.report(broken::safety, "timestamps_match",
+               partition + " time " + std::to_string(time) + ": offset " + std::to_string(offset) + " with " +
+                   std::to_string(timestamp) + ", while records go; " + std::to_string(stayed.first) + " with " +
+                   std::to_string(stayed.second) + " stays");
   }
   static void answered(findings& out, const std::string& partition, const records& all, int64_t time, int64_t offset,
                        int64_t timestamp) {
