@@ -7,13 +7,29 @@ namespace millrace::swarm {
 
 using reactor::task;
 
+namespace {
+using settings_text = std::vector<std::pair<std::string, std::string>>;
+
+settings_text text_of(const topic_compaction& c) {
+  return {{"cleanup.policy", c.deletes ? "compact,delete" : "compact"},
+          {"delete.retention.ms", std::to_string(c.delete_retention_ms)},
+          {"min.cleanable.dirty.ratio", std::to_string(c.dirty_ratio)},
+          {"segment.ms", std::to_string(c.segment_ms)},
+          {"min.compaction.lag.ms", std::to_string(c.min_lag_ms)},
+          {"max.compaction.lag.ms", std::to_string(c.max_lag_ms)}};
+}
+}  // namespace
+
 /// Where the outcome of a change stays unknown, its name is not used again.
 task<bool> admin::create(std::string name) {
   const auto version = static_cast<int16_t>(random_.between(2, 6));
   const auto partitions = static_cast<int32_t>(random_.between(1, options_.partitions_most));
   const std::string bytes = std::to_string(options_.segment_bytes);
+  const topic_compaction compaction = draw_compaction();
   topic_retention retention;
-  const kept_bounds kept = draw_bounds();
+  kept_bounds kept = draw_bounds();
+  // What a compacted log keeps by size nobody knows.
+  if (compaction.on) kept = {.ms = compaction.deletes ? kept.ms : -1, .bytes = -1};
   if (options_.retention) retention.ask(kept);
   retention.answered(kept);
   const std::string ms = std::to_string(kept.ms);
@@ -22,6 +38,10 @@ task<bool> admin::create(std::string name) {
       {.name = "segment.bytes", .value = bytes},
       {.name = "retention.ms", .value = ms},
       {.name = "retention.bytes", .value = kept_bytes}};
+  const settings_text words = text_of(compaction);
+  if (compaction.on) {
+    for (const auto& [key, value] : words) configs.push_back({.name = key, .value = value});
+  }
   wire::kafka::create_topics_request_creatable_topic topic{
       .name = name, .num_partitions = partitions, .replication_factor = 1, .assignments = {}, .configs = configs};
   const wire::kafka::create_topics_request body{.topics = {&topic, 1}, .timeout_ms = 30000};
@@ -35,7 +55,7 @@ task<bool> admin::create(std::string name) {
   if (!got) co_return false;
   for (const auto& t : got->body.topics) {
     if (t.error_code == 0) {
-      model_.add(name, partitions, retention);
+      model_.add(name, partitions, retention, compaction);
     } else {
       refused("create", name, t.error_code, since);
     }
@@ -64,6 +84,21 @@ task<bool> admin::remove(topic_ref t) {
     }
   }
   co_return true;
+}
+
+/// A draw of its own for each topic that is made: it shifts no other.
+topic_compaction admin::draw_compaction() {
+  topic_compaction made;
+  base::prng random = random_.split("compaction").split(model_.topics_made);
+  made.on = random.chance(options_.compaction.topics);
+  if (!made.on) return made;
+  made.deletes = random.chance(options_.retention ? 0.5 : 0.2);
+  made.delete_retention_ms = random.chance(0.3) ? 0 : random.chance(0.5) ? random.between(1, 10'000) : 86'400'000;
+  made.dirty_ratio = random.chance(0.5) ? 0 : random.unit() / 2;
+  made.segment_ms = 1 + random.between(0, options_.compaction.segment_ms_most.ms());
+  if (random.chance(0.2)) made.min_lag_ms = random.between(1, 5'000);
+  if (random.chance(0.5)) made.max_lag_ms = made.min_lag_ms + random.between(100, 5'000);
+  return made;
 }
 
 kept_bounds admin::draw_bounds() {
@@ -122,7 +157,7 @@ task<void> admin::run() {
       good = co_await remove(std::move(t));
     } else if (options_.retention && random_.chance(0.2)) {
       topic_ref t = model_.any_topic(random_);
-      good = co_await alter(std::move(t));
+      if (!t->compaction.on) good = co_await alter(std::move(t));
     }
     if (!good) co_await link_.drop();
     const bool making = model_.topics.size() < options_.topics;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "checkers/producers_in_order.hh"
@@ -13,6 +14,13 @@ using reactor::task;
 
 namespace {
 constexpr int16_t out_of_range = 1;
+
+timestamps_match::records times_of(const keyed_records& all) {
+  timestamps_match::records times;
+  for (const keyed_record& r : all) times.emplace_back(r.offset, r.time);
+  return times;
+}
+
 }  // namespace
 
 /// One answer of ListOffsets; its error is reported under `what`. Nothing: the connection is of no use.
@@ -49,6 +57,7 @@ task<bool> auditor::ask_start(topic_ref t, int32_t partition) {
 /// Reads from the log's start to its end; again from its new start where that rises meanwhile.
 task<bool> auditor::read_all(topic_ref t, int32_t partition) {
   all_.clear();
+  keyed_.clear();
   partition_model& m = t->partitions[static_cast<size_t>(partition)];
   const bool told = co_await ask_start(t, partition);
   if (!told) co_return false;
@@ -78,6 +87,7 @@ task<bool> auditor::read_all(topic_ref t, int32_t partition) {
       if (start_ <= at) model_.safety("acked_is_kept", "out of range: " + at_offset(m.name, at));
       if (model_.found.any()) co_return false;
       all_.clear();
+      keyed_.clear();
       at = start_;
       high_ = std::max(high_, start_);
       continue;
@@ -91,15 +101,15 @@ task<bool> auditor::read_all(topic_ref t, int32_t partition) {
     model_.shown(m, floor, p.high_watermark, link_.process());
     model_.started(*t, m, start_floor, p.log_start_offset, on_.wall_clock());
     high_ = p.high_watermark;
-    read_batches batches;
-    if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
-    model_.read(m, at, high_, batches);
-    if (batches.empty()) {
+    read_answer a{.wanted = at, .high_watermark = high_, .since = since};
+    if (!took(*t, m, a, p.records)) co_return false;
+    if (a.batches.empty()) {
       model_.safety("acked_is_kept", "nothing to read below the high watermark: " + at_offset(m.name, at));
       co_return false;
     }
-    all_.insert(all_.end(), batches.begin(), batches.end());
-    at = batches.back().next;
+    all_.insert(all_.end(), a.batches.begin(), a.batches.end());
+    std::ranges::copy_if(a.records, std::back_inserter(keyed_), [&](const keyed_record& r) { return r.offset >= at; });
+    at = a.batches.back().next;
   }
   co_return !model_.found.any();
 }
@@ -108,13 +118,24 @@ task<bool> auditor::scan(topic_ref t, int32_t partition) {
   const bool read = co_await read_all(t, partition);
   if (!read) co_return false;
   partition_model& m = t->partitions[static_cast<size_t>(partition)];
-  offsets_dense::read(model_.found, m.name, start_, high_, all_);
-  m.acked.read(model_.found, m.name, all_);
-  m.stable.read(model_.found, m.name, all_);
   model_.sent.whole(model_.found, m.name, all_);
-  producers_in_order::whole(model_.found, m.name, all_);
+  if (t->compaction.on) {
+    judge_compacted(*t, m);
+  } else {
+    offsets_dense::read(model_.found, m.name, start_, high_, all_);
+    m.acked.read(model_.found, m.name, all_);
+    m.stable.read(model_.found, m.name, all_);
+    producers_in_order::whole(model_.found, m.name, all_);
+  }
   judge_start(*t, m);
   co_return !model_.found.any();
+}
+
+void auditor::judge_compacted(const topic_model& t, partition_model& m) {
+  m.compacted.whole(model_.found, m.name, model_.keyed[m.name], start_, high_, keyed_, model_.clock_of(t, on_.wall_clock()));
+  if (model_.compaction_settled && t.compaction.max_lag_ms != INT64_MAX) {
+    compaction_keeps::settled(model_.found, m.name, keyed_);
+  }
 }
 
 void auditor::judge_start(const topic_model& t, partition_model& m) {
@@ -159,6 +180,39 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
   co_return true;
 }
 
+/// The same where records may go meanwhile: what was there before and what is there afterwards say what may be answered.
+task<bool> auditor::ask_times_compacted(topic_ref t, int32_t partition) {
+  const partition_model& m = t->partitions[static_cast<size_t>(partition)];
+  const timestamps_match::records before = times_of(keyed_);
+  const int64_t start_before = start_;
+  if (before.empty()) co_return true;
+  struct answered {
+    int64_t time;
+    listed got;
+  };
+  std::vector<answered> answers;
+  const base::instant limit = on_.now() + progress::bound;
+  while (answers.size() < 4) {
+    const int64_t time = before[random_.below(before.size())].second + random_.between(-3, 3);
+    const auto got = co_await list(t, partition, time, "list offsets by time");
+    if (!got) co_return false;
+    if (got->error == 0) {
+      answers.push_back({time, *got});
+      continue;
+    }
+    if (model_.found.any() || on_.now() > limit) co_return false;
+    co_await reactor::sleep(on_, base::milliseconds(100));
+  }
+  const bool read = co_await scan(t, partition);
+  if (!read) co_return false;
+  if (start_ != start_before) co_return true;
+  const timestamps_match::records after = times_of(keyed_);
+  for (const answered& a : answers) {
+    timestamps_match::between(model_.found, m.name, before, after, a.time, a.got.offset, a.got.timestamp);
+  }
+  co_return !model_.found.any();
+}
+
 task<void> auditor::run() {
   const bool connected = co_await link_.connect();
   bool good = connected;
@@ -169,7 +223,11 @@ task<void> auditor::run() {
       good = co_await scan(topic, static_cast<int32_t>(p));
       // What was checked by the first reading may come straight from the files of closed segments.
       if (good) good = co_await scan(topic, static_cast<int32_t>(p));
-      if (good) good = co_await ask_times(topic, static_cast<int32_t>(p));
+      if (good && topic->compaction.on) {
+        good = co_await ask_times_compacted(topic, static_cast<int32_t>(p));
+      } else if (good) {
+        good = co_await ask_times(topic, static_cast<int32_t>(p));
+      }
     }
   }
   co_await link_.drop();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/bytes.hh"
@@ -17,6 +18,7 @@ struct made_batch {
   std::vector<uint8_t> bytes;
   uint64_t body = 0;           ///< as read_batch::body
   std::vector<int64_t> times;  ///< of its records
+  keyed_records keyed;         ///< its records, where they have keys
 };
 
 /// How an idempotent producer numbers a batch.
@@ -30,10 +32,16 @@ struct batch_numbers {
 /// around `now`.
 made_batch make_batch(base::prng& random, const run_options& o, base::unix_ms now, const batch_numbers& numbers = {});
 
+/// The same with keys, of which there are few, and tombstones.
+made_batch make_keyed_batch(base::prng& random, const run_options& o, base::unix_ms now, const batch_numbers& numbers = {});
+
 /// A batch of one random record that is `bytes` long in all.
 made_batch batch_of(base::prng& random, size_t bytes, base::unix_ms now);
 
 /// The batches of a fetch answer. False where they are not whole batches back to back.
 bool take_apart(base::bytes records, read_batches& out);
+
+/// The records of the same, all of which have keys; nothing where that is not so, or a CRC is wrong.
+std::optional<keyed_records> keyed_records_of(base::bytes records);
 
 }  // namespace millrace::swarm

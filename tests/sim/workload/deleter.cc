@@ -8,6 +8,7 @@ using reactor::task;
 namespace {
 constexpr int64_t high_watermark = -1;
 constexpr int16_t out_of_range = 1;
+constexpr int16_t policy_violation = 44;
 }  // namespace
 
 /// Mostly somewhere in the log; now and then all of it, or what cannot be.
@@ -47,6 +48,12 @@ task<bool> deleter::remove_some(topic_ref t) {
     asked.before = std::max(asked.before, answered.low_watermark);
   }
   if (!t->live) co_return true;
+  if (t->compaction.on && !t->compaction.deletes) {
+    if (answered.error_code == 0)
+      model_.safety("log_start", "records of " + m.name + " are deleted, which is only compacted");
+    if (answered.error_code != policy_violation) refused("delete records", m.name, answered.error_code, since);
+    co_return true;
+  }
   if (answered.error_code == out_of_range) {
     if (offset <= end_floor) model_.safety("log_start", "out of range: " + at_offset(m.name, offset));
   } else if (answered.error_code != 0) {

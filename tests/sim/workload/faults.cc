@@ -94,6 +94,7 @@ void run::strike() {
       // Near to true time: what a broker takes for too far in the future (an hour) is rightly refused.
       node.jump_wall_clock(random_.between(-60'000, 60'000) - node.wall_offset_ms() / 2);
       model_.wall_ahead_ms = std::max(model_.wall_ahead_ms, node.wall_offset_ms());
+      model_.wall_behind_ms = std::max(model_.wall_behind_ms, -node.wall_offset_ms());
       return;
     default: {
       say("disk errors");

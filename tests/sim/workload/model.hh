@@ -8,7 +8,9 @@
 
 #include "base/prng.hh"
 #include "checkers/acked_is_kept.hh"
+#include "checkers/compaction_keeps.hh"
 #include "checkers/findings.hh"
+#include "checkers/keyed_sent.hh"
 #include "checkers/log_start.hh"
 #include "checkers/offsets_dense.hh"
 #include "checkers/progress.hh"
@@ -31,6 +33,18 @@ struct partition_model {
   watermark_monotonic watermark;
   settled_at_start settled;
   log_start start;
+  compaction_keeps compacted;  ///< of a compacted topic, instead of the checkers that want every offset
+};
+
+/// What a topic was made with, where it is compacted.
+struct topic_compaction {
+  bool on = false;       ///< cleanup.policy names compact
+  bool deletes = false;  ///< and delete
+  int64_t delete_retention_ms = 86'400'000;
+  int64_t segment_ms = 0;
+  int64_t min_lag_ms = 0;
+  int64_t max_lag_ms = INT64_MAX;
+  double dirty_ratio = 0.5;
 };
 
 /// One incarnation of a topic. Who sends a request keeps it; the answer counts only while it is
@@ -40,16 +54,29 @@ struct topic_model {
   unsigned made = 0;  ///< its number among all
   bool live = false;
   topic_retention retention;
+  topic_compaction compaction;
   std::vector<partition_model> partitions;
 };
 using topic_ref = std::shared_ptr<topic_model>;
+
+/// What a fetch of a compacted topic's partition gave.
+struct read_answer {
+  int64_t wanted = 0;
+  int64_t high_watermark = 0;
+  base::instant since{};  ///< when it was asked
+  read_batches batches{};
+  keyed_records records{};
+};
 
 struct model {
   findings found;
   progress watch;
   sent_is_read sent;
+  std::map<std::string, keyed_sent> keyed;   ///< by name of a partition: what was sent to compacted topics
   std::map<std::string, deletions> deleted;  ///< by name of a partition
   int64_t wall_ahead_ms = 0;                 ///< how far the broker's wall clock ever was before the clients'
+  int64_t wall_behind_ms = 0;                ///< and behind
+  bool compaction_settled = false;           ///< what has to be compacted by its age was so long ago
   bool retention_settled = false;            ///< enough time has passed since the last batch
   std::set<int64_t> producer_ids;            ///< given
   std::vector<topic_ref> topics;             ///< live ones
@@ -66,6 +93,7 @@ struct model {
   uint64_t read_batches_count = 0;
   uint64_t refused = 0;
   uint64_t lost_connections = 0;
+  uint64_t compacted_away = 0;
 
   /// A live topic, or null.
   topic_ref any_topic(base::prng& random) const { return topics.empty() ? nullptr : topics[random.below(topics.size())]; }
@@ -74,12 +102,14 @@ struct model {
     t->live = false;
     std::erase(topics, t);
   }
-  void add(std::string name, int32_t partitions, const topic_retention& retention = {}) {
+  void add(std::string name, int32_t partitions, const topic_retention& retention = {},
+           const topic_compaction& compaction = {}) {
     auto t = std::make_shared<topic_model>();
     t->name = std::move(name);
     t->made = ++topics_made;
     t->live = true;
     t->retention = retention;
+    t->compaction = compaction;
     t->partitions.resize(static_cast<size_t>(partitions));
     for (size_t i = 0; i < t->partitions.size(); ++i) t->partitions[i].name = t->name + "-" + std::to_string(i);
     topics.push_back(std::move(t));
@@ -107,6 +137,8 @@ struct model {
   }
   /// A read just below `start` was out of range.
   void refused_below(const topic_model& t, partition_model& p, int64_t start, int64_t now) {
+    // Of a segment that was compacted nobody knows which records' times let it go.
+    if (t.compaction.on && t.retention.judged()) return;
     p.start.rose(found, p.name, start, deleted[p.name], t.retention, p.acked, sent, now + wall_ahead_ms);
   }
   /// Batches that a fetch of `wanted` gave, with the high watermark of its answer.
@@ -117,6 +149,24 @@ struct model {
     p.stable.read(found, p.name, batches);
     p.settled.read(found, p.name, sent, batches);
     read_batches_count += batches.size();
+  }
+  /// The same of a compacted topic, with their records; the fetch was sent at `since`, and it is `now`.
+  void read_compacted(const topic_model& t, partition_model& p, const read_answer& a, base::instant now,
+                      base::unix_ms wall) {
+    if (!a.batches.empty() && a.batches.back().next > a.high_watermark) {
+      safety("offsets_dense", "read above the high watermark " + at_offset(p.name, a.high_watermark));
+    }
+    const uint64_t gone = p.compacted.gone();
+    p.compacted.read(found, p.name, keyed[p.name], a.wanted, a.batches, a.records, a.since, now, clock_of(t, wall));
+    compacted_away += p.compacted.gone() - gone;
+    p.settled.read(found, p.name, sent, a.batches);
+    read_batches_count += a.batches.size();
+  }
+  tombstone_clock clock_of(const topic_model& t, base::unix_ms wall) const {
+    return {.delete_retention_ms = t.compaction.delete_retention_ms,
+            .now = wall,
+            .ahead_ms = wall_ahead_ms,
+            .behind_ms = wall_behind_ms};
   }
   void safety(const char* checker, std::string what) { found.report(broken::safety, checker, std::move(what)); }
 };

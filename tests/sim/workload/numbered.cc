@@ -72,7 +72,7 @@ void producer::number(request& r) {
   numbering& n = numbers_of(r.topic);
   for (part& p : r.parts) {
     numbering::lane& lane = n.lanes[static_cast<size_t>(p.partition)];
-    p.batch = make_batch(random_, options_, on_.wall_clock(), {.producer = id_, .epoch = n.epoch, .sequence = lane.next});
+    p.batch = batch_for(*r.topic, {.producer = id_, .epoch = n.epoch, .sequence = lane.next});
     lane.next = after(lane.next, p.batch.times.size());
   }
 }

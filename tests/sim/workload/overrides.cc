@@ -43,6 +43,8 @@ const std::vector<kind>& all_kinds() {
       operation<&run_options::remakes>("remakes"),
       operation<&run_options::deletes>("deletes"),
       operation<&run_options::retention>("retention"),
+      {"compaction", [](const run_options& o) { return o.compaction.on(); },
+       [](run_options& o) { o.compaction.topics = 0; }},
       {"groups", [](const run_options& o) { return o.groups.count > 0; }, [](run_options& o) { o.groups.count = 0; }},
       {"sessions", [](const run_options& o) { return o.session_consumers > 0; },
        [](run_options& o) { o.session_consumers = 0; }},

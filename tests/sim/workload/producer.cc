@@ -26,16 +26,22 @@ producer::request producer::make_request(topic_ref t) {
   if (idempotent_) {
     number(r);
   } else {
-    for (part& p : r.parts) p.batch = make_batch(random_, options_, on_.wall_clock());
+    for (part& p : r.parts) p.batch = batch_for(*r.topic);
   }
   return r;
+}
+
+made_batch producer::batch_for(const topic_model& t, const batch_numbers& numbers) {
+  const auto make = t.compaction.on ? make_keyed_batch : make_batch;
+  return make(random_, options_, on_.wall_clock(), numbers);
 }
 
 task<bool> producer::send(request* r) {
   std::vector<wire::kafka::produce_request_partition_data> parts;
   for (part& p : r->parts) {
-    model_.sent.sent(r->topic->partitions[static_cast<size_t>(p.partition)].name, p.batch.body, p.batch.bytes.size(),
-                     p.batch.times, model_.process, idempotent_);
+    const std::string& name = r->topic->partitions[static_cast<size_t>(p.partition)].name;
+    model_.sent.sent(name, p.batch.body, p.batch.bytes.size(), p.batch.times, model_.process, idempotent_);
+    if (!p.batch.keyed.empty()) model_.keyed[name].sent(p.batch.keyed, idempotent_, on_.wall_clock());
     parts.push_back({.index = p.partition, .records = base::bytes(p.batch.bytes)});
   }
   wire::kafka::produce_request_topic_data topic{.name = r->topic->name, .topic_id = {}, .partition_data = parts};
@@ -61,6 +67,9 @@ void producer::acknowledged(request& r, int32_t partition, int64_t base_offset, 
   found->acked = true;
   const int64_t next = base_offset + static_cast<int64_t>(found->batch.times.size());
   p.acked.acknowledged(model_.found, p.name, base_offset, next, found->batch.body);
+  if (r.topic->compaction.on) {
+    p.compacted.acknowledged(model_.found, p.name, model_.keyed[p.name], base_offset, found->batch.keyed);
+  }
   p.watermark.acknowledged(next);
   ++model_.acked_batches;
 }
@@ -95,7 +104,7 @@ task<bool> producer::probe(topic_ref t, int32_t partition) {
   // Who found no space tries again each second, and so do we.
   while (acked.count() == before && on_.now() < limit && !model_.found.any()) {
     request r{.topic = t, .parts = {}, .acks = -1, .version = 9, .since = {}};
-    r.parts.push_back({.partition = partition, .batch = make_batch(random_, options_, on_.wall_clock())});
+    r.parts.push_back({.partition = partition, .batch = batch_for(*t)});
     bool good = co_await link_.connect();
     if (good) good = co_await send(&r);
     if (good) good = co_await receive(&r);

@@ -41,6 +41,7 @@ run_outcome run::go() {
   if (!model_.found.any()) probe_all();
   if (!model_.found.any()) audit();
   if (!model_.found.any() && options_.retention) wait_for_retention();
+  if (!model_.found.any() && options_.compaction.on()) wait_for_compaction();
   if (!model_.found.any()) restart_another_way();
   if (!model_.found.any()) audit();
   if (!model_.found.any()) probe_all();
@@ -50,9 +51,10 @@ run_outcome run::go() {
   out.schedule_hash = world_.schedule_hash();
   out.events = world_.events();
   out.virtual_time = world_.now();
-  out.summary = fmt::format("acked={} read={} commits={} refused={} lost_connections={} starts={} topics={}",
-                            model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.refused,
-                            model_.lost_connections, server_.node().starts() - 1, model_.names);
+  out.summary =
+      fmt::format("acked={} read={} commits={} compacted_away={} refused={} lost_connections={} starts={} topics={}",
+                  model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.compacted_away,
+                  model_.refused, model_.lost_connections, server_.node().starts() - 1, model_.names);
   return out;
 }
 
@@ -144,6 +146,20 @@ void run::wait_for_retention() {
     }
   }
   model_.retention_settled = true;
+}
+
+/// What has to be compacted by its age is: a pass that its pace makes slow takes a while, and little memory some passes.
+void run::wait_for_compaction() {
+  say("waiting for compaction");
+  int64_t longest_ms = 0;
+  for (const topic_ref& t : model_.topics) {
+    if (t->compaction.on && t->compaction.max_lag_ms != INT64_MAX)
+      longest_ms = std::max(longest_ms, t->compaction.max_lag_ms);
+  }
+  if (longest_ms == 0) return;
+  const base::duration wait = milliseconds(longest_ms) + seconds(425) + options_.server.compaction.interval * 5;
+  advance([] { return false; }, wait);
+  model_.compaction_settled = true;
 }
 
 void run::restart_another_way() {
@@ -283,13 +299,21 @@ void run::cut_at_operation() {
       {op_kind::rename, "/data/pool/"}, {op_kind::rename, "/data/"},       {op_kind::write, "/data/topic"},
       {op_kind::write, "checkpoint"},   {op_kind::write, "/data/commit/"}, {op_kind::truncate, "/data/topic"},
   };
+  // The steps of storage/segment_swap.
+  const std::pair<op_kind, const char*> of_compaction[] = {{op_kind::write, ".cleaned"},
+                                                           {op_kind::sync, ".cleaned"},
+                                                           {op_kind::rename, ".cleaned"},
+                                                           {op_kind::remove, "/data/topic"},
+                                                           {op_kind::rename, ".swap"}};
+  const bool compacts = options_.compaction.on() && random_.chance(0.5);
   const bool recycles = options_.even > 0 && random_.chance(0.5);
   // What a group commits goes into the commit log, and mostly by itself.
   const bool commits = options_.groups.count > 0 && random_.chance(0.5);
-  const auto& [kind, path] = sensitive[recycles ? 0 : commits ? 4 : random_.below(std::size(sensitive))];
+  const auto& [kind, path] = compacts ? of_compaction[random_.below(std::size(of_compaction))]
+                                      : sensitive[recycles ? 0 : commits ? 4 : random_.below(std::size(sensitive))];
   sim::sim_disk& disk = server_.node().disk();
   disk.add_rule({.kind = kind, .path_part = path, .count = 0});
-  advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; }, milliseconds(recycles ? 2000 : 300));
+  advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; }, milliseconds(recycles || compacts ? 2000 : 300));
   disk.clear_rules();
   // Within 4 us to 4 ms; a file that was taken from the pool gets its batches a little later.
   const int64_t behind = recycles ? milliseconds(50).ns : int64_t{1} << random_.between(12, 22);

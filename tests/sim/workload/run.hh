@@ -50,6 +50,7 @@ class run {
   void probe_all();
   void audit();
   void wait_for_retention();
+  void wait_for_compaction();
   void restart_another_way();
   void last_stop();
 

@@ -116,6 +116,19 @@ void draw_groups(base::prng random, run_options& o) {
   if (o.faults.any()) o.faults.gap_most = std::max(o.faults.gap_most, one_of(random, {300, 1000, 3000}));
 }
 
+/// Few keys in small segments, and a cleaner that looks often.
+void draw_compaction(base::prng& random, run_options& o) {
+  o.compaction.topics = random.chance(0.5) ? 1 : 0.5;
+  o.compaction.keys = uint64_t{1} << random.between(0, random.chance(0.2) ? 13 : 6);
+  o.compaction.tombstones = random.chance(0.7) ? 0.25 : 0;
+  o.compaction.segment_ms_most = one_of(random, {20, 100, 500, 2000});
+  o.server.compaction.interval = one_of(random, {50, 200, 500, 2000});
+  if (random.chance(0.4)) o.server.compact.map_bytes_max = uint64_t{64} << 10;
+  o.server.compact.pace.core_percent = random.chance(0.3) ? 1 : random.chance(0.5) ? 25 : 100;
+  if (random.chance(0.3)) o.server.compact.pace.bytes_per_second = uint64_t{1} << random.between(20, 24);
+  if (random.chance(0.6)) o.server.roll_ms = one_of(random, {50, 200, 1000}).ms();
+}
+
 const char* name_of(api::kafka::send_mode mode) {
   switch (mode) {
     case api::kafka::send_mode::automatic:
@@ -203,6 +216,8 @@ run_options draw_options(uint64_t seed) {
   if (kind == 2) draw_short_lives(kinds, o);
   base::prng groups = root.split("groups");
   if (kind != 2 && groups.chance(0.3)) draw_groups(groups, o);
+  base::prng compaction = root.split("compaction");
+  if (kind != 1 && compaction.chance(0.35)) draw_compaction(compaction, o);
   // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
   if (o.crowd > 1) {
     o.big = 0;
@@ -232,13 +247,14 @@ std::string describe(const run_options& o) {
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} sessions={} topics={} "
       "partitions<={} segment={}M value<={} big={} even={}K remakes={} deletes={} retention={} retries={} idempotent={} "
-      "members={}x{} faults={} gap<={}ms",
+      "compaction={}x{} members={}x{} faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
       o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd,
       o.session_consumers, o.topics, o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0,
-      o.even >> 10, o.remakes, o.deletes, o.retention, o.retries, o.idempotent, o.groups.count, o.groups.members_most,
-      faults.empty() ? "none" : faults, o.faults.gap_most.ms());
+      o.even >> 10, o.remakes, o.deletes, o.retention, o.retries, o.idempotent, o.compaction.topics,
+      o.compaction.on() ? o.compaction.keys : 0, o.groups.count, o.groups.members_most, faults.empty() ? "none" : faults,
+      o.faults.gap_most.ms());
 }
 
 }  // namespace millrace::swarm

@@ -45,6 +45,15 @@ struct group_workload {
   double restless = 0;        ///< chance that one leaves, vanishes or says something else, at each step
 };
 
+/// Topics with keys that are compacted.
+struct compaction_workload {
+  double topics = 0;  ///< chance that one is; 0: none
+  uint64_t keys = 1;
+  double tombstones = 0;             ///< chance that a record is one
+  base::duration segment_ms_most{};  ///< segments end by time: small ones
+  bool on() const { return topics > 0; }
+};
+
 struct run_options {
   unsigned cores_most = 1;
   server_options server;
@@ -70,6 +79,7 @@ struct run_options {
   bool retention = false;   ///< topics are made, and altered, to keep a time or a size only
   bool remakes = false;     ///< topics are deleted and made again
   double remake = 0.2;      ///< chance of that each time somebody looks
+  compaction_workload compaction;
   group_workload groups;
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest

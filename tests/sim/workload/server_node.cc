@@ -31,10 +31,17 @@ void server_node::start(unsigned cores) {
   broker::controller_options catalog;
   catalog.data_dir = data_dir;
   catalog.settings.offsets_topic_partitions = options_.offsets_partitions;
+  if (options_.roll_ms > 0) {
+    catalog.settings.all.push_back(
+        {.name = "log.roll.ms", .value = std::to_string(options_.roll_ms), .topic_key = "segment.ms"});
+  }
   catalog.placement = broker::placement(cores);
   for (const pinned& p : pins_) (void)catalog.placement.set_override(p.topic, p.partition, base::core_id(p.core));
-  const storage::storage_options storage{
-      .data_dir = data_dir, .commits = options_.commits, .pool = options_.pool, .splice_reads = options_.splice_reads};
+  const storage::storage_options storage{.data_dir = data_dir,
+                                         .commits = options_.commits,
+                                         .pool = options_.pool,
+                                         .splice_reads = options_.splice_reads,
+                                         .compact = options_.compact};
   store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
   shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);

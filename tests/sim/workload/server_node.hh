@@ -28,7 +28,10 @@ struct server_options {
   broker::producer_options producers;
   broker::coordinator_options groups;
   broker::retention_options retention;
+  broker::compaction_keeper_options compaction;
+  storage::compaction_options compact;
   int32_t offsets_partitions = 50;  ///< of __consumer_offsets
+  int64_t roll_ms = 0;  ///< log.roll.ms: segments of topics that say nothing else, as __consumer_offsets; 0: the default
   bool splice_reads = false;
   api::kafka::door_options door;
 };
@@ -82,7 +85,7 @@ class server_node {
   struct core_parts {
     core_parts(reactor::core& on, const storage::storage_options& storage, const server_options& options)
         : catalog(on),
-          broker(on, storage, options.producers, options.retention),
+          broker(on, storage, options.producers, options.retention, options.compaction),
           groups(broker, catalog, options.groups),
           scope(on) {}
     broker::catalog catalog;

@@ -25,8 +25,9 @@ void worker::fetched(topic_model& t, const asked_part& asked, const wire::kafka:
   model_.shown(m, asked.floor, p.high_watermark, link_.process());
   if (version >= 5) model_.started(t, m, asked.start_floor, p.log_start_offset, on_.wall_clock());
   log_start::read(model_.found, m.name, asked.start_floor, asked.from);
-  if (p.records && !take_apart(*p.records, batches)) model_.safety("answers_decode", "a cut batch of " + m.name);
-  model_.read(m, asked.from, p.high_watermark, batches);
+  read_answer a{.wanted = asked.from, .high_watermark = p.high_watermark, .since = since};
+  (void)took(t, m, a, p.records);  // what is wrong was reported
+  batches = std::move(a.batches);
 }
 
 void worker::refused(const char* what, const std::string& partition, int16_t code, base::instant since) {
@@ -35,6 +36,27 @@ void worker::refused(const char* what, const std::string& partition, int16_t cod
   const bool passing = code == 56 || code == 6 || code == 7;
   if (passing && (options_.tight_memory() || !model_.watch.quiet_since(since - base::seconds(5)))) return;
   model_.safety("errors_have_reason", std::string(what) + " of " + partition + " is refused with " + std::to_string(code));
+}
+
+bool worker::took(const topic_model& t, partition_model& m, read_answer& a, std::optional<base::bytes> records) {
+  if (records && !take_apart(*records, a.batches)) {
+    model_.safety("answers_decode", "a cut batch of " + m.name);
+    return false;
+  }
+  if (!t.compaction.on) {
+    model_.read(m, a.wanted, a.high_watermark, a.batches);
+    return true;
+  }
+  if (records) {
+    auto keyed = keyed_records_of(*records);
+    if (!keyed) {
+      model_.safety("answers_decode", "records of " + m.name + " that cannot be read, or without keys");
+      return false;
+    }
+    a.records = std::move(*keyed);
+  }
+  model_.read_compacted(t, m, a, on_.now(), on_.wall_clock());
+  return true;
 }
 
 }  // namespace millrace::swarm

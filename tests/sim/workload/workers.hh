@@ -41,6 +41,8 @@ class worker {
   /// Hands what a fetch of `version`, sent at `since`, was answered of a partition to the model.
   void fetched(topic_model& t, const asked_part& asked, const wire::kafka::fetch_response_partition_data& p, int16_t version,
                base::instant since, read_batches& batches);
+  /// What a fetch answered goes into `a`, and to the model. False: they are not whole batches, which was reported.
+  bool took(const topic_model& t, partition_model& m, read_answer& a, std::optional<base::bytes> records);
   /// An error code of an answer to a request that was sent at `since`: counted where something was
   /// wrong, reported where not.
   void refused(const char* what, const std::string& partition, int16_t code, base::instant since);
@@ -81,6 +83,7 @@ class producer final : public worker {
     base::instant since;
   };
   request make_request(topic_ref t);
+  made_batch batch_for(const topic_model& t, const batch_numbers& numbers = {});
   reactor::task<bool> send(request* r);
   reactor::task<bool> receive(request* r);
   void acknowledged(request& r, int32_t partition, int64_t base_offset, int16_t code);
@@ -141,6 +144,7 @@ class admin final : public worker {
   reactor::task<bool> remove(topic_ref t);
   reactor::task<bool> alter(topic_ref t);
   kept_bounds draw_bounds();
+  topic_compaction draw_compaction();
   std::vector<std::string> free_names_;  ///< of topics that are known to be deleted
 };
 
@@ -174,8 +178,11 @@ class auditor final : public worker {
   reactor::task<bool> read_all(topic_ref t, int32_t partition);
   reactor::task<bool> ask_times(topic_ref t, int32_t partition);
   void judge_start(const topic_model& t, partition_model& m);
+  void judge_compacted(const topic_model& t, partition_model& m);
+  reactor::task<bool> ask_times_compacted(topic_ref t, int32_t partition);
   read_batches all_;
-  int64_t start_ = 0;  ///< of the log, as it was last told
+  keyed_records keyed_;  ///< of a compacted topic: their records
+  int64_t start_ = 0;    ///< of the log, as it was last told
   int64_t high_ = 0;
 };
 
