@@ -84,7 +84,8 @@ task<void> compacted_segment::close() {
   buffer_ = {};
   if (!file_.is_open()) co_return;
   const result<void> closed = co_await file_.close();
-  if (!closed) core_.log().warn("storage", "file not closed", base::field("path", path()), base::field("error", closed.error()));
+  if (!closed)
+    core_.log().warn("storage", "file not closed", base::field("path", path()), base::field("error", closed.error()));
 }
 
 std::unique_ptr<segment> compacted_segment::take(base::offset next) {

@@ -82,6 +82,10 @@ reactor::task<base::result<void>> reader::ready_plan(log_id id, read_plan* plan)
     const log* l = manager_.find(id);
     if (l == nullptr || l->removed_ || manager_.stopping()) co_return base::fail(base::errc::closed);
     const auto now = l->plan_read(plan->wanted, plan->bytes_max, plan->one_at_least);
+    // Its offset may lie below the log start by now: what is still there is read as it was planned.
+    const segment* left = now ? nullptr : l->find_segment(planned);
+    if (left != nullptr && left->state == segment_state::closed) plan->end = left->size;
+    if (left != nullptr) co_return ready;
     if (!now) co_return now.failure();
     plan->segment = now->segment;
     plan->end = now->end;

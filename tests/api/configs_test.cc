@@ -225,7 +225,7 @@ TEST_CASE("IncrementalAlterConfigs: what it does, and what it refuses") {
       {"bad value", 2, "t", {{"segment.ms", 0, "x"}}, 40},
       {"unknown key", 2, "t", {{"no.such", 0, "1"}}, 40},
       {"delete unknown key", 2, "t", {{"no.such", 1, std::nullopt}}, 0},
-      {"does not work yet", 2, "t", {{"cleanup.policy", 0, "compact"}}, 40},
+      {"does not work", 2, "t", {{"remote.storage.enable", 0, "true"}}, 40},
       {"null value", 2, "t", {{"segment.ms", 0, std::nullopt}}, 42},
       {"key twice", 2, "t", {{"segment.ms", 0, "1"}, {"segment.ms", 0, "2"}}, 42},
       {"append to a number", 2, "t", {{"segment.ms", 2, "1"}}, 40},

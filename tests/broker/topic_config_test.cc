@@ -213,8 +213,7 @@ TEST_CASE("topic config: a stored value of another version that cannot be read c
 
 TEST_CASE("topic config: a default of the broker's is what keys that do not work yet may be set to") {
   broker_settings broker;
-  broker.all.push_back(
-      {.name = "log.local.retention.ms", .value = "1000", .about = "", .topic_key = "local.retention.ms"});
+  broker.all.push_back({.name = "log.local.retention.ms", .value = "1000", .about = "", .topic_key = "local.retention.ms"});
   CHECK(setting_problem("local.retention.ms", "1000", broker) == "");
   CHECK(setting_problem("local.retention.ms", "-2", broker) != "");
 }

@@ -24,6 +24,7 @@ run_options large() {
   o.big = 0.1;
   o.codecs = o.unacknowledged = o.retries = o.idempotent = o.remakes = o.deletes = o.retention = true;
   o.groups.count = 2;
+  o.compaction.topics = 0.5;
   o.faults = {.power_cuts = true,
               .kills = true,
               .stops = true,

@@ -107,15 +107,16 @@ bool log_world::try_boot(base::duration limit) {
   recovered_clean = (*found)->all.clean;
   start_number = (*found)->epoch;
   for (unsigned core = 0; core < setup.cores; ++core) {
-    managers.push_back(std::make_unique<log_manager>(n.core(core), storage_options{world_dir,
-                                                                                   {setup.commit_bytes, setup.inline_max, 2},
-                                                                                   {setup.pool_bytes, setup.pool_least},
-                                                                                   setup.index_bytes_max,
-                                                                                   setup.read_ahead_bytes_max,
-                                                                                   setup.open_files_max,
-                                                                                   setup.splice_reads,
-                                                                                   {setup.compaction_map_bytes,
-                                                                                    {.bytes_per_second = setup.compaction_bytes_per_second}}}));
+    managers.push_back(std::make_unique<log_manager>(
+        n.core(core),
+        storage_options{world_dir,
+                        {setup.commit_bytes, setup.inline_max, 2},
+                        {setup.pool_bytes, setup.pool_least},
+                        setup.index_bytes_max,
+                        setup.read_ahead_bytes_max,
+                        setup.open_files_max,
+                        setup.splice_reads,
+                        {setup.compaction_map_bytes, {.bytes_per_second = setup.compaction_bytes_per_second}}}));
   }
   for (unsigned core = 0; core < setup.cores; ++core) {
     const auto started = run_or_crash(core, start_task(this, core, &**found), end - w.now());

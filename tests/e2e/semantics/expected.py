@@ -8,7 +8,6 @@ def _codes(ours, *theirs):
     return lambda mine, other: mine == ours and (not theirs or other in theirs)
 
 
-LATER = "this setting works in a later version, and is refused by name until then"
 NO_OLDER_EPOCH = "the recorded topics are at epoch 0, which has none before it; ours answers 74"
 OURS_ONLY = (r"Configs\[(millrace\.ack|errors\.deadletterqueue\.group\.enable|remote\.copy\.lag\.(ms|bytes)|"
              r"max\.decompressed\.message\.bytes)\]")
@@ -31,15 +30,7 @@ RULES = [
     (r"transactional", r"ErrorCode", _codes(53), "transactions do not exist yet"),
     (r"^produce_with_topic_settings: log append time and the bit", r"", None,
      "on a LogAppendTime topic a producer's bit is overwritten with its times; Kafka refuses it (32)"),
-    (r"^produce_to_compacted_topics: breaks off", r"", lambda mine, other: "cleanup.policy does not work yet" in mine,
-     "compaction does not exist yet"),
-    (r"^create_topics: v\d setting: later", r"ErrorCode", _codes(40, 0), LATER),
-    (r"^create_topics: v\d setting: later", r"NumPartitions|ReplicationFactor|Configs|TopicId", lambda mine, other:
-     mine in (-1, "absent", [], "zero id"), LATER),
     (r"^advertised: key (18|42)", r"", lambda mine, other: mine == other + 1, "the recorded Kafka is 4.3.1; 4.4 has one more"),
-    (r"^create_topics: v\d made", r"", None, LATER),
-    (r"^incremental_alter_configs: v\d (later|append|append again|subtract the last)$", r"ErrorCode", _codes(40, 0), LATER),
-    (r"^incremental_alter_configs: v\d .*, then", r"^(\.cleanup\.policy)?$", None, LATER),
     (r"^(incremental_alter_configs|alter_configs): v\d broker, unknown key", r"ErrorCode", _codes(40, 0),
      "the broker's settings cannot be changed while it runs"),
     (r"^describe_configs: v\d broker", r"ReadOnly", lambda mine, other: mine is True,

@@ -310,7 +310,9 @@ void run::cut_at_operation() {
   // What a group commits goes into the commit log, and mostly by itself.
   const bool commits = options_.groups.count > 0 && random_.chance(0.5);
   const auto& [kind, path] = compacts ? of_compaction[random_.below(std::size(of_compaction))]
-                                      : sensitive[recycles ? 0 : commits ? 4 : random_.below(std::size(sensitive))];
+                                      : sensitive[recycles  ? 0
+                                                  : commits ? 4
+                                                            : random_.below(std::size(sensitive))];
   sim::sim_disk& disk = server_.node().disk();
   disk.add_rule({.kind = kind, .path_part = path, .count = 0});
   advance([&] { return jobs_done() || disk.met_by_last_rule() > 0; }, milliseconds(recycles || compacts ? 2000 : 300));
