@@ -105,6 +105,8 @@ TEST_CASE("producers: a repeat whose first copy never came to the disk is not ac
   }
   REQUIRE(f.b.w.run_until([&] { return sent[0].done && sent[1].done; }, base::seconds(10)));
   for (const appending& a : sent) CHECK(a.part.failed);
+  // Nor one that comes when the log is offline: nobody will ever answer the first copy.
+  CHECK(f.append({.first = 1}) == refusal(errc::storage));
   f.b.n.disk().clear_rules();
 }
 
