@@ -188,6 +188,24 @@ TEST_CASE("retention: who asks for more while a snapshot is written has one that
   CHECK(f.start_of("t") == 2);
 }
 
+TEST_CASE("retention: what is not in the log yet is not deleted, though it comes while a snapshot is written") {
+  fixture f(8);
+  f.create("t", 1, {{"retention.ms", "-1"}});
+  const storage::log_id id = f.where("t").id;
+  f.append("t", 0, numbered_batch({.id = 77, .first = 0}));
+  f.b.n.disk().add_rule({.kind = reactor::op_kind::write,
+                         .path_part = "producers.snapshot",
+                         .count = 1,
+                         .error = 0,
+                         .delay = base::milliseconds(50)});
+  auto one = f.b.w.start(f.b.n, 0, f.b.brokers[0]->raise_log_starts({{id, base::offset(2)}}));
+  f.b.w.run_for(base::milliseconds(10));
+  f.append("t", 0, numbered_batch({.id = 77, .first = 1}));
+  REQUIRE(f.b.w.run_until([&] { return one->done(); }, base::seconds(5)));
+  CHECK(one->take()[0].error().code == base::errc::out_of_range);
+  CHECK(f.start_of("t") == 0);
+}
+
 TEST_CASE("retention: log starts of several partitions rise together, and each has its own outcome") {
   fixture f(5);
   f.create("t", 3, {{"retention.ms", "-1"}});

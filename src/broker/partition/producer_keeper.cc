@@ -218,7 +218,8 @@ reactor::task<bool> producer_keeper::is_durable(storage::log_id id, base::offset
 
 reactor::task<base::result<void>> producer_keeper::keep_below(storage::log_id id, base::offset start) {
   partition* p = of_.find(id);
-  if (p != nullptr) start = std::min(start, p->log().end());
+  // By the time that the snapshot is there it may be in the log, with batches that the snapshot does not know.
+  if (p != nullptr && start > p->log().end()) co_return base::fail(base::errc::out_of_range);
   if (p != nullptr && p->log().producers_from() < start) {
     p->producers().wanted = true;
     want(*p);

@@ -51,8 +51,8 @@ class producer_keeper {
   /// After `bytes` were appended.
   void note_appended(partition& p, uint64_t bytes);
   /// Returns when a snapshot knows every numbered batch below `start`, so that these may go: a producer of which it knows an
-  /// older batch only would be refused its next one. Errors: closed (the partition went away, or a stop), storage (producers
-  /// cannot be read, or the snapshot not be written).
+  /// older batch only would be refused its next one. Errors: out_of_range (above the log's end), closed (the partition went
+  /// away, or a stop), storage (producers cannot be read, or the snapshot not be written).
   reactor::task<base::result<void>> keep_below(storage::log_id id, base::offset start);
   /// At a stop, when nothing is appended any more: snapshots of all that need one, by tasks of the background; what is not
   /// through within some seconds is read again at the next start.
