@@ -104,7 +104,7 @@ task<result<void>> segment::open_file(bool make) {
   last_read = core_.now();
   if (open_files_ != nullptr) ++*open_files_;
   const bool may_have_holes = writes && std::exchange(from_before, false);
-  allocated = may_have_holes ? block_floor(size) : std::max(allocated, block_floor(*bytes));
+  allocated = may_have_holes ? written : std::max(allocated, block_floor(*bytes));
   co_return result<void>();
 }
 

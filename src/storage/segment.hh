@@ -103,8 +103,9 @@ class segment : public base::list_hook<index_age_tag> {
   void note_batch(uint64_t position, uint32_t bytes, base::offset last, base::unix_ms max_timestamp);
 
   /// Opens the file (made or taken from the pool where missing, name durable) for O_DIRECT; keeps it open. `allocated` is
-  /// then what the file has in whole blocks, where it was less; of a file from before what its batches have: behind them a
-  /// crash may have left holes below its size, and they must not be found by a write. Errors: no_space, io.
+  /// then what the file has in whole blocks, where it was less; of a file from before, or from the pool, what was written to
+  /// it: behind them a crash may have left holes below its size, and they must not be found by a write. Errors: no_space,
+  /// io.
   reactor::task<base::result<void>> open_for_write();
   /// Makes allocated >= upto, growing ahead of it in steps of 64 KiB, 1, 16, 64 MiB (or at once, where the topic
   /// preallocates), but not ahead of the configured segment size; where the file system is too full for the step, by what is

@@ -2,6 +2,7 @@
 
 #include "base/limits.hh"
 #include "reference_writer.hh"
+#include "storage/layout.hh"
 #include "storage/segment.hh"
 
 namespace millrace::storage {
@@ -119,6 +120,32 @@ TEST_CASE("segment: a full file system is asked for no more than is needed") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == base::errc::no_space);
   CHECK(s.allocated == 12288);
+}
+
+task<base::result<void>> make_hole(reactor::core* on, std::string path, uint64_t bytes) {
+  auto made = co_await reactor::file::open(*on, std::move(path), reactor::open_write | reactor::open_create);
+  if (!made) co_return made.failure();
+  const base::result<void> longer = co_await made->truncate(bytes);
+  const base::result<void> closed = co_await made->close();
+  co_return longer ? closed : longer;
+}
+
+TEST_CASE("segment: a file from the pool may be a hole, and gets its space before a write finds none") {
+  on_disk d;
+  const std::string pool_directory = layout::pool_directory(data_dir);
+  REQUIRE(d.run(reactor::make_directory(d.n.core(), pool_directory)));
+  REQUIRE(d.run(make_hole(&d.n.core(), layout::pool_file(data_dir, {0, 1}), 64 << 10)));
+  segment_pool pool(d.n.core(), data_dir, {.bytes_max = 1 << 20, .file_bytes_least = 4096});
+  REQUIRE(pool.open());
+  segment s(d.n.core(), d.directory, base::offset(0), d.config);
+  s.draw_from(&pool);
+  d.add_batches(s, 5, 1);  // in memory so far
+  REQUIRE(s.size > block_bytes);
+  d.n.disk().faults.capacity_bytes = d.n.disk().used_bytes() + block_bytes;
+  const auto refused = d.run(open_and_allocate(&s, block_floor(s.size)));
+  REQUIRE(pool.taken() == 1);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == base::errc::no_space);
 }
 
 TEST_CASE("segment: closed and parked files end with their last batch, indexes are whole entries") {
