@@ -32,19 +32,20 @@ void write_header(uint8_t* at, size_t size, int attributes, unix_ms base_timesta
 
 }  // namespace
 
-batch_filter::batch_filter(const batch_view& batch, const options& how, compressor& pack, std::vector<uint8_t>& target)
-    : batch_(batch), how_(how), pack_(pack), target_(target), begin_(target.size()) {}
+batch_filter::batch_filter(const batch_view& batch, std::optional<unix_ms> delete_horizon, compressor& pack,
+                           std::vector<uint8_t>& target)
+    : batch_(batch), delete_horizon_(delete_horizon), pack_(pack), target_(target), begin_(target.size()) {}
 
 base::result<void> batch_filter::begin() {
   const bytes old_header = batch_.data().first(header::size);
   target_.insert(target_.end(), old_header.begin(), old_header.end());
-  const auto begun = pack_.begin(batch_.codec(), how_.level, target_);
+  const auto begun = pack_.begin(batch_.codec(), std::nullopt, target_);
   if (!begun) return undo(begun.failure());
   return {};
 }
 
 base::result<void> batch_filter::keep(const record_view& record) {
-  const auto kept = how_.delete_horizon ? keep_moved(record) : pack_.write(record.raw);
+  const auto kept = delete_horizon_ ? keep_moved(record) : pack_.write(record.raw);
   if (!kept) return undo(kept.failure());
   ++count_;
   max_timestamp_ = std::max(max_timestamp_, wrapping_sum(batch_.base_timestamp(), record.timestamp_delta));
@@ -61,7 +62,7 @@ base::result<void> batch_filter::keep_moved(const record_view& record) {
   const uint8_t* const rest = base::decode_zigzag64(body + 1, limit, old_delta);
   ASSERT(rest != nullptr);
   const int64_t time = wrapping_sum(batch_.base_timestamp(), old_delta);
-  const int64_t delta = wrapping_difference(time, *how_.delete_horizon);
+  const int64_t delta = wrapping_difference(time, *delete_horizon_);
 
   const size_t rest_size = static_cast<size_t>(limit - rest);
   uint8_t front[base::varint32_bytes_max + 1 + base::varint64_bytes_max];
@@ -81,9 +82,9 @@ base::result<void> batch_filter::finish() {
   const size_t size = target_.size() - begin_;
   if (size > base::batch_bytes_format_max) return undo(base::fail(errc::too_large, 0, place(check::length)));
   int attributes = batch_.attributes();
-  if (how_.delete_horizon) attributes |= header::delete_horizon_bit;
+  if (delete_horizon_) attributes |= header::delete_horizon_bit;
   const bool own_times = batch_.timestamp_type() == timestamp_type::create_time;
-  write_header(target_.data() + begin_, size, attributes, how_.delete_horizon.value_or(batch_.base_timestamp()),
+  write_header(target_.data() + begin_, size, attributes, delete_horizon_.value_or(batch_.base_timestamp()),
                own_times ? max_timestamp_ : batch_.max_timestamp(), count_);
   return {};
 }

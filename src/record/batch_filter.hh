@@ -17,14 +17,11 @@ namespace millrace::record {
 
 class batch_filter {
  public:
-  struct options {
-    /// Becomes the batch's base timestamp, with its bit; none: both stay as they are.
-    std::optional<unix_ms> delete_horizon{};
-    std::optional<int> level{};  ///< of the batch's own codec; none: its default
-  };
-
-  /// Begins to append to `target` a batch like `batch`. Borrows everything until finish().
-  batch_filter(const batch_view& batch, const options& how, compressor& pack, std::vector<uint8_t>& target);
+  /// Begins to append to `target` a batch like `batch`, packed by its codec's default level.
+  /// `delete_horizon` becomes the batch's base timestamp, with its bit; none: both stay as they are.
+  /// Borrows everything until finish().
+  batch_filter(const batch_view& batch, std::optional<unix_ms> delete_horizon, compressor& pack,
+               std::vector<uint8_t>& target);
 
   /// Errors: those of the compressor; the target is then as it was before, and so for the others.
   base::result<void> begin();
@@ -38,7 +35,7 @@ class batch_filter {
   base::failure undo(base::failure why);
 
   const batch_view batch_;
-  const options how_;
+  const std::optional<unix_ms> delete_horizon_;
   compressor& pack_;
   std::vector<uint8_t>& target_;
   const size_t begin_;

@@ -104,7 +104,7 @@ task<result<compaction_pass::judgement>> compaction_pass::judge(record::batch_vi
 /// The batch with what stays of it, in rebuilt_.
 task<result<void>> compaction_pass::filter(record::batch_view batch, base::bytes records, const judgement& of,
                                            std::optional<base::unix_ms> horizon) {
-  record::batch_filter smaller(batch, {.delete_horizon = horizon}, pack_, rebuilt_);
+  record::batch_filter smaller(batch, horizon, pack_, rebuilt_);
   CO_TRY_CHECK(smaller.begin());
   record::record_iterator each(records, batch.record_count());
   record::record_view record;

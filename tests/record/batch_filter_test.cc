@@ -56,7 +56,7 @@ TEST_CASE("batch_filter: what stays is what it was, at its offset and time, with
     std::optional<unix_ms> horizon;
     if (random.chance(0.5)) horizon = 1700086400000 + random.between(0, 1000);
     std::vector<uint8_t> out{7};
-    batch_filter filter(before, {.delete_horizon = horizon}, pack, out);
+    batch_filter filter(before, horizon, pack, out);
     REQUIRE(filter.begin().ok());
     record_iterator each(opened, before.record_count());
     record_view r;
@@ -123,7 +123,7 @@ TEST_CASE("batch_filter: LogAppendTime stays the time of every record") {
   const auto data = batch_of({{0, 1, "k", "v", {}}, {1, 2, "l", "w", {}}}, {.log_append_time = 1700000000000});
   compressor pack;
   std::vector<uint8_t> out;
-  batch_filter filter(view(data), {.delete_horizon = 1700000001000}, pack, out);
+  batch_filter filter(view(data), 1700000001000, pack, out);
   REQUIRE(filter.begin().ok());
   record_iterator each(view(data).records(), 2);
   record_view r;

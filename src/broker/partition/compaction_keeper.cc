@@ -12,30 +12,28 @@ constexpr size_t looks_a_turn = 64;
 }  // namespace
 
 compaction_keeper::compaction_keeper(broker_core& of, compaction_keeper_options options)
-    : of_(of), interval_(options.interval), bell_(*this), due_(of.on()) {}
+    : of_(of), alarm_(of.on(), options.interval) {}
 
 void compaction_keeper::start() {
-  of_.on().timers().arm(bell_, of_.on().now() + interval_);
+  alarm_.set();
   of_.background().spawn(run(), "compaction");
 }
 
 void compaction_keeper::stop() noexcept {
-  stopping_ = true;
   of_.logs().compaction().stop();
-  of_.on().timers().disarm(bell_);
-  due_.wake_all();
+  alarm_.stop();
 }
 
 reactor::task<void> compaction_keeper::run() {
-  while (!stopping_) {
-    co_await due_.wait();
-    if (stopping_) break;
+  while (!alarm_.stopped()) {
+    co_await alarm_.wait();
+    if (alarm_.stopped()) break;
     const std::vector<dirty_log> dirty = co_await dirty_logs();
     for (const dirty_log& one : dirty) {
-      if (stopping_) break;
+      if (alarm_.stopped()) break;
       co_await compact(one.id);
     }
-    if (!stopping_) of_.on().timers().arm(bell_, of_.on().now() + interval_);
+    alarm_.set();
   }
 }
 
@@ -43,11 +41,11 @@ reactor::task<void> compaction_keeper::run() {
 reactor::task<std::vector<compaction_keeper::dirty_log>> compaction_keeper::dirty_logs() {
   std::vector<dirty_log> dirty;
   std::vector<storage::log_id> ids = of_.logs().logs_after({}, looks_a_turn);
-  while (!ids.empty() && !stopping_) {
+  while (!ids.empty() && !alarm_.stopped()) {
     for (const storage::log_id& id : ids) {
       const storage::log* l = of_.logs().find(id);
       if (l == nullptr || !l->config().compact) continue;
-      if (stopping_) break;
+      if (alarm_.stopped()) break;
       const double enough = l->config().min_cleanable_dirty_ratio;
       const auto seen = co_await of_.logs().compaction().look(id);
       if (!seen || !*seen) continue;  // what fails is said, and looked at again the next time
@@ -77,7 +75,7 @@ reactor::task<void> compaction_keeper::compact(storage::log_id id) {
   } else {
     done = kept.failure();
   }
-  if (stopping_) co_return;
+  if (alarm_.stopped()) co_return;
   if (!done) {
     if (done.error().code == base::errc::closed) co_return;  // the log went away, or changed under the pass
     of_.on().log().warn("broker", "log not compacted", base::field("log", directory), base::field("error", done.error()));

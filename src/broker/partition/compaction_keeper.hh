@@ -3,9 +3,8 @@
 #include <vector>
 
 #include "base/time.hh"
+#include "broker/partition/look_alarm.hh"
 #include "reactor/task.hh"
-#include "reactor/timer_wheel.hh"
-#include "reactor/wait.hh"
 #include "storage/log_manager.hh"
 
 /// Compacts a core's logs whose topics ask for it (cleanup.policy=compact): looks at all of them, a few a turn, and goes
@@ -31,14 +30,6 @@ class compaction_keeper {
   void stop() noexcept;
 
  private:
-  class bell final : public reactor::timer {
-   public:
-    explicit bell(compaction_keeper& k) : of_(k) {}
-    void run(reactor::core&) override { of_.due_.wake_all(); }
-
-   private:
-    compaction_keeper& of_;
-  };
   struct dirty_log {
     storage::log_id id;
     storage::compaction_candidate seen;
@@ -48,10 +39,7 @@ class compaction_keeper {
   reactor::task<void> compact(storage::log_id id);
 
   broker_core& of_;
-  const base::duration interval_;
-  bell bell_;
-  reactor::wait_list due_;
-  bool stopping_ = false;
+  look_alarm alarm_;
 };
 
 }  // namespace millrace::broker

@@ -15,34 +15,30 @@ constexpr size_t raised_together_most = 4096;
 }  // namespace
 
 retention_keeper::retention_keeper(broker_core& of, retention_options options)
-    : of_(of), interval_(options.check_interval), bell_(*this), due_(of.on()) {}
+    : of_(of), alarm_(of.on(), options.check_interval) {}
 
 void retention_keeper::start() {
-  of_.on().timers().arm(bell_, of_.on().now() + interval_);
+  alarm_.set();
   of_.background().spawn(run(), "retention");
 }
 
-void retention_keeper::stop() noexcept {
-  stopping_ = true;
-  of_.on().timers().disarm(bell_);
-  due_.wake_all();
-}
+void retention_keeper::stop() noexcept { alarm_.stop(); }
 
 reactor::task<void> retention_keeper::run() {
-  while (!stopping_) {
-    co_await due_.wait();
-    if (stopping_) break;
+  while (!alarm_.stopped()) {
+    co_await alarm_.wait();
+    if (alarm_.stopped()) break;
     co_await look_at_all();
-    if (!stopping_) of_.on().timers().arm(bell_, of_.on().now() + interval_);
+    alarm_.set();
   }
 }
 
 reactor::task<void> retention_keeper::look_at_all() {
   std::vector<storage::new_log_start> due;
   std::vector<storage::log_id> ids = of_.logs().logs_after({}, looks_a_turn);
-  while (!ids.empty() && !stopping_) {
+  while (!ids.empty() && !alarm_.stopped()) {
     for (const storage::log_id& id : ids) {
-      if (stopping_) co_return;
+      if (alarm_.stopped()) co_return;
       const auto start = co_await of_.logs().retention().look(id);
       const storage::log* l = of_.logs().find(id);
       if (start && l != nullptr && *start > l->log_start()) due.push_back({id, *start});
@@ -56,13 +52,13 @@ reactor::task<void> retention_keeper::look_at_all() {
 
 /// What fails is looked at again the next time. One line for all of them: there may be thousands.
 reactor::task<void> retention_keeper::raise(std::vector<storage::new_log_start> due) {
-  if (due.empty() || stopping_) co_return;
+  if (due.empty() || alarm_.stopped()) co_return;
   const size_t logs = due.size();
   const std::vector<base::result<void>> outcomes = co_await of_.raise_log_starts(std::move(due));
   const auto failed = std::ranges::find_if(outcomes, [](const base::result<void>& o) { return !o; });
   if (failed == outcomes.end()) {
     of_.on().log().info("broker", "old segments are let go", base::field("logs", logs));
-  } else if (!stopping_) {
+  } else if (!alarm_.stopped()) {
     of_.on().log().warn("broker", "old segments are not let go everywhere", base::field("logs", logs),
                         base::field("error", failed->error()));
   }

@@ -3,9 +3,8 @@
 #include <vector>
 
 #include "base/time.hh"
+#include "broker/partition/look_alarm.hh"
 #include "reactor/task.hh"
-#include "reactor/timer_wheel.hh"
-#include "reactor/wait.hh"
 #include "storage/log_manager.hh"
 
 /// Lets go what a core's topics no longer want (retention.ms, retention.bytes): looks at all of its logs, one after the
@@ -31,23 +30,12 @@ class retention_keeper {
   void stop() noexcept;
 
  private:
-  class bell final : public reactor::timer {
-   public:
-    explicit bell(retention_keeper& k) : of_(k) {}
-    void run(reactor::core&) override { of_.due_.wake_all(); }
-
-   private:
-    retention_keeper& of_;
-  };
   reactor::task<void> run();
   reactor::task<void> look_at_all();
   reactor::task<void> raise(std::vector<storage::new_log_start> due);
 
   broker_core& of_;
-  const base::duration interval_;
-  bell bell_;
-  reactor::wait_list due_;
-  bool stopping_ = false;
+  look_alarm alarm_;
 };
 
 }  // namespace millrace::broker
