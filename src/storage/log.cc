@@ -158,6 +158,14 @@ void log::step_over_closed() {
   checkpointed_ = {next, 0, next};
 }
 
+void log::step_over_replaced(base::offset begin, base::offset next) {
+  for (log_point* p : {&staged_, &durable_, &acknowledged_}) {
+    if (p->segment < begin || p->segment >= next) continue;
+    ASSERT(p->next == next);
+    *p = {next, 0, next};
+  }
+}
+
 void log::note_epoch(base::leader_epoch epoch, base::offset first) {
   if (!epochs_.empty() && epochs_.back().epoch >= epoch) return;
   epochs_.push_back({epoch, first});

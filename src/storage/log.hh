@@ -141,6 +141,8 @@ class log : public base::list_hook<waiting_tag> {
   void step_over_front();
   /// Where all of a closed segment is in its file, the next one's begin is what a checkpoint names: the same place.
   void step_over_closed();
+  /// The segments from `begin` to `next` become others: points at their end become the begin of the one behind them.
+  void step_over_replaced(base::offset begin, base::offset next);
   void note_epoch(base::leader_epoch epoch, base::offset first);
   void note_producer(base::offset first, base::offset next) noexcept;
   void copy_batch(const record::batch_view& batch, base::leader_epoch epoch, crc_check check, uint32_t& crc);

@@ -49,6 +49,7 @@ reactor::task<base::result<void>> log_manager::tidy_compactions(const std::vecto
 void log_manager::replace_segments(log& l, base::offset begin, base::offset next, std::unique_ptr<segment> made) {
   while (!l.tail_.empty() && l.tail_.front().segment < next) l.tail_.drop_front();
   reader_.forget(l.id());
+  l.step_over_replaced(begin, next);  // it was rolled, and nothing was appended since
   auto at = std::ranges::find_if(l.segments_, [&](const auto& s) { return s->base() == begin; });
   auto last = std::find_if(at, l.segments_.end(), [&](const auto& s) { return s->base() >= next; });
   ASSERT(at != l.segments_.end() && last != l.segments_.end());

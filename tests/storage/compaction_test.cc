@@ -202,6 +202,42 @@ TEST_CASE("compaction: it reads and writes no more in a second than it may, and 
   (void)passing->take();
 }
 
+TEST_CASE("compaction: a log that was rolled for a batch that was then refused goes on") {
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    compaction_world f(4750);
+    f.put_random(200, 20);
+    f.rest();
+    std::vector<uint8_t> bytes;
+    record::batch_builder builder(bytes, {});
+    const std::string large(60000, 'v');  // no segment has room for it behind what it holds
+    builder.add({.timestamp = f.now_ms(), .key = base::as_bytes("k"), .value = base::as_bytes(large)});
+    REQUIRE(builder.finish());
+    bytes.back() ^= 1;
+    const auto batch = record::batch_view::frame(bytes);
+    const uint64_t rolls = f.managers[0]->counters().rolls;
+    CHECK(f.l().append(*batch, base::leader_epoch(1), crc_check::compute).error().code == base::errc::corrupt);
+    REQUIRE(f.managers[0]->counters().rolls == rolls + 1);
+    const uint64_t checkpoints = f.managers[0]->counters().checkpoints;
+    f.managers[0]->commit_space_wanted();  // destaging closes the segment
+    REQUIRE(f.w.run_until([&] { return f.managers[0]->counters().checkpoints > checkpoints; }, base::seconds(10)));
+    f.rest();
+    const auto done = f.pass();
+    REQUIRE(done);
+    CHECK(done->clean_to == f.l().acknowledged());
+    if (restarted) {
+      f.stop();
+      f.restart();
+    }
+    f.put_random(200, 20);
+    f.roll();
+    f.check_compacted(std::nullopt);
+    f.stop();
+    f.restart();
+    f.check_compacted(std::nullopt);
+  }
+}
+
 TEST_CASE("compaction: reads by time find the records that are left") {
   compaction_world f(4700);
   for (int i = 0; i < 300; ++i) {
