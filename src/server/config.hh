@@ -79,6 +79,9 @@ struct config {
   int32_t min_insync_replicas = 0;
   int32_t message_max_bytes = 0;
   std::string compression_type;
+  int32_t compression_gzip_level = 0;
+  int32_t compression_lz4_level = 0;
+  int32_t compression_zstd_level = 0;
   std::string log_cleanup_policy;
   std::string log_message_timestamp_type;
   int64_t log_message_timestamp_before_max_ms = 0;
@@ -88,6 +91,8 @@ struct config {
   int64_t log_retention_check_interval_ms = 0;
   int32_t log_segment_bytes = 0;
   int64_t log_roll_ms = 0;
+  int64_t log_roll_jitter_ms = 0;
+  bool log_preallocate = false;
   int32_t log_index_interval_bytes = 0;
   int32_t log_index_size_max_bytes = 0;
   int64_t log_flush_interval_messages = 0;

@@ -9,6 +9,7 @@
 #include "base/limits.hh"
 #include "broker/catalog/config_keys.hh"
 #include "server/config_address.hh"
+#include "server/config_value.hh"
 
 namespace millrace::server {
 namespace {
@@ -114,11 +115,15 @@ void check_sizes(const config& values, complaints& say) {
   }
 }
 
+/// What the topics' own table says of their defaults.
+void check_topic_defaults(const config& values, complaints& say) {
+  for (const topic_default& one : topic_defaults(values)) {
+    const std::string why = broker::value_problem(*broker::find_config_key(one.topic_key), one.text);
+    if (!why.empty()) say.error(one.broker_key, why);
+  }
+}
+
 void check_compaction(const config& values, complaints& say) {
-  constexpr std::string_view key = "log.cleaner.min.cleanable.ratio";
-  const std::string why =
-      broker::value_problem(*broker::find_config_key("min.cleanable.dirty.ratio"), values.log_cleaner_min_cleanable_ratio);
-  if (!why.empty()) say.error(key, why);
   if (values.log_cleaner_min_compaction_lag_ms > values.log_cleaner_max_compaction_lag_ms) {
     say.error("log.cleaner.min.compaction.lag.ms", "must not be above log.cleaner.max.compaction.lag.ms");
   }
@@ -137,6 +142,7 @@ void check_config(loaded_config& loaded) {
   check_advertised(loaded.values, say);
   check_placement(loaded.values, say);
   check_sizes(loaded.values, say);
+  check_topic_defaults(loaded.values, say);
   check_compaction(loaded.values, say);
   check_data_directory(loaded.values, say);
 }

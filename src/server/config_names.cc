@@ -22,6 +22,7 @@ constexpr renamed others[] = {
     {"log.retention.hours", "log.retention.ms"},
     {"log.retention.minutes", "log.retention.ms"},
     {"log.roll.hours", "log.roll.ms"},
+    {"log.roll.jitter.hours", "log.roll.jitter.ms"},
     {"port", "listeners"},
     {"host.name", "listeners"},
     {"kafka", "listeners"},

@@ -6,6 +6,7 @@
 #include "base/limits.hh"
 #include "server/config_cleaner_rows.hh"
 #include "server/config_group_rows.hh"
+#include "server/config_log_rows.hh"
 
 namespace millrace::server {
 namespace {
@@ -18,8 +19,6 @@ constexpr auto ours = owner::millrace;
 constexpr auto live = reload::live;
 
 constexpr std::string_view codecs[] = {"producer", "uncompressed", "gzip", "snappy", "lz4", "zstd"};
-constexpr std::string_view cleanup_policies[] = {"delete", "compact", "compact,delete", "delete,compact"};
-constexpr std::string_view timestamp_types[] = {"CreateTime", "LogAppendTime"};
 constexpr std::string_view acks[] = {"durable", "memory"};
 constexpr std::string_view sends[] = {"auto", "copy", "zerocopy"};
 constexpr std::string_view cold_reads[] = {"auto", "direct", "splice"};
@@ -29,7 +28,6 @@ constexpr std::string_view node = "The node and who reaches it";
 constexpr std::string_view machine = "The machine";
 constexpr std::string_view requests = "Connections and requests";
 constexpr std::string_view topics = "Topics";
-constexpr std::string_view logs = "Logs: the defaults of topics";
 constexpr std::string_view durability = "Durability and placement";
 constexpr std::string_view tuning = "Commit log and reactor";
 constexpr std::string_view logging = "Lines on stderr";
@@ -179,110 +177,33 @@ constexpr auto rows_after_groups = std::to_array<row>({
      .reload = live,
      .topic_key = "compression.type",
      .about = "Codec of stored batches. producer keeps what came."},
-
-    {.name = "log.cleanup.policy",
-     .initial = "delete",
-     .where = &config::log_cleanup_policy,
-     .choices = cleanup_policies,
-     .reload = live,
-     .topic_key = "cleanup.policy",
-     .section = logs,
-     .about = "What happens to old segments: they are deleted, or compacted to the last record of each key, or both "
-              "(compact,delete)."},
-    {.name = "log.retention.ms",
-     .initial = "604800000",
-     .where = &config::log_retention_ms,
-     .unit = ms,
-     .least = -1,
-     .reload = live,
-     .topic_key = "retention.ms",
-     .about = "Age of its newest record at which a segment is deleted. -1: never."},
-    {.name = "log.retention.bytes",
+    {.name = "compression.gzip.level",
      .initial = "-1",
-     .where = &config::log_retention_bytes,
-     .unit = size,
+     .where = &config::compression_gzip_level,
      .least = -1,
+     .most = 9,
      .reload = live,
-     .topic_key = "retention.bytes",
-     .about = "Size of a partition that stays when its oldest segments are deleted. -1: without "
-              "bound."},
-    {.name = "log.retention.check.interval.ms",
-     .initial = "300000",
-     .where = &config::log_retention_check_interval_ms,
-     .unit = ms,
+     .topic_key = "compression.gzip.level",
+     .about = "Level of gzip where that is the codec, from 1 to 9; -1: 6."},
+    {.name = "compression.lz4.level",
+     .initial = "9",
+     .where = &config::compression_lz4_level,
      .least = 1,
-     .about = "Time between two looks for what may be deleted."},
-    {.name = "log.segment.bytes",
-     .initial = "1073741824",
-     .where = &config::log_segment_bytes,
-     .unit = size,
-     .least = base::segment_bytes_min,
-     .most = base::segment_bytes_max,
+     .most = 17,
      .reload = live,
-     .topic_key = "segment.bytes",
-     .about = "Size at which a segment is closed and the next one opened."},
-    {.name = "log.roll.ms",
-     .initial = "604800000",
-     .where = &config::log_roll_ms,
-     .unit = ms,
-     .least = 1,
+     .topic_key = "compression.lz4.level",
+     .about = "Level of lz4 where that is the codec. 9 is the fast one, as in Kafka."},
+    {.name = "compression.zstd.level",
+     .initial = "3",
+     .where = &config::compression_zstd_level,
+     .least = -131072,
+     .most = 22,
      .reload = live,
-     .topic_key = "segment.ms",
-     .about = "Age at which a segment is closed."},
-    {.name = "log.index.interval.bytes",
-     .initial = "4096",
-     .where = &config::log_index_interval_bytes,
-     .unit = size,
-     .most = int32_most,
-     .reload = live,
-     .topic_key = "index.interval.bytes",
-     .about = "Bytes of log between two entries of an index."},
-    {.name = "log.index.size.max.bytes",
-     .initial = "10485760",
-     .where = &config::log_index_size_max_bytes,
-     .unit = size,
-     .least = 4,
-     .most = int32_most,
-     .reload = live,
-     .topic_key = "segment.index.bytes",
-     .about = "Largest index of one segment; a full one closes the segment."},
-    {.name = "log.message.timestamp.type",
-     .initial = "CreateTime",
-     .where = &config::log_message_timestamp_type,
-     .choices = timestamp_types,
-     .reload = live,
-     .topic_key = "message.timestamp.type",
-     .about = "Whose clock stands in a record: the producer's, or ours when it is appended."},
-    {.name = "log.message.timestamp.before.max.ms",
-     .initial = "9223372036854775807",
-     .where = &config::log_message_timestamp_before_max_ms,
-     .unit = ms,
-     .reload = live,
-     .topic_key = "message.timestamp.before.max.ms",
-     .about = "How far a record's CreateTime may lie in our past."},
-    {.name = "log.message.timestamp.after.max.ms",
-     .initial = "3600000",
-     .where = &config::log_message_timestamp_after_max_ms,
-     .unit = ms,
-     .reload = live,
-     .topic_key = "message.timestamp.after.max.ms",
-     .about = "How far a record's CreateTime may lie in our future."},
-    {.name = "log.flush.interval.messages",
-     .initial = "9223372036854775807",
-     .where = &config::log_flush_interval_messages,
-     .least = 1,
-     .reload = live,
-     .topic_key = "flush.messages",
-     .about = "Upper bound of records not flushed. A flush before each answer (millrace.ack = "
-              "durable) meets every bound."},
-    {.name = "log.flush.interval.ms",
-     .initial = "9223372036854775807",
-     .where = &config::log_flush_interval_ms,
-     .unit = ms,
-     .reload = live,
-     .topic_key = "flush.ms",
-     .about = "Upper bound of the time without a flush; met like the one above."},
+     .topic_key = "compression.zstd.level",
+     .about = "Level of zstd where that is the codec."},
+});
 
+constexpr auto rows_after_logs = std::to_array<row>({
     {.name = "millrace.ack",
      .initial = "durable",
      .where = &config::millrace_ack,
@@ -383,7 +304,7 @@ constexpr auto joined(const std::array<row, Sizes>&... parts) {
   return all;
 }
 
-constexpr auto rows = joined(rows_before_groups, group_rows, cleaner_rows, rows_after_groups);
+constexpr auto rows = joined(rows_before_groups, group_rows, cleaner_rows, rows_after_groups, log_rows, rows_after_logs);
 
 }  // namespace
 

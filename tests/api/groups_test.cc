@@ -286,18 +286,19 @@ TEST_CASE("groups are listed and described, deleted when they are empty, and the
     CHECK(got.body.groups[1].error_code == (version < 6 ? 0 : 69));
   }
 
-  const auto delete_offset = [&](std::string_view topic) {
+  const auto delete_offset = [&](std::string_view of, std::string_view topic) {
     offset_delete_request_partition p{.partition_index = 0};
     offset_delete_request_topic t{.name = topic, .partitions = {&p, 1}};
     offset_delete_request request;
-    request.group_id = group;
+    request.group_id = of;
     request.topics = {&t, 1};
     const auto got = k.ask<offset_delete_response>(request, 0);
     return got.body.error_code != 0 ? got.body.error_code : got.body.topics[0].partitions[0].error_code;
   };
-  CHECK(delete_offset("t") == 86);
-  CHECK(delete_offset("u") == 0);
-  CHECK(delete_offset("nothing") == 3);
+  CHECK(delete_offset("", "t") == 24);
+  CHECK(delete_offset(group, "t") == 86);
+  CHECK(delete_offset(group, "u") == 0);
+  CHECK(delete_offset(group, "nothing") == 3);
   CHECK(fetch(k, "u", 0).offset == -1);
 
   delete_groups_request deleting;

@@ -26,8 +26,8 @@ std::vector<uint8_t> batch_at(base::unix_ms time, size_t bytes = value_bytes) {
 }
 
 struct fixture {
-  explicit fixture(uint64_t seed, unsigned cores = 1) : b(seed, cores) {
-    b.retention.check_interval = base::seconds(10);
+  explicit fixture(uint64_t seed, unsigned cores = 1, base::duration check_interval = base::seconds(10)) : b(seed, cores) {
+    b.retention.check_interval = check_interval;
     b.rebuild(cores);
     REQUIRE(b.start());
   }
@@ -95,6 +95,21 @@ TEST_CASE("retention: each topic's own bounds hold, on every core, from the firs
   CHECK(f.start_of("size", 1) == 4);
   CHECK(f.start_of("time", 1) == 7);
   CHECK(f.log_of("time", 1).end() == base::offset(7));
+}
+
+TEST_CASE("retention: the first look is half a minute after the start, however long the interval") {
+  fixture f(3, 1, base::seconds(300));
+  f.create("t", 1, {{"retention.ms", "1000"}});
+  f.append("t", 0, batch_at(f.now() - 10'000));
+  f.b.w.run_for(base::seconds(25));
+  CHECK(f.start_of("t") == 0);
+  f.b.w.run_for(base::seconds(6));
+  CHECK(f.start_of("t") == 1);
+  f.append("t", 0, batch_at(f.now() - 10'000));
+  f.b.w.run_for(base::seconds(290));
+  CHECK(f.start_of("t") == 1);
+  f.b.w.run_for(base::seconds(11));
+  CHECK(f.start_of("t") == 2);
 }
 
 TEST_CASE("retention: a setting that is altered holds from the next look on") {

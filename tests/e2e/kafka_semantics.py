@@ -14,7 +14,7 @@ import sys
 
 import broker as brokers
 import cache
-from semantics import admin_cases, data_cases, deletion_cases, wire_cases  # noqa: F401 (they register themselves)
+from semantics import admin_cases, data_cases, deletion_cases, group_cases, wire_cases  # noqa: F401 (they register themselves)
 from semantics.context import Context, flatten
 from semantics.expected import explain
 
@@ -68,7 +68,7 @@ def main():
     if not arguments.record and pathlib.Path(arguments.against).is_file():
         recorded = read(arguments.against)
         limits, theirs = recorded["ranges"], recorded["answers"]
-    with brokers.from_arguments(arguments, "semantics", settings={"num.partitions": "1"}) as under_test:
+    with brokers.from_arguments(arguments, "semantics", settings={"num.partitions": "1", "group.initial.rebalance.delay.ms": "0"}) as under_test:
         under_test.start()
         ranges, ours = ask(under_test, arguments.cases, limits)
         under_test.stop()

@@ -91,6 +91,28 @@ TEST_CASE("configuration: a setting without effect in this version is said") {
   }
 }
 
+TEST_CASE("configuration: a topic's default is refused for what a topic would be refused for") {
+  struct row {
+    const char* key;
+    const char* value;
+    const char* why;  ///< empty: it is taken
+  };
+  const row rows[] = {
+      {"compression.gzip.level", "0", "compression.gzip.level: 0 is no level"},
+      {"compression.gzip.level", "9", ""},
+      {"compression.zstd.level", "-7", ""},
+      {"log.cleaner.min.cleanable.ratio", "1.5", "log.cleaner.min.cleanable.ratio: "},
+      {"log.cleaner.min.cleanable.ratio", "0.25", ""},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.key);
+    CAPTURE(r.value);
+    const std::string said = joined(load_sets({set(r.key, r.value)}).errors);
+    CHECK(said.empty() == (*r.why == '\0'));
+    CHECK(contains(said, r.why));
+  }
+}
+
 TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB") {
   const int64_t gib = int64_t{1} << 30;
   CHECK(default_memory(gib) == gib / 4);

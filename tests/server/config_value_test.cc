@@ -111,7 +111,9 @@ TEST_CASE("values: types are Kafka's numbers") {
 }
 
 TEST_CASE("topic defaults: follow the broker's settings under the topic's names") {
-  const auto all = topic_defaults(load_sets({set("log.segment.bytes", "2MiB")}).values);
+  const auto all = topic_defaults(load_sets({set("log.segment.bytes", "2MiB"), set("log.roll.jitter.ms", "1h"),
+                                             set("log.preallocate", "true"), set("compression.zstd.level", "-5")})
+                                      .values);
   const auto find = [&](std::string_view key) -> const topic_default& {
     for (const topic_default& one : all) {
       if (one.topic_key == key) return one;
@@ -124,6 +126,10 @@ TEST_CASE("topic defaults: follow the broker's settings under the topic's names"
   CHECK(find("max.message.bytes").text == "1048588");
   CHECK(find("segment.ms").broker_key == "log.roll.ms");
   CHECK(find("flush.messages").text == "9223372036854775807");
+  CHECK(find("segment.jitter.ms").text == "3600000");
+  CHECK(find("preallocate").text == "true");
+  CHECK(find("compression.zstd.level").text == "-5");
+  CHECK(find("compression.lz4.level").broker_key == "compression.lz4.level");
 }
 
 }  // namespace millrace::server

@@ -204,9 +204,9 @@ reactor::task<base::result<deleted_offsets>> group_coordinator::delete_offsets(s
                                                                                std::vector<offset_key> keys) {
   deleted_offsets answer;
   const located at = shard_of(group);
-  answer.error = at.error;
+  answer.error = group.empty() ? group_error::invalid_group_id : at.error;
   hosted_group* const g = at.shard == nullptr ? nullptr : at.shard->find(group);
-  if (at.shard != nullptr && (g == nullptr || g->machine.state() == group_state::dead)) {
+  if (answer.error == group_error::none && (g == nullptr || g->machine.state() == group_state::dead)) {
     answer.error = group_error::group_id_not_found;
   }
   if (answer.error != group_error::none) co_return std::move(answer);

@@ -15,9 +15,11 @@ class look_alarm {
   look_alarm(const look_alarm&) = delete;
   look_alarm& operator=(const look_alarm&) = delete;
 
+  base::duration interval() const noexcept { return interval_; }
   /// It rings one interval from now, unless it was stopped.
-  void set() {
-    if (!stopped_) core_.timers().arm(bell_, core_.now() + interval_);
+  void set() { set(interval_); }
+  void set(base::duration from_now) {
+    if (!stopped_) core_.timers().arm(bell_, core_.now() + from_now);
   }
   /// Until it rings, or is stopped.
   auto wait() { return due_.wait(); }

@@ -12,13 +12,15 @@ namespace {
 constexpr size_t looks_a_turn = 64;
 /// Log starts that one checkpoint raises: it names all logs of the core, however many rise.
 constexpr size_t raised_together_most = 4096;
+/// What is due after a start should not wait a whole interval; Kafka waits as long.
+constexpr base::duration first_look_most = base::seconds(30);
 }  // namespace
 
 retention_keeper::retention_keeper(broker_core& of, retention_options options)
     : of_(of), alarm_(of.on(), options.check_interval) {}
 
 void retention_keeper::start() {
-  alarm_.set();
+  alarm_.set(std::min(alarm_.interval(), first_look_most));
   of_.background().spawn(run(), "retention");
 }
 

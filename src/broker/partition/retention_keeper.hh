@@ -24,7 +24,7 @@ class retention_keeper {
   retention_keeper(const retention_keeper&) = delete;
   retention_keeper& operator=(const retention_keeper&) = delete;
 
-  /// The first look comes after one interval.
+  /// The first look comes after one interval, or 30 s where that is longer.
   void start();
   /// No more looks; one that is under way ends soon.
   void stop() noexcept;

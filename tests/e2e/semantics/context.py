@@ -13,7 +13,9 @@ CASES = []
 # Fields that differ between any two brokers and mean nothing to a client.
 _DROPPED = {"ThrottleTimeMs", "Host", "Port", "ErrorMessage", "BatchIndexErrorMessage"}
 _EPOCHS = {"LeaderEpoch"}
-_SORT_KEYS = ("Name", "Topic", "ResourceName", "PartitionIndex", "Index", "Partition", "ApiKey", "Key", "NodeId")
+# What members of a group hand each other, as it is.
+_TEXTS = {"Metadata", "MemberMetadata", "Assignment", "MemberAssignment"}
+_SORT_KEYS = ("Name", "GroupId", "MemberId", "Topic", "ResourceName", "PartitionIndex", "Index", "Partition", "ApiKey", "Key", "NodeId")
 
 
 def case(function):
@@ -26,6 +28,7 @@ class Context:
     def __init__(self, address, prefix="s", limits=None, timeout=8):
         self.address, self.prefix, self.timeout, self.limits = address, prefix, timeout, limits or {}
         self.results, self.where, self._connection = {}, "", None
+        self.known = {}     # ids that a broker drew, and what they are called in the answers
         self.advertised = {key["ApiKey"]: (key["MinVersion"], key["MaxVersion"])
                            for key in self._open().call("ApiVersions", 0)["ApiKeys"]}
         self.started_ms = int(time.time() * 1000)
@@ -166,6 +169,8 @@ class Context:
             return items
         if field == "Records":
             return None if value is None else [self._batch(header) for header in batch.headers(value)]
+        if isinstance(value, bytes) and field in _TEXTS:
+            return value.hex()
         if isinstance(value, bytes):
             return "zero id" if not any(value) else "an id"
         if field in _EPOCHS and isinstance(value, int) and value >= 0:
@@ -176,6 +181,8 @@ class Context:
             return value and "text"
         if isinstance(value, int) and abs(value - self.started_ms) < 600_000:
             return "about now"
+        if isinstance(value, str) and value in self.known:
+            return self.known[value]
         return value.replace(self.prefix + "-", "P-") if isinstance(value, str) else value
 
     def _batch(self, header):

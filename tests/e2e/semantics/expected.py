@@ -9,6 +9,7 @@ def _codes(ours, *theirs):
 
 
 NO_OLDER_EPOCH = "the recorded topics are at epoch 0, which has none before it; ours answers 74"
+NO_OFFSETS_LEFT = "a group goes with its last offset; Kafka keeps it, empty, for up to ten minutes"
 OURS_ONLY = (r"Configs\[(millrace\.ack|errors\.deadletterqueue\.group\.enable|remote\.copy\.lag\.(ms|bytes)|"
              r"max\.decompressed\.message\.bytes)\]")
 
@@ -57,6 +58,9 @@ RULES = [
     (r"^fetch: v\d+ partition limit -1", r"Partitions\[0\]", None, "a limit below 0 counts as 0; Kafka fails on it (-1)"),
     (r"^fetch: .*session", r"SessionId", lambda mine, other: mine > 0 and other > 0, "the ids of sessions are drawn"),
     (r"^auto_creation: .*first", r"", lambda mine, other: mine == "made or being made", "our own creation is awaited"),
+    (r"^ze_describe_list_delete: v\d Describe.* (no name|nobody knows it|with operations)", r"GroupState|ErrorCode",
+     lambda mine, other: (mine, other) in (("Dead", "Empty"), (69, 0)), NO_OFFSETS_LEFT),
+    (r"^ze_describe_list_delete: v0 Delete.* (no name|nobody knows it)", r"ErrorCode", _codes(69, 0), NO_OFFSETS_LEFT),
     (r"^describe_cluster|^metadata", r"ControllerId", lambda mine, other: mine == 1, "the only node is the controller"),
 ]
 
