@@ -9,7 +9,7 @@ from pathlib import Path
 import kafka
 
 # The counters' names, as broad as they may be without taking in others.
-MESSAGES = re.compile(r"\w*(?:records|messages)_(?:in|appended|produced|received)(?:_total)?$")
+MESSAGES = re.compile(r"\w*_(?:(?:records|messages)_(?:in|appended|produced|received)|append_(?:records|messages))(?:_total)?$")
 REQUESTS = re.compile(r"[a-z]+_(?:kafka_)?requests_total$")
 SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{.*\})?\s+([-+.\deE]+)(?:\s|$)")
 

@@ -48,9 +48,9 @@
       else frame.g.style.display = "none";
     }
     reset.style.display = zoomed === frames[0] ? "none" : "";
-    box.setAttribute("x", width - side - 260);
-    result.setAttribute("x", width - side - 260);
-    reset.setAttribute("x", width - side - 360);
+    box.setAttribute("x", width - side - 300);
+    result.setAttribute("x", width - side - 300);
+    reset.setAttribute("x", width - side - 400);
   }
 
   function zoom(frame) {
@@ -85,9 +85,9 @@
     }
   }
 
-  const box = element("foreignObject", { y: 8, width: 260, height: 28 }, svg);
+  const box = element("foreignObject", { y: 8, width: 300, height: 28 }, svg);
   const input = document.createElementNS("http://www.w3.org/1999/xhtml", "input");
-  input.setAttribute("placeholder", "search, Ctrl-F (regular expression)");
+  input.setAttribute("placeholder", "search by a regular expression (Ctrl-F)");
   box.appendChild(input);
   const result = element("text", { class: "said", y: 50 }, svg);
   const reset = element("text", { class: "said button", y: 25 }, svg);

@@ -16,7 +16,7 @@ ROW = 17
 LETTER = 6.63      # width of one at 11 px of a fixed-width font
 
 COLOURS = {
-    "thread": "#d5d8dc", "unknown": "#c2c6cc", "kernel": "#f2a25c", "libc": "#efd36a", "liburing": "#e3bd2f",
+    "thread": "#d5d8dc", "unknown": "#c2c6cc", "queue": "#e58c8c", "kernel": "#f2a25c", "libc": "#efd36a", "liburing": "#e3bd2f",
     "library": "#d9c9a3", "allocator": "#ee8fb5", "program": "#b9c4d0", "base": "#a9bccf", "record": "#7fcdbb",
     "reactor": "#8ccf7e", "sim": "#bcbddc", "storage": "#74a9e0", "wire": "#6fd0dc", "broker": "#b59ae6",
     "api": "#e58fd6", "server": "#f0b7c8",

@@ -28,7 +28,7 @@ def thread_of(comm):
 
 
 def of_library(dso):
-    return "[" + dso.rsplit("/", 1)[-1].removesuffix(" (deleted)") + "]"
+    return "[" + dso.rsplit("/", 1)[-1].removesuffix(" (deleted)").strip("[]") + "]"
 
 
 def frames_of(sample, templates=False):

@@ -103,6 +103,8 @@ def run(words, options, look_at):
                                   stdout=log, stderr=log, start_new_session=True)
         wait_until_steady(row, port, loader)
         return look_at(views.of(view), options, broker.pid, seconds, messages_per_request(row))
+    except BrokenPipeError:
+        raise  # of our own output: main ends well
     except (tools.Refused, OSError) as error:
         log.flush()
         print((scratch / "log").read_text(encoding="utf-8", errors="replace")[-2000:], end="", file=sys.stderr)

@@ -7,6 +7,7 @@
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import time
@@ -74,9 +75,21 @@ def main():
     return look_at(views.of(view), options, pid, seconds)
 
 
+def end(number, _):
+    """A signal ends this as an exception does: what was started is stopped, and probes are taken out."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever reads may stop reading
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     try:
-        sys.exit(main())
+        status = main()
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever reads has stopped reading; nor may the last flush complain of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)

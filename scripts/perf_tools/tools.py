@@ -77,19 +77,19 @@ def has_counters():
     return done.returncode == 0 and "not supported" not in done.stderr and "not counted" not in done.stderr
 
 
-def need_tracepoints(*systems):
+def need_tracepoints(*names):
     """Mounts the tracing file system where there is none."""
-    if not (TRACEFS / "events").is_dir() and os.geteuid() == 0:
+    if os.geteuid() == 0 and not os.path.isdir(TRACEFS / "events"):
         subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS], capture_output=True, check=False)
     if not os.access(TRACEFS / "events", os.R_OK | os.X_OK):
         raise Refused("tracepoints need root (the tracing file system is not mounted or not readable)")
-    missing = [name for name in systems if not (TRACEFS / "events" / name.replace(":", "/")).exists()]
+    missing = [name for name in names if not has_tracepoint(name)]
     if missing:
         raise Refused(f"this kernel has no tracepoint {', '.join(missing)}")
 
 
 def has_tracepoint(name):
-    return (TRACEFS / "events" / name.replace(":", "/")).exists()
+    return os.path.exists(TRACEFS / "events" / name.replace(":", "/"))
 
 
 def counting_window(job):

@@ -107,7 +107,8 @@ def run(job):
     print()
     tables.show([["asked for by", "kind", "allocations", "a message"]] + [
         [frame.name[:100], frame.kind, f"{number:,}", tables.per(number, during)[1]] for frame, number in callers.most_common(30)])
-    pictures.write(job, stacks, f"Allocations: process {job.pid}", f"{count:,} allocations; {window.describe(during)}", "allocations")
+    facts = f"{count:,} allocations; {window.describe(during)}"
+    pictures.write(job, stacks, f"Allocations: process {job.pid}", facts, "allocations")
 
 
 def without_entry(stack):

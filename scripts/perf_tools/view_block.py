@@ -95,8 +95,8 @@ def run(job):
     devices = ", ".join(f"{name} ({count:,})" for name, count in disk.devices.most_common()) or "none"
     print(f"devices: {devices}; at most {disk.in_flight_most} requests on the way\n")
     tables.show(rows(disk, during))
-    print(f"\nA kernel thread issues flushes, and requests that waited, for whoever wants them. Goes on: begins where one of the last\n"
-          f"{STREAMS} requests ended.")
+    print("\nA kernel thread issues flushes, and requests that waited, for whoever wants them.\n"
+          f"Goes on: begins where one of the last {STREAMS} requests ended.")
     for (side, kind), group in sorted(disk.groups.items()):
         if side == "broker" or kind == "flush":
             print(f"\n{side}, {kind}: latency in us")

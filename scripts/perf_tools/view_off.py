@@ -9,7 +9,7 @@ import tables
 import tools
 import window
 
-QUEUED = fold.Frame("(waits for a processor)", "unknown")
+QUEUED = fold.Frame("(waits for a processor)", "queue")
 
 
 def run(job):
@@ -41,7 +41,8 @@ def run(job):
     for stack, count in stacks.items():
         waits[waiting_place(stack)] += count
     rows = [["waits in", "ms", "share"]]
-    rows += [[place, f"{count / 1000:,.1f}", f"{100 * count / sum(waits.values()):.1f} %"] for place, count in waits.most_common(25)]
+    whole = sum(waits.values())
+    rows += [[place, f"{count / 1000:,.1f}", f"{100 * count / whole:.1f} %"] for place, count in waits.most_common(25)]
     tables.show(rows)
     pictures.write(job, stacks, f"Off the processor: process {job.pid}", facts, "us")
 
@@ -49,7 +50,8 @@ def run(job):
 def waiting_place(stack):
     """The thread, the innermost function of the program, and what it waits for."""
     queued = stack[-1] == QUEUED
-    program = next((frame.name for frame in reversed(stack) if frame.kind not in ("kernel", "libc", "liburing", "unknown")), "?")
+    foreign = ("kernel", "libc", "liburing", "unknown", "queue")
+    program = next((frame.name for frame in reversed(stack) if frame.kind not in foreign), "?")
     kernel = [frame.name for frame in stack if frame.kind == "kernel"]
     inside = next((name for name in reversed(kernel) if "schedule" not in name), "")
     words = [stack[0].name, program if program != stack[0].name else "", QUEUED.name if queued else inside]

@@ -9,6 +9,7 @@ import window
 HARDWARE = ("instructions", "cycles", "cache-references", "cache-misses", "L1-dcache-load-misses", "dTLB-load-misses",
             "branches", "branch-misses")
 SOFTWARE = ("task-clock", "context-switches", "cpu-migrations", "page-faults", "major-faults")
+OF_THE_KERNEL = ("context-switches", "cpu-migrations")
 ALL_SYSCALLS = "raw_syscalls:sys_enter"
 
 
@@ -33,7 +34,10 @@ def read_counters(text):
             share = float(words[4])
         except ValueError:
             share = 0
-        found[words[2]] = Counter(value, share)
+        name = words[2].removesuffix(":u")
+        if name != words[2] and name in OF_THE_KERNEL:
+            value = None  # this user's counters stop where the kernel begins, and there these happen
+        found[name] = Counter(value, share)
     return found
 
 
@@ -88,6 +92,9 @@ def rows(counters, during):
         if counter and counter.value is not None:
             taken_in_turns = f" ({counter.share:.0f} % of the time)" if counter.share < 99 else ""
             yield [name + taken_in_turns, tables.figure(counter.value), *tables.per(counter.value, during)]
+        elif name == "context-switches":
+            switches = during.voluntary + during.involuntary
+            yield [name + " (by /proc)", tables.figure(switches), *tables.per(switches, during)]
     total = counters.get(ALL_SYSCALLS)
     if total and total.value is not None:
         yield ["system calls", tables.figure(total.value), *tables.per(total.value, during)]

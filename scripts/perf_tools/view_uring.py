@@ -90,8 +90,8 @@ def run(job):
     tables.show(totals(ring, during))
     print()
     tables.show(operations(ring, during))
-    print("\nA latency is from submission to completion; of a multishot operation, to its first one. Armed: it had to wait for its\n"
-          "file to be ready. Punted: a worker thread of the kernel took it, which costs a hand-over.")
+    print("\nA latency is from submission to completion; of a multishot operation, to its first one.\n"
+          "Armed: it had to wait for its file to be ready. Punted: a worker thread of the kernel took it, which costs a hand-over.")
 
 
 def totals(ring, during):

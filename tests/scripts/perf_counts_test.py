@@ -78,6 +78,8 @@ class Stub:
 class Counting(unittest.TestCase):
     def test_sums_counters_over_their_labels_and_takes_no_others(self):
         self.assertEqual(vars(counts.sums(METRICS)), {"messages": 1024, "requests": 115})
+        self.assertEqual(vars(counts.sums('millrace_append_records_total{core="0"} 5\nmillrace_kafka_requests_total{api="Fetch"} 6\n')),
+                         {"messages": 5, "requests": 6})
         self.assertEqual(vars(counts.sums("")), {"messages": None, "requests": None})
 
     def test_asks_for_high_watermarks_of_topics_that_are_not_the_brokers_own(self):

@@ -134,6 +134,12 @@ class Counters(unittest.TestCase):
         self.assertEqual(vars(got["context-switches"]), {"value": 309, "share": 100})
         self.assertEqual(vars(got["task-clock"]), {"value": 369.61, "share": 50})
 
+    def test_that_stop_where_the_kernel_begins_are_not_taken_for_none(self):
+        got = view_stat.read_counters("0,,context-switches:u,1,100.00,,\n7,,page-faults:u,1,100.00,,\n")
+        self.assertEqual((got["context-switches"].value, got["page-faults"].value), (None, 7))
+        rows = {row[0]: row[1] for row in view_stat.rows(got, window.Window(voluntary=3, involuntary=4))}
+        self.assertEqual((rows["context-switches (by /proc)"], rows["page-faults"]), ("7.00", "7.00"))
+
     def test_become_rows_whatever_is_missing(self):
         for text in ("", "<not counted>,,page-faults,0,0.00,,\n", "5,,raw_syscalls:sys_enter,1,100.00,,\n"):
             rows = list(view_stat.rows(view_stat.read_counters(text), window.Window()))
