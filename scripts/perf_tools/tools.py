@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,23 +93,30 @@ def has_tracepoint(name):
     return os.path.exists(TRACEFS / "events" / name.replace(":", "/"))
 
 
-def counting_window(job):
-    """The program that perf runs beside the process: waits, and counts the process's messages meanwhile."""
+def during_window(job, words):
+    """Runs perf with `words` while the window lasts, which turns its events on and off. Gives what perf said, and what was
+    counted meanwhile."""
     result = job.path("-window.json")
     result.unlink(missing_ok=True)
-    return [sys.executable, HERE / "window.py", job.pid, job.seconds, result], result
+    with tempfile.TemporaryDirectory() as directory:
+        pipes = [Path(directory) / name for name in ("control", "answer")]
+        for pipe in pipes:
+            os.mkfifo(pipe)
+        control = ["-D", "-1", "--control", f"fifo:{pipes[0]},{pipes[1]}"]
+        command = [sys.executable, HERE / "window.py", job.pid, job.seconds, result, *pipes]
+        _, said = run([*words, *control, "--", *command])
+    return said, window.read(result, job.messages_per_request)
 
 
 def record(job, selection, everywhere=False):
     """perf record of the process, or of all processes, while the window lasts. Gives the data's file and what was counted."""
     data = job.path(".data")
-    command, result = counting_window(job)
     target = ["-a"] if everywhere else ["-p", job.pid]
-    _, said = run(["record", "-q", "-N", "-o", data, *selection, *target, "--", *command])
+    said, during = during_window(job, ["record", "-q", "-N", "-o", data, *selection, *target])
     lost = re.search(r"lost (\d+)", said, re.I)
     if lost:
         print(f"perf lost {lost[1]} events: what follows is less than there was")
-    return data, window.read(result, job.messages_per_request)
+    return data, during
 
 
 def script(data, stacks=True, trace=True):

@@ -24,10 +24,9 @@ def run(job):
 def shared_lines(job):
     """perf c2c: loads that found their line changed in another core's cache."""
     data = job.path("-c2c.data")
-    command, _ = tools.counting_window(job)
     print("\nlines that two cores fight for")
     try:
-        tools.run(["c2c", "record", "-o", data, "--", "-p", job.pid, "--", *command])
+        tools.run(["c2c", "record", "-o", data, "--", "-p", job.pid, "--", "sleep", job.seconds])
         out, _ = tools.run(["c2c", "report", "-i", data, "--stdio", "--stats"])
     except tools.Refused as refusal:
         print(f"refused: this processor does not tell where a load found its line ({refusal})")

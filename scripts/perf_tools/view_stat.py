@@ -52,11 +52,10 @@ def syscall_events():
 
 
 def counted(job, events):
-    command, result = tools.counting_window(job)
     output = job.path("-counters.csv")
     words = [word for event in events for word in ("-e", event)]
-    tools.run(["stat", "-x,", "-o", output, *words, "-p", job.pid, "--", *command])
-    return read_counters(output.read_text(encoding="utf-8")), window.read(result, job.messages_per_request)
+    _, during = tools.during_window(job, ["stat", "-x,", "-o", output, *words, "-p", job.pid])
+    return read_counters(output.read_text(encoding="utf-8")), during
 
 
 def run(job):

@@ -1,12 +1,14 @@
 """A stretch of time of a broker, and what it did meanwhile: messages, requests, processor time, switches.
 
-    window.py PID SECONDS FILE     waits, and leaves what was counted in FILE
+    window.py PID SECONDS FILE CONTROL ANSWER     waits, and leaves what was counted in FILE
 
-perf runs it as its workload, so that what perf counts and what the broker answered are of the same stretch.
+perf runs it as its workload, with its events off: CONTROL and ANSWER are the pipes by which it has perf turn them on and off. So
+what perf counts and what the broker answered are of the same stretch, and the broker's answers to this program are in neither.
 """
 
 import json
 import os
+import select
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -15,6 +17,7 @@ from pathlib import Path
 import counts
 
 TICKS = os.sysconf("SC_CLK_TCK")
+ANSWER_MAX_S = 10
 
 
 @dataclass
@@ -58,13 +61,31 @@ def difference(later, earlier):
     return max(0, later - earlier)
 
 
-def measure(pid, seconds):
+class Switch:
+    """perf's events, on or off. Without pipes there is no perf to be told."""
+
+    def __init__(self, control=None, answer=None):
+        self.control = os.open(control, os.O_WRONLY) if control else None
+        self.answer = os.open(answer, os.O_RDONLY | os.O_NONBLOCK) if answer else None
+
+    def turn(self, word):
+        """`enable` or `disable`; comes back when perf has done it."""
+        if self.control is None:
+            return
+        os.write(self.control, word.encode() + b"\n")
+        if select.select([self.answer], [], [], ANSWER_MAX_S)[0]:
+            os.read(self.answer, 64)
+
+
+def measure(pid, seconds, switch=Switch()):
     counter = counts.find(pid)
-    first, begun = counter.now(), time.monotonic()
-    before = process_now(pid)
+    first = counter.now()
+    switch.turn("enable")
+    before, begun = process_now(pid), time.monotonic()
     time.sleep(seconds)
-    after = process_now(pid)
-    last, ended = counter.now(), time.monotonic()
+    after, ended = process_now(pid), time.monotonic()
+    switch.turn("disable")
+    last = counter.now()
     window = Window(seconds=ended - begun, source=counter.source)
     for name in ("user_s", "system_s", "voluntary", "involuntary", "run_queue_s", "steal_s"):
         setattr(window, name, difference(getattr(after, name), getattr(before, name)))
@@ -99,4 +120,5 @@ def describe(window):
 
 
 if __name__ == "__main__":
-    Path(sys.argv[3]).write_text(json.dumps(asdict(measure(int(sys.argv[1]), float(sys.argv[2])))), encoding="utf-8")
+    found = measure(int(sys.argv[1]), float(sys.argv[2]), Switch(*sys.argv[4:6]))
+    Path(sys.argv[3]).write_text(json.dumps(asdict(found)), encoding="utf-8")

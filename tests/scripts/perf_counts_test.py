@@ -120,6 +120,29 @@ class Windows(unittest.TestCase):
             path.write_text(json.dumps({"seconds": 2, "messages": 100}), encoding="utf-8")
             self.assertEqual(window.read(path, messages_per_request=10).requests, 10)
 
+    def test_turn_the_events_of_perf_on_and_off_around_what_they_measure(self):
+        with tempfile.TemporaryDirectory() as directory:
+            control, answer = (os.path.join(directory, name) for name in ("control", "answer"))
+            os.mkfifo(control)
+            os.mkfifo(answer)
+            told = []
+
+            def perf():
+                with open(control, encoding="ascii") as words, open(answer, "w", encoding="ascii") as answers:
+                    for word in words:
+                        told.append(word.strip())
+                        answers.write("ack\n")
+                        answers.flush()
+
+            thread = threading.Thread(target=perf, daemon=True)
+            thread.start()
+            switch = window.Switch(control, answer)
+            found = window.measure(os.getpid(), 0.01, switch)
+            os.close(switch.control)
+            thread.join(5)
+            self.assertEqual(told, ["enable", "disable"])
+            self.assertGreaterEqual(found.seconds, 0.01)
+
     def test_count_how_often_a_process_had_to_wait(self):
         before = window.process_now(os.getpid())
         for _ in range(3):
