@@ -1,0 +1,116 @@
+"""A broker on one core, a load of the speed table on another, and a view of the broker meanwhile: from a clean clone to a flame
+graph in one command."""
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.machinery import SourceFileLoader
+
+import counts
+import tools
+import views
+
+START_MAX_S = 300  # ten thousand partitions and a preload take their time
+POLL_S = 0.5
+
+
+def table():
+    """bench/run_table, whose rows these are."""
+    sys.dont_write_bytecode = True
+    loader = SourceFileLoader("run_table", str(tools.HERE.parent.parent / "bench/run_table"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("run_table", loader))
+    sys.modules["run_table"] = module
+    loader.exec_module(module)
+    return module
+
+
+def choose(words, rows):
+    """(row, view, seconds) of the words in any order."""
+    row, view, seconds = rows[0], "cpu", 10
+    by_name = {row.name: row for row in rows}
+    for word in words:
+        if word in by_name:
+            row = by_name[word]
+        elif word in views.VIEWS or word == "all":
+            view = word
+        elif re.fullmatch(r"[\d.]+", word):
+            seconds = views.number(word, "number of seconds")
+        else:
+            sys.exit(f"scripts/perf: {word} is neither a row ({' '.join(by_name)}) nor a view ({' '.join(views.VIEWS)} all)")
+    return row, view, seconds
+
+
+def messages_per_request(row):
+    """As raw_load counts: ten where the row says nothing. Fetches bring nothing in."""
+    found = re.search(r"--messages-per-batch (\d+)", row.load)
+    return None if row.load.startswith("fetch") else int(found[1]) if found else 10
+
+
+def wait_until_steady(row, port, loader):
+    """Until messages come in evenly; of a fetch, until those that it reads are all there."""
+    watermarks = counts.Watermarks(port)
+    last, grew, stood = None, 0, 0
+    end = time.monotonic() + START_MAX_S
+    while time.monotonic() < end:
+        if loader.poll() is not None:
+            raise tools.Refused("the load ended before it was looked at")
+        now = watermarks.now().messages
+        if now is not None and last is not None:
+            grew, stood = (grew + 1, 0) if now > last else (grew, stood + 1)
+        last = now
+        if row.load.startswith("fetch") and grew and stood >= 4 or not row.load.startswith("fetch") and grew >= 4:
+            return
+        time.sleep(POLL_S)
+    raise tools.Refused(f"the load did not come going within {START_MAX_S} s")
+
+
+def stop(process, end_signal=signal.SIGTERM):
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(end_signal)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run(words, options, look_at):
+    rows = table()
+    row, view, seconds = choose(words, rows.ROWS)
+    cores = sorted(os.sched_getaffinity(0))
+    mine, its = cores[0], cores[min(1, len(cores) - 1)]
+    scratch = options.out / f"load-{os.getpid()}"
+    scratch.mkdir(parents=True, exist_ok=True)
+    port = rows.free_port()
+    broker = loader = None
+    log = open(scratch / "log", "w", encoding="utf-8")
+    try:
+        print(f"{row.title}: the broker on processor {mine}, the load on {its}", flush=True)
+        broker = subprocess.Popen([options.build / "millraced", "--data-dir", scratch / "data", "--cores", str(mine),
+                                   "--kafka", f"127.0.0.1:{port}", "--memory", row.memory or "2G"],
+                                  stdout=log, stderr=log, start_new_session=True)
+        if not rows.serves(port, broker):
+            raise tools.Refused("the broker did not start")
+        rows.wait_until_touched(broker.pid)
+        loader = subprocess.Popen([options.build / "bench/raw_load", *row.load.split(), "--broker", f"127.0.0.1:{port}",
+                                   "--cpu", str(its), "--seconds", "100000", "--warmup", "0"],
+                                  stdout=log, stderr=log, start_new_session=True)
+        wait_until_steady(row, port, loader)
+        return look_at(views.of(view), options, broker.pid, seconds, messages_per_request(row))
+    except BrokenPipeError:
+        raise  # of our own output: main ends well
+    except (tools.Refused, OSError) as error:
+        log.flush()
+        print((scratch / "log").read_text(encoding="utf-8", errors="replace")[-2000:], end="", file=sys.stderr)
+        sys.exit(f"scripts/perf: {error}")
+    finally:
+        stop(loader)
+        stop(broker)
+        log.close()
+        shutil.rmtree(scratch, ignore_errors=True)
