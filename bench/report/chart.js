@@ -1,7 +1,7 @@
 /// One plot: a figure with its title, its choice of measures, the drawing, and the read-out under the pointer (cursor.js).
 /// A plot (plots.js) says what to draw; `draw` draws it again at the width there is, for what the page shows now.
 
-const margin = {left: 68, right: 26, top: 14, bottom: 42};
+const margin = {left: 68, top: 14, bottom: 42};
 const plotHeight = 290;
 
 /// How the measures of a plot differ: the first is the plainest. Runs differ by colour.
@@ -49,9 +49,10 @@ class Chart {
   draw() {
     const width = Math.max(280, this.canvas.parentNode.clientWidth);
     this.width = width;
+    this.right = width - this.roomForLabels();
     this.canvas.setAttribute("viewBox", `0 0 ${width} ${plotHeight}`);
-    this.cursor.hide();
     this.lines = this.plot.measures.flatMap((measure, index) => this.shown.has(measure) ? this.linesOf(measure, index) : []);
+    this.cursor.reset();
     if (!this.lines.some((line) => line.points.some(([, y]) => y !== null))) {
       this.x = null;
       this.canvas.replaceChildren(svg("text", {x: width / 2, y: plotHeight / 2, class: "empty"}, "Nothing is selected to be drawn."));
@@ -61,7 +62,12 @@ class Chart {
     this.makeScales();
     this.layer = svg("g");
     this.canvas.replaceChildren(...this.axes(), ...this.references.map((reference) => this.referenceLine(reference)),
-      ...this.lines.flatMap((line) => this.path(line)), ...this.endNumbers(), this.layer);
+      ...this.lines.flatMap((line) => this.path(line)), ...this.endLabels(), this.layer);
+  }
+
+  roomForLabels() {
+    if (this.page.runs.length > 1) return 26;
+    return this.shown.size > 1 ? 14 + 8 * Math.max(...[...this.shown].map((measure) => measure.name.length)) : 20;
   }
 
   linesOf(measure, index) {
@@ -82,7 +88,7 @@ class Chart {
     const drawn = this.lines.flatMap((line) => line.points.filter(([, y]) => y !== null));
     const extent = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)],
       [Infinity, -Infinity]);
-    const columns = [margin.left, this.width - margin.right];
+    const columns = [margin.left, this.right];
     const rows = [plotHeight - margin.bottom, margin.top];
     const across = extent(drawn.map(([x]) => x));
     const up = extent([...drawn.map(([, y]) => y), ...this.references.map((reference) => reference.y)]);
@@ -99,7 +105,7 @@ class Chart {
   }
 
   axes() {
-    const [left, right] = [margin.left, this.width - margin.right];
+    const [left, right] = [margin.left, this.right];
     const bottom = plotHeight - margin.bottom;
     const rows = this.y.ticks.map((value) => svg("g", {},
       svg("line", {class: "grid", x1: left, x2: right, y1: this.y.at(value), y2: this.y.at(value)}),
@@ -153,24 +159,37 @@ class Chart {
 
   referenceLine({y, text}) {
     const row = this.y.at(y);
-    return svg("g", {}, svg("line", {class: "reference", x1: margin.left, x2: this.width - margin.right, y1: row, y2: row}),
+    return svg("g", {}, svg("line", {class: "reference", x1: margin.left, x2: this.right, y1: row, y2: row}),
       svg("text", {class: "tick", x: margin.left + 6, y: row - 5}, text));
   }
 
-  /// The numbers of the runs at the right ends of their first lines, moved apart where they would cover each other.
-  endNumbers() {
-    if (this.page.runs.length < 2) return [];
+  /// At the right ends of the lines: the numbers of several runs, each once, or the names of one run's measures.
+  endLabels() {
+    const several = this.page.runs.length > 1;
+    if (!several && this.shown.size < 2) return [];
     const first = this.plot.measures.find((measure) => this.shown.has(measure));
-    const ends = this.lines.filter((line) => line.measure === first).map((line) => {
+    const ends = this.lines.filter((line) => !several || line.measure === first).map((line) => {
       const last = line.points.findLast(([, y]) => y !== null);
-      return last && {run: line.run, column: this.x.at(last[0]) + 6, row: this.y.at(last[1])};
-    }).filter(Boolean).sort((a, b) => a.row - b.row);
-    ends.forEach((end, index) => {
-      if (index > 0) end.row = Math.max(end.row, ends[index - 1].row + 12);
-    });
-    return ends.map((end) => svg("text", {class: "end", x: end.column, y: end.row + 4, style: {fill: end.run.colour}},
-      String(end.run.number)));
+      return last && {line, column: this.x.at(last[0]) + 6, row: this.y.at(last[1])};
+    }).filter(Boolean);
+    return moveApart(ends).map(({line, column, row}) => svg("text", {class: "end", x: column, y: row + 4,
+      style: {fill: line.run.colour}}, several ? String(line.run.number) : line.measure.name));
   }
+}
+
+/// Labels by rising row, moved so that none covers another and none is below the axis; none where they are too many for that.
+function moveApart(labels) {
+  const height = 12;
+  const bottom = plotHeight - margin.bottom;
+  if (labels.length * height > bottom - margin.top) return [];
+  const sorted = labels.sort((a, b) => a.row - b.row);
+  for (let index = 1; index < sorted.length; ++index) sorted[index].row = Math.max(sorted[index].row, sorted[index - 1].row + height);
+  let limit = bottom;
+  for (const label of sorted.toReversed()) {
+    label.row = Math.min(label.row, limit);
+    limit = label.row - height;
+  }
+  return sorted;
 }
 
 const axisTitles = {

@@ -5,6 +5,7 @@ class Cursor {
   constructor(chart) {
     this.chart = chart;
     this.stop = null;
+    this.stops = [];
     const canvas = chart.canvas;
     canvas.addEventListener("pointermove", (event) => this.follow(event));
     canvas.addEventListener("pointerdown", (event) => this.follow(event));
@@ -13,28 +14,30 @@ class Cursor {
     canvas.addEventListener("keydown", (event) => this.step(event));
   }
 
-  /// Where the crosshair can stand: at the points of the lines, or all along an axis of nines.
-  stops() {
+  /// The plot was drawn anew. The crosshair can stand at the points of its lines, or all along an axis of nines.
+  reset() {
     const {lines, plot} = this.chart;
+    this.hide();
     if (plot.axis === "nines") {
-      const last = Math.max(...lines.flatMap((line) => line.points.slice(-1).map(([x]) => x)));
-      return Array.from({length: Math.floor(last * 16) + 1}, (_, index) => index / 16);
+      const last = Math.max(0, ...lines.flatMap((line) => line.points.slice(-1).map(([x]) => x)));
+      this.stops = Array.from({length: Math.floor(last * 16) + 1}, (_, index) => index / 16);
+    } else {
+      this.stops = [...new Set(lines.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
     }
-    return [...new Set(lines.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
   }
 
   follow(event) {
     if (!this.chart.x) return;
     const box = this.chart.canvas.getBoundingClientRect();
     const wanted = this.chart.x.from((event.clientX - box.left) * (this.chart.width / box.width));
-    this.show(nearest(this.stops(), wanted));
+    this.show(this.stops[nearest(this.stops, wanted)]);
   }
 
   step(event) {
     if (event.key === "Escape") this.leave();
     if (!this.chart.x || !["ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End"].includes(event.key)) return;
     event.preventDefault();
-    const stops = this.stops();
+    const {stops} = this;
     const now = this.stop === null ? -1 : stops.indexOf(this.stop);
     const page = Math.max(1, Math.round(stops.length / 10));
     const by = {ArrowLeft: -1, ArrowRight: 1, PageUp: -page, PageDown: page, Home: -stops.length, End: stops.length}[event.key];
@@ -59,10 +62,10 @@ class Cursor {
     const {points} = line;
     if (this.chart.plot.axis === "nines") return points.find(([x]) => x >= stop - 1e-9);
     if (points.length === 0) return undefined;
-    const x = nearest(points.map((point) => point[0]), stop);
+    const point = points[nearest(points, stop, ([x]) => x)];
     const usual = points.length > 1 ? (points[points.length - 1][0] - points[0][0]) / (points.length - 1) : Infinity;
-    const same = this.chart.plot.axis === "rate" ? x === stop : Math.abs(x - stop) <= 0.75 * usual;
-    return same ? points.find((point) => point[0] === x) : undefined;
+    const same = this.chart.plot.axis === "rate" ? point[0] === stop : Math.abs(point[0] - stop) <= 0.75 * usual;
+    return same ? point : undefined;
   }
 
   drawLine(stop, found) {
@@ -81,8 +84,8 @@ class Cursor {
       html("strong", {}, this.chart.xText(stop)),
       ...found.map(({line, point}) => html("div", {class: "reading"},
         page.runs.length > 1 ? badge(line.run) : null,
-        html("span", {class: "whose"}, [page.runs.length > 1 ? line.run.name : null, several ? line.measure.name : null]
-          .filter(Boolean).join(" · ") || plot.title),
+        page.runs.length > 1 ? html("span", {class: "whose"}, line.run.name) : null,
+        several || page.runs.length === 1 ? html("span", {class: "measure"}, line.measure.name) : null,
         html("b", {}, format(this.chart.family(), point[1])),
         plot.remark ? html("span", {class: "remark"}, plot.remark(point)) : null)),
       found.length === 0 ? html("div", {}, "no value") : null].filter(Boolean));
@@ -110,14 +113,13 @@ class Cursor {
   }
 }
 
-/// Of sorted numbers, the one next to `wanted`.
-function nearest(sorted, wanted) {
+/// In a list by rising `of`, the index of what is next to `wanted`.
+function nearest(sorted, wanted, of = (value) => value) {
   let [low, high] = [0, sorted.length - 1];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] < wanted) low = middle + 1;
+    if (of(sorted[middle]) < wanted) low = middle + 1;
     else high = middle;
   }
-  const closerBefore = low > 0 && wanted - sorted[low - 1] < sorted[low] - wanted;
-  return closerBefore ? sorted[low - 1] : sorted[low];
+  return low > 0 && wanted - of(sorted[low - 1]) < of(sorted[low]) - wanted ? low - 1 : low;
 }

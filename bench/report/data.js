@@ -16,7 +16,7 @@ function at(document, path) {
 function namesOf(documents) {
   const seen = new Map();
   return documents.map((document, index) => {
-    const label = document.label.trim() || `run ${index + 1}`;
+    const label = printable(document.label.trim()) || `run ${index + 1}`;
     seen.set(label, (seen.get(label) ?? 0) + 1);
     return seen.get(label) === 1 ? label : `${label} (${seen.get(label)})`;
   });

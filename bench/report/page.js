@@ -20,7 +20,7 @@ function warningsOf(runs) {
         + "machines of the same host. Its figures are worth little."]);
     }
   }
-  const hosts = new Set(runs.map((run) => at(run.document, "host.name")));
+  const hosts = new Set(runs.map((run) => at(run.document, "host.name")).filter((name) => name !== undefined));
   if (hosts.size > 1) said.push(["caution", "The runs come from different machines: their ratios say little about the broker."]);
   return said;
 }
@@ -33,9 +33,9 @@ function fillHeader(runs) {
   const kinds = all((run) => run.kind).join(", ");
   const started = all((run) => formatDate(run.started)).sort();
   const when = started.length > 1 ? `${started[0]} to ${started[started.length - 1]}` : started[0];
-  const where = [all((run) => at(run, "host.name")).join(", "), ...["kernel", "compiler", "commit"].map((what) => {
+  const where = [all((run) => at(run, "host.name")).map(plain).join(", "), ...["kernel", "compiler", "commit"].map((what) => {
     const words = all((run) => at(run, `host.${what}`));
-    return words.length > 0 && `${what} ${words.join(", ")}`;
+    return words.length > 0 && `${what} ${words.map(plain).join(", ")}`;
   })].filter(Boolean);
   byId("subtitle").replaceChildren(`${kinds} · ${when}`, html("br"), where.join(" · "));
   const said = warningsOf(runs);

@@ -3,17 +3,18 @@
 /// The head of such a table.
 function runHeads(page, marked) {
   return html("thead", {}, html("tr", {}, html("td", {}), page.runs.map((run) =>
-    html("th", {scope: "col"}, html("span", {class: "run-name"}, badge(run), html("span", {}, run.name)),
+    html("th", {scope: "col"}, html("span", {class: "run-name", title: run.name}, badge(run), html("span", {}, run.name)),
       marked === run ? html("span", {class: "ratio"}, "baseline") : null))));
 }
 
-function comparison(page, groups, marked = null) {
+/// `kind` is "figures" or "sayings"; `marked`, in figures, is the baseline.
+function comparison(page, kind, groups, marked = null) {
   const bodies = groups.filter((group) => group.rows.length > 0).map((group) => html("tbody", {},
     group.title ? html("tr", {class: "group"}, html("th", {scope: "rowgroup", colspan: page.runs.length + 1},
       html("span", {}, group.title))) : null,
     group.rows));
   return html("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of runs"},
-    html("table", {class: "comparison"}, runHeads(page, marked), bodies));
+    html("table", {class: `comparison ${kind}`}, runHeads(page, marked), bodies));
 }
 
 const latencyFigures = [["p50", "p50"], ["p90", "p90"], ["p99", "p99"], ["p99.9", "p999"], ["p99.99", "p9999"], ["max", "max"],
@@ -87,21 +88,21 @@ function summaryRow(page, row) {
 
 function summaryTable(page) {
   const groups = summaryGroups.map(({title, rows}) => ({title, rows: rows.map((row) => summaryRow(page, row)).filter(Boolean)}));
-  return comparison(page, groups, page.runs.length > 1 ? page.baseline : null);
+  return comparison(page, "figures", groups, page.runs.length > 1 ? page.baseline : null);
 }
 
 /// A value of a configuration, as it was written.
 function plain(value) {
   if (value === undefined || value === null) return "–";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return printable(typeof value === "object" ? JSON.stringify(value) : String(value));
 }
 
 /// A row of words; one cell for all runs where they agree.
 function wordsRow(name, words) {
   const same = words.every((word) => word === words[0]);
-  const cells = same ? [html("td", {class: "words same", colspan: words.length}, html("span", {}, words[0]))]
-    : words.map((word) => html("td", {class: "words"}, word));
-  return html("tr", {}, html("th", {scope: "row"}, name), cells);
+  const cells = same ? [html("td", {class: "same", colspan: words.length}, html("span", {}, words[0]))]
+    : words.map((word) => html("td", {}, word));
+  return html("tr", {}, html("th", {scope: "row"}, printable(name)), cells);
 }
 
 const whereRows = [
@@ -112,20 +113,20 @@ const whereRows = [
   ["steal", (document) => format("percent", document.steal_percent, {trim: true})],
   ["host", (document) => plain(at(document, "host.name"))],
   ["processors", (document) => [at(document, "host.cpus"), at(document, "host.cpu_model")].filter((part) => part !== undefined)
-    .join(" × ") || "–"],
+    .map(plain).join(" × ") || "–"],
   ["memory", (document) => format("memory", at(document, "host.memory_bytes"), {trim: true})],
   ["kernel", (document) => plain(at(document, "host.kernel"))],
   ["compiler", (document) => plain(at(document, "host.compiler"))],
   ["commit", (document) => plain(at(document, "host.commit"))],
   ["version", (document) => plain(at(document, "host.version"))],
-  ["broker", (document) => [at(document, "broker.addresses") ?? "–"].flat().join(", ")],
+  ["broker", (document) => [at(document, "broker.addresses")].flat().map(plain).join(", ")],
   ["cluster", (document) => plain(at(document, "broker.cluster_id"))],
   ["nodes", (document) => plain(at(document, "broker.nodes"))],
 ];
 
 function whereTable(page) {
   const rows = whereRows.map(([name, of]) => wordsRow(name, page.runs.map((run) => of(run.document))));
-  return comparison(page, [{rows}]);
+  return comparison(page, "sayings", [{rows}]);
 }
 
 /// The options in which runs differ, and behind a click all of them.
@@ -135,7 +136,7 @@ function configuration(page) {
     plain(Object.hasOwn(document.configuration, option) ? document.configuration[option] : undefined));
   const all = options.map((option) => ({option, words: wordsOf(option)}));
   const differing = all.filter(({words}) => words.some((word) => word !== words[0]));
-  const table = (rows) => comparison(page, [{rows: rows.map(({option, words}) => wordsRow(option, words))}]);
+  const table = (rows) => comparison(page, "sayings", [{rows: rows.map(({option, words}) => wordsRow(option, words))}]);
   const several = page.runs.length > 1;
   return [
     several ? (differing.length > 0 ? table(differing) : html("p", {}, "All runs had the same configuration.")) : null,

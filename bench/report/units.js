@@ -59,7 +59,12 @@ function formatRatio(ratio) {
   return `${ratio >= 99.5 ? wholeNumber.format(ratio) : ratio >= 9.95 ? ratio.toFixed(1) : ratio.toFixed(2)}×`;
 }
 
+/// A text of a document without what is not seen but changes how the rest is read: controls and marks of direction.
+function printable(text) {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
+}
+
 function formatDate(text) {
   const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? text : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+  return Number.isNaN(date.getTime()) ? printable(text) : `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
