@@ -46,6 +46,9 @@ struct config {
   std::string broker_rack;
   std::vector<endpoint> listeners;
   std::vector<endpoint> advertised_listeners;  ///< empty: the listeners themselves
+  bool core_listeners_enable = false;
+  int32_t core_listeners_port = 0;  ///< of core 0
+  std::string core_listeners_advertised_host;
   bool allow_unauthenticated = false;
 
   // What it may take of the machine.

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 
 #include "base/assert.hh"
 #include "base/limits.hh"
+#include "broker/catalog/broker_settings.hh"
 #include "broker/catalog/config_keys.hh"
 #include "server/config_address.hh"
 #include "server/config_value.hh"
@@ -89,6 +91,22 @@ void check_advertised(const config& values, complaints& say) {
   }
 }
 
+void check_core_listeners(const config& values, complaints& say) {
+  if (!values.core_listeners_enable) return;
+  constexpr int64_t cores_most = broker::broker_ids_a_node;
+  if (values.node_id > std::numeric_limits<int32_t>::max() / cores_most - 1) {
+    say.error("core_listeners.enable", fmt::format("ids of cores are 1000 x node.id + core, and node.id ({}) is too large", values.node_id));
+  }
+  const auto cores = static_cast<int64_t>(values.cores.empty() ? 1 : values.cores.size());
+  if (values.core_listeners_port > 0 && values.core_listeners_port + cores - 1 > 65535) {
+    say.error("core_listeners.port", fmt::format("there are not {} ports from {} on", cores, values.core_listeners_port));
+  }
+  if (!values.core_listeners_advertised_host.empty() && is_any(values.core_listeners_advertised_host)) {
+    say.error("core_listeners.advertised_host",
+              fmt::format("{} is no address that a client can reach", values.core_listeners_advertised_host));
+  }
+}
+
 void check_placement(const config& values, complaints& say) {
   constexpr std::string_view key = "placement.override";
   const auto& all = values.placement_override;
@@ -140,6 +158,7 @@ void check_config(loaded_config& loaded) {
   complaints say(loaded);
   check_listeners(loaded.values, say);
   check_advertised(loaded.values, say);
+  check_core_listeners(loaded.values, say);
   check_placement(loaded.values, say);
   check_sizes(loaded.values, say);
   check_topic_defaults(loaded.values, say);

@@ -126,7 +126,9 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   const auto problems = server::check_machine(settings, allowed, machine_memory());
   for (const std::string& p : problems) std::fprintf(stderr, "millraced: %s\n", p.c_str());
   if (!problems.empty()) return 1;
-  std::vector<api::kafka::door_listener> listeners = server::listener_settings(settings);
+  std::vector<unsigned> cpus = cpus_of(settings);
+  const auto cores = static_cast<unsigned>(cpus.size());
+  std::vector<api::kafka::door_listener> listeners = server::listener_settings(settings, cores);
   const auto unresolved = server::resolve(listeners);
   for (const std::string& p : unresolved) std::fprintf(stderr, "millraced: %s\n", p.c_str());
   if (!unresolved.empty()) return 1;
@@ -134,8 +136,9 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "locked memory");
 
   keep_what_is_offered(settings);
-  std::vector<unsigned> cpus = cpus_of(settings);
-  const auto cores = static_cast<unsigned>(cpus.size());
+  const size_t common = settings.listeners.size();
+  std::vector<api::kafka::door_listener> of_cores(listeners.begin() + static_cast<ptrdiff_t>(common), listeners.end());
+  listeners.resize(common);
   server::wiring program({.storage = server::storage_settings(settings, cores),
                           .producers = server::producer_settings(settings),
                           .retention = server::retention_settings(settings),
@@ -144,6 +147,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .groups = server::coordinator_settings(settings),
                           .door = server::door_settings(settings),
                           .listeners = std::move(listeners),
+                          .core_listeners = std::move(of_cores),
                           .connections_max = server::connections_limit(settings, cores, open_files_allowed()),
                           .log_least = settings.logging_level,
                           .recover_by_scan = recover_by_scan},

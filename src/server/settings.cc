@@ -159,6 +159,7 @@ broker::controller_options controller_settings(const loaded_config& loaded, unsi
   options.data_dir = from.log_dirs;
   broker::broker_settings& s = options.settings;
   s.node_id = from.node_id;
+  s.core_brokers = from.core_listeners_enable ? cores : 0;
   s.rack = from.broker_rack;
   s.log_dir = std::filesystem::absolute(from.log_dirs).lexically_normal().string();
   s.num_partitions = from.num_partitions;
@@ -202,7 +203,7 @@ uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_fil
   return std::min({static_cast<uint64_t>(from.max_connections), sockets, uint64_t{reactor::connections_max({})} * cores});
 }
 
-std::vector<api::kafka::door_listener> listener_settings(const config& from) {
+std::vector<api::kafka::door_listener> listener_settings(const config& from, unsigned cores) {
   std::vector<api::kafka::door_listener> all;
   for (const endpoint& l : from.listeners) {
     api::kafka::door_listener one;
@@ -213,6 +214,15 @@ std::vector<api::kafka::door_listener> listener_settings(const config& from) {
                                    [&](const endpoint& a) { return a.name == l.name; });
     if (said != from.advertised_listeners.end()) one.advertised = {.host = said->host, .port = said->port};
     all.push_back(std::move(one));
+  }
+  if (!from.core_listeners_enable) return all;
+  api::kafka::door_listener of_core = all.front();
+  of_core.bind.shared = false;
+  if (!from.core_listeners_advertised_host.empty()) of_core.advertised.host = from.core_listeners_advertised_host;
+  for (unsigned core = 0; core < cores; ++core) {
+    const int64_t port = from.core_listeners_port == 0 ? 0 : from.core_listeners_port + int64_t{core};
+    of_core.bind.port = of_core.advertised.port = static_cast<uint16_t>(port);
+    all.push_back(of_core);
   }
   return all;
 }

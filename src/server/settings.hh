@@ -31,7 +31,7 @@ broker::controller_options controller_settings(const loaded_config& loaded, unsi
 api::kafka::door_options door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files);
-/// Each listener with what it tells clients.
-std::vector<api::kafka::door_listener> listener_settings(const config& from);
+/// Each listener with what it tells clients; behind them one for each core, where cores have their own.
+std::vector<api::kafka::door_listener> listener_settings(const config& from, unsigned cores);
 
 }  // namespace millrace::server

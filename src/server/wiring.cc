@@ -224,13 +224,15 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
   for (unsigned i = 0; i < cores_; ++i) {
     const base::core_id target = id(i);
     core_parts* part = parts_[i].get();
-    const result<void> opened = co_await reactor::call_on(home, target, [part, this](reactor::core& there) {
+    api::kafka::door_listener* own = options_.core_listeners.empty() ? nullptr : &options_.core_listeners[i];
+    const result<void> opened = co_await reactor::call_on(home, target, [part, own, this](reactor::core& there) {
       part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, part->groups,
                                                       shares_, options_.door);
-      return part->door->open(options_.listeners);
+      return part->door->open(options_.listeners, own);
     });
     if (opened) continue;
-    report_listener(home, options_.listeners[part->door->tried() - 1], opened.error());
+    const size_t failed = part->door->tried() - 1;
+    report_listener(home, failed < options_.listeners.size() ? options_.listeners[failed] : *own, opened.error());
     co_return opened;
   }
   std::vector<api::kafka::door*> doors;
@@ -245,17 +247,28 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
   co_return result<void>();
 }
 
-void wiring::say_ready(reactor::core& home) {
+std::string wiring::listed(const std::vector<api::kafka::door_listener>& listeners) {
   std::string text;
-  for (const api::kafka::door_listener& l : options_.listeners) {
+  for (const api::kafka::door_listener& l : listeners) {
     if (!text.empty()) text += ",";
     const bool v6 = l.bind.host.find(':') != std::string::npos;
     text += (v6 ? "[" + l.bind.host + "]" : l.bind.host) + ":" + std::to_string(l.bind.port);
   }
+  return text;
+}
+
+void wiring::say_ready(reactor::core& home) {
   // Scripts wait for this line, whatever level is asked for.
   home.log().set_least(base::log_level::info);
-  home.log().info("server", "ready", base::field("kafka", text), base::field("cores", cores_),
-                  base::field("cluster", controller_->cluster_id()));
+  const std::string kafka = listed(options_.listeners);
+  if (options_.core_listeners.empty()) {
+    home.log().info("server", "ready", base::field("kafka", kafka), base::field("cores", cores_),
+                    base::field("cluster", controller_->cluster_id()));
+  } else {
+    home.log().info("server", "ready", base::field("kafka", kafka), base::field("cores", cores_),
+                    base::field("cluster", controller_->cluster_id()),
+                    base::field("core_listeners", listed(options_.core_listeners)));
+  }
   home.log().set_least(options_.log_least);
 }
 

@@ -29,6 +29,7 @@ struct wiring_options {
   broker::coordinator_options groups;
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;
+  std::vector<api::kafka::door_listener> core_listeners;  ///< by core; empty: cores have none of their own
   size_t connections_max = SIZE_MAX;  ///< of all cores together
   base::log_level log_least = base::log_level::info;
   bool recover_by_scan = false;  ///< --recover-by-scan: logs are what their segments prove (storage/scan_recovery.hh)
@@ -75,6 +76,7 @@ class wiring final : public reactor::core_program {
   static reactor::task<base::result<void>> close_door(core_parts* part);
   static reactor::task<base::result<void>> stop_broker(core_parts* part);
   void report(reactor::core& home, const char* step, base::error why);
+  static std::string listed(const std::vector<api::kafka::door_listener>& listeners);
   void say_ready(reactor::core& home);
   base::core_id id(unsigned i) const { return base::core_id(i); }
 

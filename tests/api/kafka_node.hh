@@ -69,21 +69,24 @@ class kafka_node {
   static constexpr uint16_t port = 9092;
   /// Opens the door of one core, so that it is the one that accepts every connection.
   void listen(unsigned core) {
-    std::vector<door_listener> listeners{{.bind = {.host = "0.0.0.0", .port = port}, .advertised = advertised_}};
+    std::vector<door_listener> listeners{{.bind = {.host = "0.0.0.0", .port = port}, .advertised = came_in_by}};
     ASSERT(doors_[core]->open(listeners));
   }
   /// Closes it as a stop does.
   void close(unsigned core) { b.w.run(b.n, core, doors_[core]->close()); }
   door& at(unsigned core) { return *doors_[core]; }
   reactor::connection_shares& shares() { return shares_; }
-  /// From now on clients connect, to any core.
+  static constexpr uint16_t core_port = 9192;  ///< of core 0
+  /// From now on clients connect, to any core; where cores are brokers, each core listens at a port of its own too.
   void open_doors() {
     std::vector<door_listener> listeners{
         {.bind = {.host = "0.0.0.0", .port = port, .shared = true}, .advertised = {b.n.address(), port}}};
     std::vector<door*> all;
-    for (auto& d : doors_) {
-      ASSERT(d->open(listeners));
-      all.push_back(d.get());
+    for (unsigned i = 0; i < doors_.size(); ++i) {
+      const auto own_port = static_cast<uint16_t>(core_port + i);
+      door_listener own{.bind = {.host = "0.0.0.0", .port = own_port}, .advertised = {b.n.address(), own_port}};
+      ASSERT(doors_[i]->open(listeners, b.options.settings.cores_are_brokers() ? &own : nullptr));
+      all.push_back(doors_[i].get());
     }
     for (auto& d : doors_) d->meet(all);
   }
@@ -110,7 +113,7 @@ class kafka_node {
     answered<Response> got;
     wire::kafka::arena memory(64 << 20);
     request_context context{.door = *doors_[core],
-                            .advertised = advertised_,
+                            .advertised = came_in_by,
                             .key = key,
                             .version = version,
                             .correlation_id = 4711,
@@ -150,6 +153,7 @@ class kafka_node {
   }
 
   broker_node b;
+  listener_address came_in_by{.host = "here.example", .port = 9092};  ///< what ask() says of its listener
 
  private:
   void make_doors() {
@@ -182,7 +186,6 @@ class kafka_node {
 
   reactor::connection_shares shares_;
   const door_options options_;
-  const listener_address advertised_{.host = "here.example", .port = 9092};
   std::vector<std::unique_ptr<door>> doors_;
 };
 

@@ -18,8 +18,9 @@ namespace millrace::api::kafka::test {
 
 class socket_client {
  public:
-  explicit socket_client(kafka_node& server) : server_(server), home_(server.b.w.add_node(1)) {
-    auto connecting = server_.b.w.run(home_, 0, reactor::connect(home_.core(), server_.b.n.address(), kafka_node::port));
+  explicit socket_client(kafka_node& server, uint16_t port = kafka_node::port)
+      : server_(server), home_(server.b.w.add_node(1)) {
+    auto connecting = server_.b.w.run(home_, 0, reactor::connect(home_.core(), server_.b.n.address(), port));
     ASSERT(connecting);
     socket_ = std::make_unique<reactor::socket>(home_.core(), *connecting);
   }

@@ -28,7 +28,7 @@ void check(resource_change& r, const broker::broker_settings& settings) {
       r.refuse(code::invalid_topic, why);
     }
   } else if (r.type == broker_resource) {
-    if (!r.name.empty() && !is_this_broker(r.name, settings.node_id)) {
+    if (!r.name.empty() && !is_this_broker(r.name, settings)) {
       r.refuse(code::invalid_request, "Unexpected broker id.");
     } else if (!r.changes.empty()) {
       r.refuse(code::invalid_config, r.changes.front().key + " cannot be changed while the broker runs.");

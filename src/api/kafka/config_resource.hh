@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/parse.hh"
+#include "broker/catalog/broker_settings.hh"
 
 /// What DescribeConfigs and its siblings name.
 
@@ -29,11 +30,11 @@ constexpr const char* unserved_resource_problem(int8_t type) {
   }
 }
 
-/// Whether the name of a broker resource is this node's id. The empty name, which is the default of
+/// Whether the name of a broker resource is an id of this node. The empty name, which is the default of
 /// all brokers, is not.
-inline bool is_this_broker(std::string_view name, int32_t node_id) {
+inline bool is_this_broker(std::string_view name, const broker::broker_settings& settings) {
   const auto id = base::parse_integer<int32_t>(name);
-  return id && *id == node_id;
+  return id && settings.is_ours(*id);
 }
 
 }  // namespace millrace::api::kafka

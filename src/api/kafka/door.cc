@@ -119,22 +119,38 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
 
 door::~door() = default;
 
-base::result<void> door::open(std::vector<door_listener>& listeners) {
+base::result<void> door::open(std::vector<door_listener>& listeners, door_listener* own) {
   for (door_listener& l : listeners) {
-    acceptors_.push_back(std::make_unique<acceptor>(*this, acceptors_.size(), l.advertised));
-    acceptor& a = *acceptors_.back();
-    TRY_CHECK(a.socket().open(l.bind));
-    l.bind.port = a.socket().port();
-    if (l.advertised.port == 0) l.advertised.port = l.bind.port;
-    a.advertised_ = l.advertised;
+    TRY_CHECK(listen(l));
   }
   listeners_ = listeners;
+  if (own == nullptr) return {};
+  own->advertised.of_core = true;
+  TRY_CHECK(listen(*own));
+  own_address_ = own->advertised;
   return {};
+}
+
+base::result<void> door::listen(door_listener& at) {
+  acceptors_.push_back(std::make_unique<acceptor>(*this, acceptors_.size(), at.advertised));
+  acceptor& a = *acceptors_.back();
+  TRY_CHECK(a.socket().open(at.bind));
+  at.bind.port = a.socket().port();
+  if (at.advertised.port == 0) at.advertised.port = at.bind.port;
+  a.advertised_ = at.advertised;
+  return {};
+}
+
+void door::meet(std::vector<door*> doors) {
+  doors_ = std::move(doors);
+  if (!own_address_.of_core) return;
+  for (const door* d : doors_) core_addresses_.push_back(d->own_address_);
 }
 
 void door::accepted(int handle, size_t listener) {
   ++counters_.accepted;
-  const base::core_id target = doors_.empty() ? core_.id() : shares_.place(core_.id());
+  const bool stays = doors_.empty() || acceptors_[listener]->advertised_.of_core;
+  const base::core_id target = stays ? core_.id() : shares_.place(core_.id());
   if (shares_.total() >= shares_.limit() || shares_.of(target) >= options_.connections_max) {
     turn_away(handle);
   } else if (target == core_.id() || !pass(handle, listener, target)) {

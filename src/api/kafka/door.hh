@@ -75,13 +75,16 @@ class door {
   door(const door&) = delete;
   door& operator=(const door&) = delete;
 
-  /// Listens; errors of the backend's listen. Fills in the ports that the kernel chose.
-  base::result<void> open(std::vector<door_listener>& listeners);
-  /// How many of the listeners open() came to. Where it failed, the last of them is the one.
+  /// Listens; errors of the backend's listen. Fills in the ports that the kernel chose. `own`: this core's own listener, where
+  /// cores are brokers; its connections stay here.
+  base::result<void> open(std::vector<door_listener>& listeners, door_listener* own = nullptr);
+  /// How many of the listeners open() came to, `own` the last. Where it failed, the last of them is the one.
   size_t tried() const noexcept { return acceptors_.size(); }
   /// The doors of all cores, each open with the same listeners, in order of cores. From now on a connection above this
   /// core's share goes to the core with the fewest before anything is read from it.
-  void meet(std::vector<door*> doors) { doors_ = std::move(doors); }
+  void meet(std::vector<door*> doors);
+  /// What clients are told of each core's own listener, by core; empty where they have none. Known once doors have met.
+  const std::vector<listener_address>& core_addresses() const noexcept { return core_addresses_; }
   /// No new connections, and none is on its way to another core when it returns. Where doors have met, all of them have
   /// come so far before one closes.
   reactor::task<void> stop_accepting();
@@ -127,6 +130,7 @@ class door {
   friend class connection;
   class acceptor;
   class passing;
+  base::result<void> listen(door_listener& at);
   void accepted(int handle, size_t listener);
   bool pass(int handle, size_t listener, base::core_id target);
   void begin(int handle, size_t listener);
@@ -153,6 +157,8 @@ class door {
   reactor::connection_shares& shares_;
   const door_options options_;
   std::vector<door_listener> listeners_;
+  listener_address own_address_;
+  std::vector<listener_address> core_addresses_;
   std::vector<std::unique_ptr<acceptor>> acceptors_;
   base::intrusive_list<connection, struct connection_tag> connections_;
   size_t connection_count_ = 0;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "api/kafka/advertised_brokers.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/handlers.hh"
@@ -49,8 +50,7 @@ base::result<void> answer_unknown_version(request_context& request) {
 int16_t addressee_problem(request_context& request, const api_versions_request& asked) {
   if (asked.cluster_id.has_value() != (asked.node_id >= 0)) return code::invalid_request;
   if (!asked.cluster_id) return code::none;
-  const bool ours =
-      *asked.cluster_id == request.door.topics().cluster_id && asked.node_id == request.door.controller().settings().node_id;
+  const bool ours = *asked.cluster_id == request.door.topics().cluster_id && asked.node_id == own_broker_id(request);
   return ours ? code::none : code::rebootstrap_required;
 }
 

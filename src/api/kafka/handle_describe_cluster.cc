@@ -1,3 +1,4 @@
+#include "api/kafka/advertised_brokers.hh"
 #include "api/kafka/authorized_operations.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
@@ -29,15 +30,17 @@ handled handle_describe_cluster(request_context& request) {
     co_return base::result<void>();
   }
   const broker::broker_settings& settings = request.door.controller().settings();
-  describe_cluster_response_broker me{.broker_id = settings.node_id,
-                                      .host = request.advertised.host,
-                                      .port = request.advertised.port,
-                                      .rack = std::nullopt,
-                                      .is_fenced = false};
-  if (!settings.rack.empty()) me.rack = settings.rack;
+  const std::vector<advertised_broker> all = advertised_brokers(request);
+  CO_TRY(answer.brokers, request.memory.make_array<describe_cluster_response_broker>(all.size()));
+  for (size_t i = 0; i < all.size(); ++i) {
+    describe_cluster_response_broker& one = answer.brokers[i];
+    one.broker_id = all[i].id;
+    one.host = all[i].host;
+    one.port = all[i].port;
+    if (!settings.rack.empty()) one.rack = settings.rack;
+  }
   answer.cluster_id = request.door.topics().cluster_id;
-  answer.controller_id = settings.node_id;
-  answer.brokers = {&me, 1};
+  answer.controller_id = broker_id_of(request, controller_core);
   if (asked.include_cluster_authorized_operations) answer.cluster_authorized_operations = cluster_operations;
   request.respond(answer);
   co_return base::result<void>();

@@ -74,7 +74,7 @@ std::vector<config_entry> entries_of(request_context& request, const describe_co
       refuse(out, code::unknown_topic_or_partition, "This server does not host this topic.");
     }
   } else if (resource.resource_type == broker_resource) {
-    if (is_this_broker(name, settings.node_id)) return describe_broker(settings);
+    if (is_this_broker(name, settings)) return describe_broker(settings);
     // The default of all brokers holds only what was changed while they run: nothing.
     if (!name.empty()) refuse(out, code::invalid_request, "Unexpected broker id.");
   } else {

@@ -46,6 +46,7 @@ std::vector<asked_topic> topics_asked(request_context& request, const describe_l
     for (const int32_t p : partitions) {
       if (p < 0 || static_cast<size_t>(p) >= topic.partitions.size()) continue;
       const broker::partition_info& where = topic.partitions[static_cast<size_t>(p)];
+      if (request.advertised.of_core && where.owner != request.door.on().id()) continue;
       size_question q;
       q.id = where.id;
       q.owner = where.owner;
@@ -72,10 +73,12 @@ std::vector<asked_topic> topics_asked(request_context& request, const describe_l
   return topics;
 }
 
-/// What all cores keep of removed segments: space that new ones take first.
-reactor::task<uint64_t> pooled_bytes(door& d) {
+/// What the cores that are asked keep of removed segments: space that new ones take first.
+reactor::task<uint64_t> pooled_bytes(request_context& request) {
+  door& d = request.door;
   uint64_t sum = 0;
   for (unsigned core = 0; core < d.on().core_count(); ++core) {
+    if (request.advertised.of_core && base::core_id(core) != d.on().id()) continue;
     broker::broker_core* const there = &d.controller().broker_of(base::core_id(core));
     auto ask = [there](reactor::core&) { return there->logs().counters().pool_bytes; };
     const uint64_t pooled =
@@ -106,7 +109,7 @@ base::result<void> answer_from(request_context& request, const std::vector<asked
 
 }  // namespace
 
-/// The one directory of the data. Its usable bytes are those that the file system has free and those of removed segments
+/// The one directory of the data; at a core's own port, what that core has in it. Its usable bytes are those that the file system has free and those of removed segments
 /// that are kept for new ones (KIP-827).
 handled handle_describe_log_dirs(request_context& request) {
   CO_TRY(const describe_log_dirs_request asked,
@@ -114,7 +117,7 @@ handled handle_describe_log_dirs(request_context& request) {
   std::vector<size_question> questions;
   const std::vector<asked_topic> topics = topics_asked(request, asked, questions);
   co_await ask_owners(request.door, questions, answer_there);
-  const uint64_t pooled = co_await pooled_bytes(request.door);
+  const uint64_t pooled = co_await pooled_bytes(request);
   describe_log_dirs_response_result directory;
   directory.log_dir = request.door.controller().settings().log_dir;
   const auto space = request.door.on().effects().free_space(request.door.broker().logs().data_dir());

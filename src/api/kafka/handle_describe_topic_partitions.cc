@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "api/kafka/advertised_brokers.hh"
 #include "api/kafka/authorized_operations.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
@@ -42,8 +43,9 @@ class answer_builder {
   explicit answer_builder(request_context& request) : request_(request) {}
 
   base::result<void> begin(size_t topics) {
-    TRY(self_, request_.memory.make_array<int32_t>(1));
-    self_[0] = request_.door.controller().settings().node_id;
+    const std::vector<advertised_broker> brokers = advertised_brokers(request_);
+    TRY(ids_, request_.memory.make_array<int32_t>(brokers.size()));
+    for (size_t i = 0; i < brokers.size(); ++i) ids_[i] = brokers[i].id;
     TRY(answer.topics, request_.memory.make_array<describe_topic_partitions_response_topic>(topics));
     return {};
   }
@@ -59,9 +61,10 @@ class answer_builder {
     for (size_t i = 0; i < count; ++i) {
       describe_topic_partitions_response_partition& p = out.partitions[i];
       p.partition_index = static_cast<int32_t>(first + i);
-      p.leader_id = self_[0];
+      const size_t leader = ids_.size() == 1 ? 0 : topic.partitions[first + i].owner.value();
+      p.leader_id = ids_[leader];
       p.leader_epoch = request_.door.broker().epoch().value();
-      p.replica_nodes = p.isr_nodes = self_;
+      p.replica_nodes = p.isr_nodes = ids_.subspan(leader, 1);
       p.eligible_leader_replicas = array<int32_t>();
       p.last_known_elr = array<int32_t>();
     }
@@ -72,7 +75,7 @@ class answer_builder {
 
  private:
   request_context& request_;
-  array<int32_t> self_;
+  array<int32_t> ids_;  ///< of the brokers, by core
 };
 
 base::result<void> answer_from(request_context& request, const describe_topic_partitions_request& asked) {

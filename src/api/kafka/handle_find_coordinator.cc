@@ -1,3 +1,4 @@
+#include "api/kafka/advertised_brokers.hh"
 #include "api/kafka/errors.hh"
 #include "api/kafka/group_calls.hh"
 #include "api/kafka/handlers.hh"
@@ -33,14 +34,15 @@ int16_t refusal(int8_t key_type) {
   return key_type == transaction_key ? code::transactional_id_authorization_failed : code::invalid_request;
 }
 
-/// Whichever core coordinates, it is this node.
 template <class Answer>
-void point_here(request_context& request, int16_t error, Answer& out) {
+void point_to_coordinator(request_context& request, std::string_view group, int16_t error, Answer& out) {
+  const auto owner = error == code::none ? coordinator_of(request.door, group) : std::nullopt;
+  if (error == code::none && !owner) error = code::coordinator_not_available;  // the topic has just been deleted
+  const advertised_broker found = owner ? broker_of(request, *owner) : advertised_broker();
   out.error_code = error;
-  const bool known = error == code::none;
-  out.node_id = known ? request.door.controller().settings().node_id : -1;
-  out.host = known ? std::string_view(request.advertised.host) : std::string_view();
-  out.port = known ? request.advertised.port : -1;
+  out.node_id = found.id;
+  out.host = found.host;
+  out.port = owner ? found.port : -1;
 }
 
 }  // namespace
@@ -56,13 +58,13 @@ handled handle_find_coordinator(request_context& request) {
   }
   find_coordinator_response answer;
   if (request.version < many_keys_since) {
-    point_here(request, error, answer);
+    point_to_coordinator(request, asked.key, error, answer);
   } else {
     CO_TRY(answer.coordinators,
            request.memory.make_array<find_coordinator_response_coordinator>(asked.coordinator_keys.size()));
     for (size_t i = 0; i < answer.coordinators.size(); ++i) {
       answer.coordinators[i].key = asked.coordinator_keys[i];
-      point_here(request, error, answer.coordinators[i]);
+      point_to_coordinator(request, asked.coordinator_keys[i], error, answer.coordinators[i]);
     }
   }
   request.respond(answer);

@@ -27,13 +27,14 @@ bool passes(std::string_view text, wire::kafka::array<std::string_view> filter) 
 
 }  // namespace
 
-/// Of all cores: each asked in turn.
+/// Of all cores, each asked in turn; at a core's own port, of that one.
 handled handle_list_groups(request_context& request) {
   CO_TRY(const list_groups_request asked,
          wire::kafka::decode<list_groups_request>(request.body, request.version, request.memory));
   list_groups_response answer;
   std::vector<broker::listed_group> all;
   for (unsigned core = 0; core < request.door.on().core_count(); ++core) {
+    if (request.advertised.of_core && base::core_id(core) != request.door.on().id()) continue;
     auto ask = [](broker::group_coordinator& there) { return there.list(); };
     broker::group_list some = co_await ask_coordinator(request.door, base::core_id(core), std::move(ask));
     if (!some.complete) answer.error_code = code::coordinator_load_in_progress;

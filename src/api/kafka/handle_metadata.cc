@@ -2,6 +2,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "api/kafka/advertised_brokers.hh"
 #include "api/kafka/authorized_operations.hh"
 #include "api/kafka/door.hh"
 #include "api/kafka/errors.hh"
@@ -76,18 +77,21 @@ class answer_builder {
   answer_builder(request_context& request, const metadata_request& asked)
       : request_(request), asked_(asked), memory_(request.memory) {}
 
-  /// One list of one node serves for all replicas of all partitions.
+  /// Lists of one broker serve for all replicas of all partitions.
   base::result<void> begin() {
-    TRY(self_, memory_.make_array<int32_t>(1));
-    self_[0] = settings().node_id;
-    TRY(answer.brokers, memory_.make_array<metadata_response_broker>(1));
-    metadata_response_broker& me = answer.brokers[0];
-    me.node_id = settings().node_id;
-    me.host = request_.advertised.host;
-    me.port = request_.advertised.port;
-    if (!settings().rack.empty()) me.rack = settings().rack;
+    const std::vector<advertised_broker> brokers = advertised_brokers(request_);
+    TRY(ids_, memory_.make_array<int32_t>(brokers.size()));
+    TRY(answer.brokers, memory_.make_array<metadata_response_broker>(brokers.size()));
+    for (size_t i = 0; i < brokers.size(); ++i) {
+      ids_[i] = brokers[i].id;
+      metadata_response_broker& one = answer.brokers[i];
+      one.node_id = brokers[i].id;
+      one.host = brokers[i].host;
+      one.port = brokers[i].port;
+      if (!settings().rack.empty()) one.rack = settings().rack;
+    }
     answer.cluster_id = request_.door.topics().cluster_id;
-    answer.controller_id = settings().node_id;
+    answer.controller_id = broker_id_of(request_, controller_core);
     if (asked_.include_cluster_authorized_operations) answer.cluster_authorized_operations = cluster_operations;
     return {};
   }
@@ -101,9 +105,10 @@ class answer_builder {
     for (size_t i = 0; i < topic.partitions.size(); ++i) {
       metadata_response_partition& p = out.partitions[i];
       p.partition_index = static_cast<int32_t>(i);
-      p.leader_id = self_[0];
+      const size_t leader = ids_.size() == 1 ? 0 : topic.partitions[i].owner.value();
+      p.leader_id = ids_[leader];
       p.leader_epoch = request_.door.broker().epoch().value();
-      p.replica_nodes = p.isr_nodes = self_;
+      p.replica_nodes = p.isr_nodes = ids_.subspan(leader, 1);
     }
     return {};
   }
@@ -115,7 +120,7 @@ class answer_builder {
   request_context& request_;
   const metadata_request& asked_;
   wire::kafka::arena& memory_;
-  array<int32_t> self_;
+  array<int32_t> ids_;  ///< of the brokers, by core
 };
 
 base::result<void> answer_all(request_context& request, const metadata_request& asked) {

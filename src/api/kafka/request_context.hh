@@ -19,10 +19,11 @@ namespace millrace::api::kafka {
 class connection;
 class door;
 
-/// The address that the client came in by: what Metadata tells it to use.
+/// The address that the client came in by: what Metadata tells it to use, where the node is one broker.
 struct listener_address {
   std::string host;
   uint16_t port = 0;
+  bool of_core = false;  ///< a core's own, where cores are brokers: what it is asked for is that core's share
 };
 
 /// What a request waits for that other clients decide. Its connection cuts that short when it ends.

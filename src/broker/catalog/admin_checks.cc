@@ -14,10 +14,12 @@ std::string replicas_problem(const replica_list& replicas, const broker_settings
   const std::set<int32_t> different(replicas.begin(), replicas.end());
   if (different.size() != replicas.size()) return "The manual partition assignment includes a broker twice.";
   for (const int32_t id : replicas) {
-    if (id != settings.node_id) {
+    if (!settings.is_ours(id)) {
       return "The manual partition assignment includes broker " + std::to_string(id) + ", but no such broker is registered.";
     }
   }
+  // A replica is a node, however many of its cores are brokers.
+  if (replicas.size() > 1) return "The manual partition assignment includes two cores of one node.";
   return {};
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/tagged.hh"
 #include "broker/catalog/config_keys.hh"
 
 /// What the operator decided about the whole broker, as far as topics and administration are
@@ -28,6 +29,9 @@ struct broker_setting {
   std::string topic_key;  ///< the topic's setting for which this is the default; empty: none
 };
 
+/// Ids that a node takes where its cores are brokers.
+inline constexpr int32_t broker_ids_a_node = 1000;
+
 struct broker_settings {
   int32_t node_id = 1;
   std::string rack;     ///< empty: none
@@ -39,6 +43,23 @@ struct broker_settings {
   int32_t offsets_topic_segment_bytes = 100 << 20;  ///< offsets.topic.segment.bytes
   int64_t partitions_max = INT64_MAX;               ///< of all topics together: what memory has room for
   std::vector<broker_setting> all;
+
+  /// Kafka's ids of the cores, where each is a broker of its own to clients (listeners of cores): 1000 x node_id + core. 0:
+  /// the node is one broker, node_id.
+  unsigned core_brokers = 0;
+
+  bool cores_are_brokers() const noexcept { return core_brokers > 0; }
+  /// Id of the broker that serves what this core owns.
+  int32_t broker_id(base::core_id core) const noexcept {
+    if (!cores_are_brokers()) return node_id;
+    return broker_ids_a_node * node_id + static_cast<int32_t>(core.value());
+  }
+  /// Whether `id` is this node's, or one of its cores'.
+  bool is_ours(int32_t id) const noexcept {
+    if (!cores_are_brokers()) return id == node_id;
+    const int64_t core = int64_t{id} - int64_t{broker_ids_a_node} * node_id;
+    return core >= 0 && core < core_brokers;
+  }
 
   /// The setting that is a topic key's default; null where the broker has none, and Kafka's default
   /// holds.
