@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ struct config {
   std::vector<endpoint> listeners;
   std::vector<endpoint> advertised_listeners;  ///< empty: the listeners themselves
   bool allow_unauthenticated = false;
+  std::optional<endpoint> http;  ///< without a name; none: there is no HTTP
+  int32_t metrics_partitions_max = 0;
 
   // What it may take of the machine.
   std::string log_dirs;
