@@ -86,9 +86,7 @@ reactor::task<size_t> connection::receive_head() {
     looked = unread().size();
     if (looked > 0 && !begun) limit_wait(door_.options().request_max);
     begun = begun || looked > 0;
-    waits_ = true;
     const bool more = co_await receive_more();
-    waits_ = false;
     if (!more) co_return 0;
   }
   co_return 0;
@@ -96,7 +94,9 @@ reactor::task<size_t> connection::receive_head() {
 
 /// False where the peer sends nothing more, or the connection ends.
 reactor::task<bool> connection::receive_more() {
+  waits_ = true;
   const reactor::socket::received got = co_await socket_.receive();
+  waits_ = false;
   if (got.buffer == nullptr) co_return false;
   received_.erase(0, used_);
   used_ = 0;

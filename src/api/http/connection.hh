@@ -34,9 +34,9 @@ class connection final : public base::list_hook<struct connection_tag> {
   void abandon() noexcept { socket_.abandon(); }
 
   http::door& at() noexcept { return door_; }
-  /// Whether it waits for a request, of which nothing has come; and since when.
-  bool idle() const noexcept { return waits_ && received_.size() == used_; }
-  base::instant idle_since() const noexcept { return since_; }
+  /// Whether it waits for the peer to ask, or to go on asking; and since when it takes no other request.
+  bool waits() const noexcept { return waits_; }
+  base::instant waits_since() const noexcept { return since_; }
   bool ended() const noexcept { return aborted_; }
   bool ending() const noexcept { return ending_; }
 

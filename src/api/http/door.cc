@@ -46,13 +46,13 @@ void door::on_accept(int handle) {
   scope_->spawn(serve(c), "http connection");
 }
 
-/// Whoever has been idle for longest gives way: those that keep connections open must not lock others out. False where all
-/// are being served, or send.
+/// Who has had its connection for longest without asking, or without asking to the end, gives way: those that keep
+/// connections open must not lock others out. False where all are being answered.
 bool door::make_room() {
   connection* longest = nullptr;
   for (connection& c : connections_) {
-    if (!c.idle() || c.ended()) continue;
-    if (longest == nullptr || c.idle_since() < longest->idle_since()) longest = &c;
+    if (!c.waits() || c.ended()) continue;
+    if (longest == nullptr || c.waits_since() < longest->waits_since()) longest = &c;
   }
   if (longest == nullptr) return false;
   longest->abort();

@@ -27,7 +27,8 @@ struct walk {
   std::string topic;  ///< that is being asked about; empty: before the first
   size_t next = 0;    ///< of its partitions
   bool shown = false;
-  size_t rows = 0;  ///< of partitions that are shown, asked for or not
+  size_t rows = 0;    ///< of partitions that are shown, asked for or not
+  bool full = false;  ///< no further topic has room
   std::vector<question> questions;
 };
 
@@ -59,6 +60,14 @@ void ask(walk& w, const broker::topic_info& topic) {
   }
 }
 
+/// From this topic on none has room.
+void note_rest(walk& w, std::vector<const broker::topic_info*>::const_iterator at) {
+  for (; at != topics_of(w).end(); ++at) {
+    ++w.into.topics_not_shown;
+    w.into.partitions_not_shown += (*at)->partitions.size();
+  }
+}
+
 /// The next questions. False where none are left.
 bool next_questions(walk& w) {
   w.questions.clear();
@@ -69,15 +78,13 @@ bool next_questions(walk& w) {
     ask(w, **at);
     if (w.questions.size() < questions_at_once) ++at;
   }
-  for (; at != all.end() && w.questions.size() < questions_at_once; ++at) {
-    if (!take_topic(w, **at)) {
-      for (; at != all.end(); ++at) {
-        ++w.into.topics_not_shown;
-        w.into.partitions_not_shown += (*at)->partitions.size();
-      }
-      break;
+  for (; !w.full && at != all.end() && w.questions.size() < questions_at_once; ++at) {
+    w.full = !take_topic(w, **at);
+    if (w.full) {
+      note_rest(w, at);
+    } else {
+      ask(w, **at);
     }
-    ask(w, **at);
   }
   return !w.questions.empty();
 }
