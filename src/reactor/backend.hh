@@ -44,6 +44,26 @@ struct listening {
   uint16_t port = 0;
 };
 
+/// What a backend did, counted; the ring's words.
+struct backend_counters {
+  uint64_t submissions = 0;  ///< entries handed to the kernel
+  uint64_t completions = 0;
+  uint64_t enters = 0;       ///< system calls on the ring
+  uint64_t sleeps = 0;       ///< of these, blocking ones
+  uint64_t spins_found = 0;  ///< looks around that found work before sleeping
+  uint64_t spins_empty = 0;
+  uint64_t wakes_sent = 0;        ///< to other cores
+  uint64_t receives_starved = 0;  ///< ENOBUFS: no receive buffer was left
+  uint64_t retries = 0;           ///< EINTR, EAGAIN and short sends
+  uint64_t bytes_received = 0;
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_spliced = 0;    ///< of bytes_sent, from files
+  uint64_t sends_zero_copy = 0;  ///< entries for sends without a copy
+  uint64_t sends_copied = 0;     ///< of these, copied by the kernel all the same
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
+};
+
 class backend {
  public:
   virtual ~backend() = default;
@@ -87,6 +107,8 @@ class backend {
   virtual base::result<disk_space> free_space(const std::string& path) = 0;
   /// Takes an exclusive lock on a file, made where missing, for the life of the process: errc::locked where another has it.
   virtual base::result<void> lock(const std::string& path) = 0;
+  /// Zeros where nothing is counted.
+  virtual backend_counters counters() const noexcept { return {}; }
   /// "address:port" of the other end of a socket, for logs.
   virtual std::string peer_name(int handle) = 0;
 };

@@ -36,6 +36,7 @@ void core::post(base::core_id target, mail& m) {
     ready_.push_back(m);
     return;
   }
+  ++counters_.mail_posted;
   backend_.post(target, m);
 }
 

@@ -35,6 +35,7 @@ struct core_counters {
   uint64_t items_run = 0;
   uint64_t stalls = 0;  ///< turns over the threshold; a turn's length is its work, in poll too, not its waits
   base::duration longest_turn{};
+  uint64_t mail_posted = 0;  ///< to other cores
 };
 
 /// Runs once at the end of the turn in which it was requested, after all ready items of the turn.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,8 @@ struct config {
   int32_t core_listeners_port = 0;  ///< of core 0
   std::string core_listeners_advertised_host;
   bool allow_unauthenticated = false;
+  std::optional<endpoint> http;  ///< without a name; none: there is no HTTP
+  int32_t metrics_partitions_max = 0;
 
   // What it may take of the machine.
   std::string log_dirs;

@@ -52,29 +52,35 @@ bool is_host_name(std::string_view host) {
   return !digits && !last.starts_with("0x") && !last.starts_with("0X");
 }
 
+/// Reads host:port, the host without its brackets. Null, or what is wrong with it.
+const char* read_host_and_port(std::string_view address, endpoint& into) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return "no port";
+  const auto port = base::parse_integer<uint16_t>(address.substr(colon + 1));
+  if (!port) return "a port is a number from 0 to 65535";
+  std::string_view host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+    if (host.find(':') == std::string_view::npos || !numeric_address(host)) return "no IPv6 address between the brackets";
+  } else if (host.find(':') != std::string_view::npos) {
+    return "an IPv6 address stands in brackets";
+  } else if (!host.empty() && !numeric_address(host) && !is_host_name(host)) {
+    return "neither a host name nor an address";
+  }
+  into.host = host;
+  into.port = *port;
+  return nullptr;
+}
+
 problem read_one(std::string_view text, endpoint& into) {
   const auto wrong = [&](std::string_view why) { return fmt::format("'{}' is not NAME://host:port ({})", text, why); };
   const size_t scheme = text.find("://");
   if (scheme == std::string_view::npos) return wrong("no ://");
   const std::string_view name = text.substr(0, scheme);
   if (name.empty() || !all_of_name(name, "_-")) return wrong("a name has letters, digits, _ and -");
-  const std::string_view address = text.substr(scheme + 3);
-  const size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos) return wrong("no port");
-  const auto port = base::parse_integer<uint16_t>(address.substr(colon + 1));
-  if (!port) return wrong("a port is a number from 0 to 65535");
-  std::string_view host = address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-    if (host.find(':') == std::string_view::npos || !numeric_address(host)) {
-      return wrong("no IPv6 address between the brackets");
-    }
-  } else if (host.find(':') != std::string_view::npos) {
-    return wrong("an IPv6 address stands in brackets");
-  } else if (!host.empty() && !numeric_address(host) && !is_host_name(host)) {
-    return wrong("neither a host name nor an address");
-  }
-  into = {.name = std::string(name), .host = std::string(host), .port = *port};
+  endpoint read{.name = std::string(name), .host = {}};
+  if (const char* why = read_host_and_port(text.substr(scheme + 3), read)) return wrong(why);
+  into = std::move(read);
   return {};
 }
 
@@ -127,11 +133,18 @@ std::string all_text(const std::vector<One>& all) {
 std::optional<std::string> read_list(std::string_view text, std::vector<endpoint>& into) { return read_all(text, into); }
 std::optional<std::string> read_list(std::string_view text, std::vector<placement>& into) { return read_all(text, into); }
 
-std::string to_text(const endpoint& one) {
-  const bool bracket = one.host.find(':') != std::string::npos;
-  return bracket ? fmt::format("{}://[{}]:{}", one.name, one.host, one.port)
-                 : fmt::format("{}://{}:{}", one.name, one.host, one.port);
+problem read_address(std::string_view text, std::optional<endpoint>& into) {
+  endpoint read;
+  if (const char* why = read_host_and_port(trim(text), read)) return fmt::format("'{}' is not host:port ({})", text, why);
+  into = std::move(read);
+  return {};
 }
+
+std::string address_text(const endpoint& one) {
+  const bool bracket = one.host.find(':') != std::string::npos;
+  return fmt::format(fmt::runtime(bracket ? "[{}]:{}" : "{}:{}"), one.host, one.port);
+}
+std::string to_text(const endpoint& one) { return one.name + "://" + address_text(one); }
 std::string to_text(const placement& one) { return fmt::format("{}-{}:{}", one.topic, one.partition, one.core.value()); }
 std::string list_text(const std::vector<endpoint>& all) { return all_text(all); }
 std::string list_text(const std::vector<placement>& all) { return all_text(all); }

@@ -17,7 +17,12 @@ namespace millrace::server {
 std::optional<std::string> read_list(std::string_view text, std::vector<endpoint>& into);
 std::optional<std::string> read_list(std::string_view text, std::vector<placement>& into);
 
-/// "NAME://host:port", brackets around an IPv6 host; "topic-partition:core".
+/// HOST:PORT, as `http` has it, into an endpoint without a name.
+std::optional<std::string> read_address(std::string_view text, std::optional<endpoint>& into);
+/// Brackets around an IPv6 host.
+std::string address_text(const endpoint& one);
+
+/// "NAME://host:port"; "topic-partition:core".
 std::string to_text(const endpoint& one);
 std::string to_text(const placement& one);
 std::string list_text(const std::vector<endpoint>& all);

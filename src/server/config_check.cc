@@ -79,6 +79,22 @@ void check_listeners(const config& values, complaints& say) {
   }
 }
 
+void check_http(const config& values, complaints& say) {
+  if (!values.http) return;
+  const endpoint& one = *values.http;
+  for (const endpoint& other : values.listeners) {
+    if (one.port != 0 && one.port == other.port && one.host == other.host) {
+      say.error("http", fmt::format("{} is the address of the listener {} too; another one (--http HOST:PORT) or off",
+                                    address_text(one), to_text(other)));
+    }
+  }
+  if (!is_loopback(one.host) && !values.allow_unauthenticated) {
+    say.error("http", fmt::format("{} lets in other machines and nobody has to say who they are; if that is meant, set "
+                                  "allow.unauthenticated = true, else --http off or a loopback address",
+                                  address_text(one)));
+  }
+}
+
 void check_advertised(const config& values, complaints& say) {
   constexpr std::string_view key = "advertised.listeners";
   check_names(key, values.advertised_listeners, say);
@@ -157,6 +173,7 @@ void check_data_directory(const config& values, complaints& say) {
 void check_config(loaded_config& loaded) {
   complaints say(loaded);
   check_listeners(loaded.values, say);
+  check_http(loaded.values, say);
   check_advertised(loaded.values, say);
   check_core_listeners(loaded.values, say);
   check_placement(loaded.values, say);

@@ -6,6 +6,7 @@
 #include "base/limits.hh"
 #include "server/config_cleaner_rows.hh"
 #include "server/config_group_rows.hh"
+#include "server/config_http_rows.hh"
 #include "server/config_log_rows.hh"
 
 namespace millrace::server {
@@ -322,7 +323,8 @@ constexpr auto joined(const std::array<row, Sizes>&... parts) {
   return all;
 }
 
-constexpr auto rows = joined(rows_before_groups, group_rows, cleaner_rows, rows_after_groups, log_rows, rows_after_logs);
+constexpr auto rows =
+    joined(rows_before_groups, http_rows, group_rows, cleaner_rows, rows_after_groups, log_rows, rows_after_logs);
 
 }  // namespace
 

@@ -17,10 +17,10 @@ namespace millrace::server {
 
 /// Where a row's value lives. Enumerations take the words of `choices` in the order of their
 /// values.
-using field =
-    std::variant<bool config::*, int32_t config::*, int64_t config::*, std::string config::*,
-                 std::vector<uint32_t> config::*, std::vector<endpoint> config::*, std::vector<placement> config::*,
-                 ack_policy config::*, send_mechanism config::*, cold_read_mechanism config::*, base::log_level config::*>;
+using field = std::variant<bool config::*, int32_t config::*, int64_t config::*, std::string config::*,
+                           std::vector<uint32_t> config::*, std::vector<endpoint> config::*,
+                           std::optional<endpoint> config::*, std::vector<placement> config::*, ack_policy config::*,
+                           send_mechanism config::*, cold_read_mechanism config::*, base::log_level config::*>;
 
 /// What a number counts. bytes may be written with a size ("64MiB"), times with a unit ("7d").
 enum class unit : uint8_t { none, bytes, milliseconds, microseconds };

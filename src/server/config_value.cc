@@ -88,6 +88,8 @@ problem read_into(const row& row, std::string_view text, Value& into) {
       return fmt::format("'{}' is not a list of CPUs below {} (0-3,6)", text, base::cpus_max);
     }
     into = std::move(*cpus);
+  } else if constexpr (std::is_same_v<Value, std::optional<endpoint>>) {
+    return read_address(text, into);
   } else {
     return read_list(text, into);
   }
@@ -106,6 +108,8 @@ std::string text_from(const row& row, const Value& value) {
     return value;
   } else if constexpr (std::is_same_v<Value, std::vector<uint32_t>>) {
     return fmt::format("{}", fmt::join(value, ","));
+  } else if constexpr (std::is_same_v<Value, std::optional<endpoint>>) {
+    return address_text(value.value());
   } else {
     return list_text(value);
   }

@@ -132,6 +132,10 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   const auto unresolved = server::resolve(listeners);
   for (const std::string& p : unresolved) std::fprintf(stderr, "millraced: %s\n", p.c_str());
   if (!unresolved.empty()) return 1;
+  std::optional<server::http_settings> http = server::http_door_settings(settings);
+  const auto unknown = http ? server::resolve("http", http->bind) : std::vector<std::string>();
+  for (const std::string& p : unknown) std::fprintf(stderr, "millraced: %s\n", p.c_str());
+  if (!unknown.empty()) return 1;
   raise_limit(RLIMIT_NOFILE, open_files_wanted, "open files");
   raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "locked memory");
 
@@ -148,6 +152,8 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .door = server::door_settings(settings),
                           .listeners = std::move(listeners),
                           .core_listeners = std::move(of_cores),
+                          .http = std::move(http),
+                          .version = MILLRACE_VERSION,
                           .connections_max = server::connections_limit(settings, cores, open_files_allowed()),
                           .log_least = settings.logging_level,
                           .recover_by_scan = recover_by_scan},

@@ -23,6 +23,7 @@ struct flag {
 constexpr flag flags[] = {
     {"--data-dir", "DIR", "log.dirs", "the directory of the data (log.dirs)"},
     {"--kafka", "HOST:PORT", "listeners", "where Kafka clients connect (listeners)"},
+    {"--http", "HOST:PORT", "http", "where HTTP answers: /metrics, /healthz; off: nowhere (http)"},
     {"--cores", "LIST", "cores", "CPUs as taskset writes them, one reactor each: 0-3,6"},
     {"--memory", "SIZE", "memory", "bound of the process's memory: 2GiB"},
 };

@@ -41,19 +41,24 @@ int look_up(std::string& host) {
 
 }  // namespace
 
+std::vector<std::string> resolve(std::string_view key, reactor::listen_address& where) {
+  std::string& host = where.host;
+  if (host.empty()) {
+    host = any_address();
+  } else if (!is_numeric(host)) {
+    const std::string name = host;
+    if (const int answer = look_up(host); answer != 0) {
+      return {
+          fmt::format("{}: {}:{}: no address of {} is known here ({})", key, name, where.port, name, gai_strerror(answer))};
+    }
+  }
+  return {};
+}
+
 std::vector<std::string> resolve(std::vector<api::kafka::door_listener>& listeners) {
   std::vector<std::string> problems;
   for (api::kafka::door_listener& l : listeners) {
-    std::string& host = l.bind.host;
-    if (host.empty()) {
-      host = any_address();
-    } else if (!is_numeric(host)) {
-      const std::string name = host;
-      if (const int answer = look_up(host); answer != 0) {
-        problems.push_back(fmt::format("listeners: {}:{}: no address of {} is known here ({})", name, l.bind.port, name,
-                                       gai_strerror(answer)));
-      }
-    }
+    for (std::string& problem : resolve("listeners", l.bind)) problems.push_back(std::move(problem));
   }
   return problems;
 }

@@ -52,6 +52,13 @@ uint64_t largest_requests_bytes(const config& from, size_t cores) {
   return static_cast<uint64_t>(from.socket_request_max_bytes) * cores;
 }
 
+/// HTTP must find room in its core's ring however many Kafka clients there are.
+unsigned kafka_connections_max() {
+  return reactor::connections_max({}) - static_cast<unsigned>(2 * api::http::door_options{}.connections_max);
+}
+
+std::string host_of(const endpoint& one) { return one.host == "localhost" ? "127.0.0.1" : one.host; }
+
 api::kafka::send_mode send_mode(send_mechanism from) {
   switch (from) {
     case send_mechanism::automatic:
@@ -192,23 +199,29 @@ api::kafka::door_options door_settings(const config& from) {
   options.fetch_sessions_max = static_cast<uint32_t>(from.max_incremental_fetch_session_cache_slots);
   options.validate_compressed = from.validate_compressed_batches;
   options.auto_create_topics = from.auto_create_topics_enable;
-  options.connections_max = reactor::connections_max({});
+  options.connections_max = kafka_connections_max();
   options.send = send_mode(from.reactor_send);
   return options;
+}
+
+std::optional<http_settings> http_door_settings(const config& from) {
+  if (!from.http) return std::nullopt;
+  http_settings made{.bind = {.host = host_of(*from.http), .port = from.http->port, .shared = false}, .door = {}};
+  made.door.partitions_max = static_cast<size_t>(from.metrics_partitions_max);
+  return made;
 }
 
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files) {
   const uint64_t for_files = std::clamp(open_files / 16, files_min, files_max);
   const uint64_t sockets = open_files > 2 * for_files ? open_files - for_files : open_files / 2;
-  return std::min({static_cast<uint64_t>(from.max_connections), sockets, uint64_t{reactor::connections_max({})} * cores});
+  return std::min({static_cast<uint64_t>(from.max_connections), sockets, uint64_t{kafka_connections_max()} * cores});
 }
 
 std::vector<api::kafka::door_listener> listener_settings(const config& from, unsigned cores) {
   std::vector<api::kafka::door_listener> all;
   for (const endpoint& l : from.listeners) {
     api::kafka::door_listener one;
-    const std::string host = l.host == "localhost" ? "127.0.0.1" : l.host;
-    one.bind = {.host = host, .port = l.port, .shared = true};
+    one.bind = {.host = host_of(l), .port = l.port, .shared = true};
     one.advertised = {.host = l.host, .port = l.port};
     const auto said = std::find_if(from.advertised_listeners.begin(), from.advertised_listeners.end(),
                                    [&](const endpoint& a) { return a.name == l.name; });

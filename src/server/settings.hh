@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/http/door.hh"
 #include "api/kafka/door.hh"
 #include "broker/catalog/controller.hh"
 #include "broker/group/coordinator_options.hh"
@@ -29,6 +31,12 @@ broker::coordinator_options coordinator_settings(const config& from);
 /// `memory_bytes`: of the whole process.
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores, uint64_t memory_bytes);
 api::kafka::door_options door_settings(const config& from);
+/// Where HTTP is served, if it is.
+struct http_settings {
+  reactor::listen_address bind;
+  api::http::door_options door;
+};
+std::optional<http_settings> http_door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files);
 /// Each listener with what it tells clients; behind them one for each core, where cores have their own.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "reactor/call.hh"
+#include "server/config_address.hh"
 #include "server/start_problem.hh"
 #include "storage/data_dir.hh"
 #include "storage/layout.hh"
@@ -16,6 +17,10 @@ using base::errc;
 using base::fail;
 using base::result;
 using reactor::task;
+
+namespace {
+std::string text_of(const reactor::listen_address& a) { return address_text({.name = {}, .host = a.host, .port = a.port}); }
+}  // namespace
 
 wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
     : core(on),
@@ -51,6 +56,7 @@ void wiring::stop(reactor::core& on) {
 void wiring::finish(reactor::core& on) {
   if (on.id().value() == 0) {
     life_.reset();
+    http_.reset();
     controller_.reset();
     store_.reset();
     stop_wanted_.reset();
@@ -90,6 +96,7 @@ void wiring::report(reactor::core& home, const char* step, base::error why) {
 
 /// A stop that is asked for meanwhile is noticed between the steps, and ends the boot with errc::closed.
 task<result<void>> wiring::boot(reactor::core& home) {
+  CO_TRY_CHECK(open_http(home));
   const result<void> storage = co_await boot_storage(home);
   if (!storage) co_return storage;
   if (stopping_) co_return fail(errc::closed);
@@ -244,6 +251,7 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
     core_parts* part = parts_[i].get();
     co_await reactor::call_on(home, target, [part, all](reactor::core&) { part->door->meet(*all); });
   }
+  show_doors();
   co_return result<void>();
 }
 
@@ -251,30 +259,26 @@ std::string wiring::listed(const std::vector<api::kafka::door_listener>& listene
   std::string text;
   for (const api::kafka::door_listener& l : listeners) {
     if (!text.empty()) text += ",";
-    const bool v6 = l.bind.host.find(':') != std::string::npos;
-    text += (v6 ? "[" + l.bind.host + "]" : l.bind.host) + ":" + std::to_string(l.bind.port);
+    text += text_of(l.bind);
   }
   return text;
 }
 
 void wiring::say_ready(reactor::core& home) {
+  if (http_) http_->view().state = api::http::node_state::serving;
   // Scripts wait for this line, whatever level is asked for.
   home.log().set_least(base::log_level::info);
-  const std::string kafka = listed(options_.listeners);
-  if (options_.core_listeners.empty()) {
-    home.log().info("server", "ready", base::field("kafka", kafka), base::field("cores", cores_),
-                    base::field("cluster", controller_->cluster_id()));
-  } else {
-    home.log().info("server", "ready", base::field("kafka", kafka), base::field("cores", cores_),
-                    base::field("cluster", controller_->cluster_id()),
-                    base::field("core_listeners", listed(options_.core_listeners)));
-  }
+  const std::string of_cores = options_.core_listeners.empty() ? "off" : listed(options_.core_listeners);
+  home.log().info("server", "ready", base::field("kafka", listed(options_.listeners)),
+                  base::field("core_listeners", of_cores), base::field("http", http_ ? text_of(options_.http->bind) : "off"),
+                  base::field("cores", cores_), base::field("cluster", controller_->cluster_id()));
   home.log().set_least(options_.log_least);
 }
 
 // ---- stopping, from the top down
 
 task<result<void>> wiring::shut_down(reactor::core& home) {
+  if (http_) http_->view().state = api::http::node_state::stopping;
   result<void> outcome = co_await on_all(home, stop_accepting);
   // Before the doors: who waits for the members of a group is answered.
   const result<void> left = co_await on_all(home, stop_groups);
@@ -284,6 +288,8 @@ task<result<void>> wiring::shut_down(reactor::core& home) {
   co_await controller_->stop();
   const result<void> stopped = co_await on_all(home, stop_broker);
   if (!stopped) outcome = stopped;
+  // Last, so that it says until then how far the broker is.
+  co_await close_http();
   co_return outcome;
 }
 

@@ -2,9 +2,11 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "api/http/door.hh"
 #include "api/kafka/door.hh"
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
@@ -13,6 +15,7 @@
 #include "broker/partition/broker_core.hh"
 #include "reactor/machine.hh"
 #include "reactor/scope.hh"
+#include "server/settings.hh"
 #include "storage/recovery.hh"
 
 /// The broker put together: what lives on each core, started from the bottom up and stopped from the top down by tasks of
@@ -30,6 +33,8 @@ struct wiring_options {
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;
   std::vector<api::kafka::door_listener> core_listeners;  ///< by core; empty: cores have none of their own
+  std::optional<http_settings> http;  ///< none: not served
+  std::string version;
   size_t connections_max = SIZE_MAX;  ///< of all cores together
   base::log_level log_least = base::log_level::info;
   bool recover_by_scan = false;  ///< --recover-by-scan: logs are what their segments prove (storage/scan_recovery.hh)
@@ -64,6 +69,9 @@ class wiring final : public reactor::core_program {
   reactor::task<base::result<void>> boot_storage(reactor::core& home);
   reactor::task<base::result<void>> open_doors(reactor::core& home);
   reactor::task<base::result<void>> find_ports_free(reactor::core& home);
+  base::result<void> open_http(reactor::core& home);
+  void show_doors();
+  reactor::task<void> close_http();
   void report_listener(reactor::core& home, const api::kafka::door_listener& one, base::error why);
   reactor::task<base::result<void>> shut_down(reactor::core& home);
   /// A step of one core, on it.
@@ -86,6 +94,7 @@ class wiring final : public reactor::core_program {
   std::vector<std::unique_ptr<core_parts>> parts_;  ///< by core
   std::unique_ptr<broker::file_store> store_;       ///< core 0's, as all below
   std::unique_ptr<broker::controller> controller_;
+  std::unique_ptr<api::http::door> http_;
   std::unique_ptr<reactor::scope> life_;
   std::unique_ptr<reactor::wait_list> stop_wanted_;
   bool stopping_ = false;

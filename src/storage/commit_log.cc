@@ -32,6 +32,8 @@ struct commit_log::group final : reactor::op, segment_write_owner {
   reactor::chunk buffer;
   iovec piece{};
   uint64_t number = 0;
+  uint64_t bytes = 0;  ///< of the record and the direct writes
+  base::instant begun{};
   uint64_t left = 0;     ///< bytes of the record not yet written
   unsigned pending = 0;  ///< the record's write and the direct writes
   int error = 0;         ///< errno of the first that failed
@@ -127,6 +129,7 @@ bool commit_log::start_group() {
   g.sources.clear();
   g.parts.clear();
   g.pending = 1;
+  g.bytes = 0;
   g.error = 0;
   g.resumed = false;
   g.number = next_number_;
@@ -192,6 +195,7 @@ bool commit_log::add_range(group& g, log& l, segment& s, uint64_t left, uint64_t
       writer_.write_blocks(l, s, e.direct_end, g);
     }
     manager_.note_direct(e.direct_end - e.begin);
+    g.bytes += e.direct_end - e.begin;
   } else {
     e.begin = std::min(l.staged_.position, s.protect_from);
     const uint64_t most = std::min(left, inline_bytes_burst + block_bytes);
@@ -249,6 +253,8 @@ void commit_log::write_record(group& g, uint64_t at, uint64_t inline_bytes) {
   ++in_flight_;
   manager_.note_group(g.parts.size(), size);
 
+  g.bytes += size;
+  g.begun = core_.effects().clock();
   g.left = size;
   g.piece = {g.buffer.data(), size};
   g.iov = &g.piece;
@@ -301,6 +307,9 @@ void commit_log::complete_in_order() {
 }
 
 void commit_log::finish(group& g) {
+  flushes_.latency.record(core_.now() - g.begun);
+  flushes_.bytes.record(g.bytes);
+  flushes_.logs.record(g.parts.size());
   for (const part& p : g.parts) {
     log& l = *p.of;
     --l.groups_;

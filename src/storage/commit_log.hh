@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/buckets.hh"
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
 #include "reactor/core.hh"
@@ -27,6 +28,13 @@ struct commit_log_options {
   uint64_t file_bytes = 256u << 20;
   uint32_t inline_bytes_max = 64u << 10;  ///< a log with less in a group puts its bytes into the record
   unsigned groups_in_flight = 2;
+};
+
+/// Of groups that are complete.
+struct flush_counters {
+  base::latency_buckets latency;  ///< from the write's start until it, and all before it, are on stable storage
+  base::size_buckets bytes;       ///< of the record and the direct writes beside it
+  base::count_buckets logs;
 };
 
 class commit_log final : public reactor::turn_end_hook {
@@ -70,6 +78,7 @@ class commit_log final : public reactor::turn_end_hook {
   uint64_t used() const noexcept { return head_ - tail_; }
   uint64_t capacity() const noexcept { return ring_bytes_; }
   uint64_t completed() const noexcept { return completed_; }  ///< number of the last complete group
+  const flush_counters& flushes() const noexcept { return flushes_; }
 
   redo_point redo_from(uint64_t position) const;
   /// Frees the space before a redo point that a durable checkpoint names.
@@ -124,6 +133,7 @@ class commit_log final : public reactor::turn_end_hook {
   uint64_t completed_ = 0;
   uint64_t backlog_ = 0;
   bool failed_ = false;
+  flush_counters flushes_;
 
   base::intrusive_list<log, waiting_tag> waiting_;
   size_t waiting_count_ = 0;

@@ -125,6 +125,11 @@ reactor::task<base::result<compaction_outcome>> compaction::run(log_id id) {
   if (found->from >= found->limit) co_return compaction_outcome{.clean_to = found->from};
   compaction_pass pass(manager_, id, options_);
   const auto outcome = co_await pass.run(found->from, found->limit);
+  if (outcome) {
+    ++counters_.passes;
+    counters_.bytes_before += outcome->bytes_before;
+    counters_.bytes_after += outcome->bytes_after;
+  }
   co_return outcome;
 }
 

@@ -45,6 +45,13 @@ struct compaction_outcome {
   base::offset clean_to{0};
 };
 
+/// Of passes that came through.
+struct compaction_counters {
+  uint64_t passes = 0;
+  uint64_t bytes_before = 0;
+  uint64_t bytes_after = 0;
+};
+
 class compaction {
  public:
   compaction(log_manager& manager, const compaction_options& options);
@@ -57,6 +64,7 @@ class compaction {
   reactor::task<base::result<std::optional<compaction_candidate>>> look(log_id id);
   /// One pass. Errors beside: no_space; what was compacted by then stays compacted.
   reactor::task<base::result<compaction_outcome>> run(log_id id);
+  const compaction_counters& counters() const noexcept { return counters_; }
 
  private:
   friend class compaction_pass;
@@ -75,6 +83,7 @@ class compaction {
   log_manager& manager_;
   const compaction_options options_;
   bool stopped_ = false;
+  compaction_counters counters_;
 };
 
 }  // namespace millrace::storage

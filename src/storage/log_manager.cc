@@ -339,6 +339,8 @@ storage_counters log_manager::counters() const noexcept {
   all.ahead_used = reader_.ahead().used();
   all.cold_bytes = cold_.bytes_in_flight();
   all.cold_waits = cold_.waits();
+  all.tail_bytes = tails_.bytes;
+  all.tail_bytes_max = tail_bytes_max_;
   return all;
 }
 

@@ -61,6 +61,9 @@ struct storage_counters {
   uint64_t ahead_used = 0;   ///< stretches of them that readers used
   uint64_t cold_bytes = 0;   ///< of reads from segments in flight, right now
   uint64_t cold_waits = 0;   ///< of these reads, those that had to wait for others
+  uint64_t tail_bytes = 0;   ///< of tails in memory now
+  uint64_t tail_bytes_max = 0;
+  uint64_t segments_trimmed = 0;  ///< that left below a log start
 };
 
 /// A log that is to start further on.
@@ -135,6 +138,7 @@ class log_manager {
   /// Woken when an append that was told to wait may succeed.
   reactor::wait_list& room() noexcept { return room_; }
   storage_counters counters() const noexcept;
+  const commit_log& commits() const noexcept { return commits_; }
   reactor::core& on() noexcept { return core_; }
 
   // ---- for the classes of this room

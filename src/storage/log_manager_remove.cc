@@ -170,6 +170,7 @@ reactor::task<void> log_manager::trim_front(log_id id) {
     l->step_over_front();
     std::unique_ptr<segment> gone = std::move(l->segments_.front());
     l->segments_.pop_front();
+    ++counters_.segments_trimmed;
     indexes_.forget(*gone);  // it may outlive the manager, with this frame
     while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();
     co_await gone->close_file();

@@ -36,7 +36,8 @@ bool reader::collect(log_id id, const read_plan& plan, read_result& out) {
 
 reactor::task<base::result<read_result>> reader::read(log_id id, read_plan plan) {
   read_result out;
-  if (plan.empty() || collect(id, plan, out)) co_return out;
+  out.from_memory = plan.empty() || collect(id, plan, out);
+  if (out.from_memory) co_return out;
   auto from_file = co_await read_file(id, plan);
   co_return from_file;
 }

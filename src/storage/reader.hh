@@ -25,6 +25,7 @@ class read_ahead;
 struct read_result {
   std::vector<slice> slices;
   uint64_t bytes = 0;
+  bool from_memory = false;  ///< of the tail: no file was asked
 };
 
 /// A record found by time; offset -1 where there is none.

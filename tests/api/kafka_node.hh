@@ -47,7 +47,7 @@ class kafka_node {
     make_doors();
   }
   ~kafka_node() {
-    b.w.crash(b.n);
+    if (b.n.running()) b.w.crash(b.n);
     for (auto& d : doors_) d->abandon();
     doors_.clear();
     b.crash();

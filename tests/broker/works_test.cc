@@ -189,4 +189,37 @@ TEST_CASE("partition: an epoch before any append ends where the log does") {
   CHECK_FALSE(part.diverged);
 }
 
+TEST_CASE("works: what waits is counted while it waits, and what was done once") {
+  works_world f(4, 1, 2);
+  const broker_counters& counted = f.b.brokers[0]->counters();
+  const storage::log_id first = f.b.seen().find("t")->partitions[0].id;
+  const storage::log_id second = f.b.seen().find("t")->partitions[1].id;
+  std::deque<appending> appends;
+  // More than the core has memory for.
+  for (int i = 0; i < 200; ++i) appends.emplace_back(i % 2 == 0 ? first : second, batch_of(900'000));
+  for (appending& a : appends) f.b.brokers[0]->send(a, base::core_id(0));
+  const uint64_t waiting = counted.appends_waiting_now;
+  CHECK(waiting > 0);
+  CHECK(counted.batches_appended + waiting == appends.size());
+  // Some go on, the others fail with their topic.
+  REQUIRE(f.b.w.run_until([&] { return counted.batches_appended > appends.size() - waiting; }, base::seconds(60)));
+  CHECK_FALSE(f.b.remove("t").error);
+  REQUIRE(
+      f.b.w.run_until([&] { return std::ranges::all_of(appends, [](appending& a) { return a.done; }); }, base::seconds(60)));
+  CHECK(counted.appends_waiting_now == 0);
+  const auto failed = std::ranges::count_if(appends, [](appending& a) { return a.part.failed; });
+  CHECK(failed > 0);
+  CHECK(counted.records_appended == counted.batches_appended);
+  CHECK(counted.bytes_appended == counted.batches_appended * appends.front().batch.size());
+
+  REQUIRE_FALSE(f.b.create({.name = "u", .partitions = 1, .assignment = {}, .configs = {}}).error);
+  reading r({f.b.seen().find("u")->partitions[0].id});
+  f.b.brokers[0]->send(r, base::core_id(0));
+  CHECK(counted.fetches_parked_now == 1);
+  f.b.brokers[0]->end_wait(r);
+  CHECK(counted.fetches_parked_now == 0);
+  REQUIRE(f.b.w.run_until([&] { return r.done; }, base::seconds(5)));
+  CHECK(counted.works_sent == 0);
+}
+
 }  // namespace millrace::broker

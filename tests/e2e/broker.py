@@ -143,12 +143,14 @@ class Millrace(Broker):
 
     name = "millrace"
 
-    def __init__(self, program, data_dir, cores="0", memory="1G", settings=None, port=None):
+    def __init__(self, program, data_dir, cores="0", memory="1G", settings=None, port=None, http="off"):
+        """`http`: HOST:PORT, where nobody else may listen; many brokers of tests run at a time."""
         super().__init__(data_dir, settings, port)
-        self.program, self.cores, self.memory = program, cores, memory
+        self.program, self.cores, self.memory, self.http = program, cores, memory, http
 
     def command(self):
-        command = [self.program, "--data-dir", self.data_dir, "--kafka", self.address, "--memory", self.memory]
+        command = [self.program, "--data-dir", self.data_dir, "--kafka", self.address, "--http", self.http,
+                   "--memory", self.memory]
         if self.cores:
             command += ["--cores", self.cores]
         for key, value in self.settings.items():

@@ -153,7 +153,7 @@ TEST_CASE("file: more operations than the rings hold wait inside and all complet
   auto world = test::one_core(tiny);
   scope tasks(world->on());
   world->run(many_at_once(world->on(), tasks, directory.of("many")));
-  const uring_counters& counted = world->effects().counters();
+  const backend_counters counted = world->effects().counters();
   CHECK(counted.bytes_written == 4096 * 1000);
   CHECK(world->effects().in_kernel() == 0);
 }

@@ -23,6 +23,7 @@ TEST_CASE("options: flags that stand for settings become settings") {
       {{"--data-dir", "d"}, "--data-dir log.dirs=d\n"},
       {{"--data-dir=d"}, "--data-dir log.dirs=d\n"},
       {{"--kafka", "127.0.0.1:9"}, "--kafka listeners=PLAINTEXT://127.0.0.1:9\n"},
+      {{"--http", "off"}, "--http http=off\n"},
       {{"--kafka", "[::1]:9"}, "--kafka listeners=PLAINTEXT://[::1]:9\n"},
       {{"--kafka", "IN://a:9"}, "--kafka listeners=IN://a:9\n"},
       {{"--cores", "0-3,6"}, "--cores cores=0-3,6\n"},
@@ -58,7 +59,7 @@ TEST_CASE("options: help names every flag and ends well") {
   const parsed_options parsed = parse_options(help);
   CHECK(parsed.exit_code == 0);
   for (const char* flag :
-       {"--config", "--data-dir", "--kafka", "--cores", "--memory", "--set", "--probe", "--version", "--recover-by-scan"}) {
+       {"--config", "--data-dir", "--kafka", "--http", "--cores", "--memory", "--set", "--probe", "--version", "--recover-by-scan"}) {
     CAPTURE(flag);
     CHECK(contains(parsed.text, flag));
   }

@@ -111,14 +111,15 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
     return next::again;
   }
   fetch_waits_ = false;
-  ++door_.counters().requests;
-  if (api->handle != nullptr) return handle_other(frame, owner, *header, body_at);
+  request_counters& counted = door_.counted(*api);
+  ++counted.requests;
+  counted.request_bytes += sizeof length_ + frame.size();
+  if (api->handle != nullptr) return handle_other(frame, owner, *header, body_at, counted);
 
   bool slow = false;
   if (api->key == wire::kafka::produce_request::api_key) {
     produce_exchange& e = produce_exchange::take(door_, *this);
-    open_.push_back(e);
-    ++unanswered_;
+    take_up(e, counted);
     const auto accepted = e.begin(frame, owner, *header, in);
     if (!accepted) {
       abort("produce request not well-formed");
@@ -127,8 +128,7 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
     slow = *accepted == produce_exchange::admission::slow;
   } else {
     fetch_exchange& e = fetch_exchange::take(door_, *this);
-    open_.push_back(e);
-    ++unanswered_;
+    take_up(e, counted);
     if (!e.begin(*header, in)) {
       abort("fetch request not well-formed");
       return next::stop;
@@ -138,11 +138,17 @@ connection::next connection::handle(base::mutable_bytes frame, frame_buffer* own
   return must_wait() ? next::wait : next::more;
 }
 
-connection::next connection::handle_other(base::mutable_bytes frame, frame_buffer* owner,
-                                          const wire::kafka::request_header& header, size_t body_at) {
-  other_exchange& e = *new other_exchange(*this, frame, owner, header, body_at);
+void connection::take_up(exchange& e, request_counters& counted) {
+  e.count_in(counted, door_core().now());
   open_.push_back(e);
   ++unanswered_;
+}
+
+connection::next connection::handle_other(base::mutable_bytes frame, frame_buffer* owner,
+                                          const wire::kafka::request_header& header, size_t body_at,
+                                          request_counters& counted) {
+  other_exchange& e = *new other_exchange(*this, frame, owner, header, body_at);
+  take_up(e, counted);
   door_.background().spawn(e.run());
   return next::wait;
 }
@@ -167,7 +173,9 @@ void connection::send_answers() {
   }
   while (!open_.empty() && open_.front().ready()) {
     exchange& e = open_.pop_front();
+    const size_t before = filling_.bytes();
     e.write(filling_);
+    e.counted().response_bytes += filling_.bytes() - before;
     written_.push_back(e);
   }
   count_held();
@@ -181,6 +189,7 @@ void connection::start_send() {
     leaving_.clear_sent();
     let_go_of(leaving_exchanges_);
     count_held();
+    note_answered();
     if (filling_.empty()) {
       // Requests without an answer are done when all before them are.
       let_go_of(written_);
@@ -207,6 +216,13 @@ void connection::start_send() {
   sender_.iov_count = static_cast<uint32_t>(pieces.size());
   door_core().submit(sender_);
   if (base::mutated(base::mutant::forget_pinned_buffer)) let_go_of(leaving_exchanges_);
+}
+
+/// What was written goes to the socket now.
+void connection::note_answered() {
+  if (written_.empty()) return;
+  const base::instant now = door_core().effects().clock();
+  for (exchange& e : written_) e.note_answered(now);
 }
 
 void connection::sent(int64_t result) {

@@ -77,7 +77,8 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   next handle_partial();
   next handle(base::mutable_bytes frame, frame_buffer* owner);
   next handle_other(base::mutable_bytes frame, frame_buffer* owner, const wire::kafka::request_header& header,
-                    size_t body_at);
+                    size_t body_at, request_counters& counted);
+  void take_up(exchange& e, request_counters& counted);
   reactor::task<void> read_all();
   bool must_wait() noexcept;
   bool may_fetch() const noexcept;
@@ -89,6 +90,7 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   void count_held() noexcept;
   void send_answers();
   void start_send();
+  void note_answered();
   void send_file(const file_piece& piece);
   reactor::task<void> close();
   void watch_idle();

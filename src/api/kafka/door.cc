@@ -102,6 +102,7 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       shares_(shares),
       options_(options),
       passed_(on),
+      requests_(served_apis().size()),
       frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
       held_(on.memory().capacity() / 8, on.memory().capacity() / 4),
       relief_(*this),

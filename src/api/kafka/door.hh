@@ -57,7 +57,6 @@ struct door_listener {
 struct door_counters {
   uint64_t accepted = 0;
   uint64_t closed = 0;
-  uint64_t requests = 0;
   uint64_t refused = 0;      ///< connections closed for what they sent
   uint64_t turned_away = 0;  ///< connections closed at once: there were as many as may be
   uint64_t passed_on = 0;    ///< connections accepted here and served by another core
@@ -106,6 +105,10 @@ class door {
   const std::vector<door_listener>& listeners() const noexcept { return listeners_; }
   reactor::scope& background() noexcept { return *scope_; }
   door_counters& counters() noexcept { return counters_; }
+  /// Of one API; the row is one of served_apis().
+  request_counters& counted(const served_api& api) noexcept { return requests_[row_of(api)]; }
+  /// By row of served_apis().
+  std::span<const request_counters> requests() const noexcept { return requests_; }
   size_t connections() const noexcept { return connection_count_; }
   /// Memory of frames that are still arriving: a quarter of the core's for large ones, an eighth for small ones.
   frame_room& frames() noexcept { return frames_; }
@@ -132,6 +135,7 @@ class door {
   class passing;
   base::result<void> listen(door_listener& at);
   void accepted(int handle, size_t listener);
+  static size_t row_of(const served_api& api) noexcept { return static_cast<size_t>(&api - served_apis().data()); }
   bool pass(int handle, size_t listener, base::core_id target);
   void begin(int handle, size_t listener);
   void turn_away(int handle);
@@ -170,6 +174,7 @@ class door {
   uint64_t turned_away_count_said_ = 0;
   bool closing_ = false;
   door_counters counters_;
+  std::vector<request_counters> requests_;
   frame_room frames_;
   held_memory held_;
   relief_timer relief_;

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "api/kafka/held_memory.hh"
+#include "api/kafka/request_counters.hh"
 #include "base/intrusive_list.hh"
 #include "base/result.hh"
+#include "base/time.hh"
 
 /// One request and its answer. A connection keeps its exchanges in order of arrival; the answers leave in that order,
 /// each once it is ready and all before it have left.
@@ -31,6 +33,14 @@ class exchange : public base::list_hook<> {
   /// Whether nothing behind it is taken up before it is ready: a request that may change what the next one finds.
   virtual bool alone() const { return false; }
   const held_bytes& held() const noexcept { return held_; }
+  /// It was taken up at `now`, and is counted there.
+  void count_in(request_counters& counted, base::instant now) noexcept {
+    counted_ = &counted;
+    begun_ = now;
+  }
+  request_counters& counted() const noexcept { return *counted_; }
+  /// Its answer goes to the socket, or it has none and all before it went.
+  void note_answered(base::instant now) noexcept { counted_->latency.record(now - begun_); }
   /// Bytes that its answer may yet come to hold: only a fetch cannot say before.
   size_t expected() const noexcept { return expected_; }
   /// Its connection lets it go: nothing it holds counts any more.
@@ -57,6 +67,8 @@ class exchange : public base::list_hook<> {
 
  private:
   connection* connection_ = nullptr;
+  request_counters* counted_ = nullptr;  ///< the door's
+  base::instant begun_{};
   bool ready_ = false;
   held_bytes held_;
   size_t expected_ = 0;

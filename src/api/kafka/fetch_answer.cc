@@ -149,8 +149,10 @@ void fetch_exchange::write(reply_buffer& out) {
   wk::gather_writer sink(memory.subspan(frame_head));
   size_t referred = 0;
   write_body(sink, session_id, [&](const entry& e) {
+    if (e.error != 0) ++counted().partition_errors;
     if (e.work == nowhere) return;
     const broker::read_part& part = works_[e.work]->memory[e.part];
+    if (part.failed) ++counted().partition_errors;
     if (part.failed || part.bytes == 0) return;
     const size_t cut = frame_head + sink.cut();
     out.refer(encoded.subspan(referred, cut - referred));

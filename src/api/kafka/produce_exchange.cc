@@ -200,9 +200,8 @@ bool produce_exchange::owner_work::waits_with_bytes() const {
 void produce_exchange::write(reply_buffer& out) {
   if (acks_ == 0) {
     for (size_t i = 0; i < entries_.size(); ++i) settle_entry(entries_[i]);
-    const bool failed = std::any_of(entries_.begin(), entries_.end(), [](const entry& e) { return e.error != 0; });
     // There is no answer to put an error into: Kafka closes the connection.
-    if (failed) of().abort("produce without acknowledgement failed");
+    if (note_errors() > 0) of().abort("produce without acknowledgement failed");
     return;
   }
   wk::byte_counter counter;
@@ -212,6 +211,14 @@ void produce_exchange::write(reply_buffer& out) {
   wk::writer writer(out.append(size));
   wk::begin_response_frame(writer, wk::produce_request::api_key, version_, correlation_id_, body);
   write_body(writer);
+  note_errors();
+}
+
+/// Counts the partitions that are answered with an error.
+size_t produce_exchange::note_errors() {
+  const auto failed = std::count_if(entries_.begin(), entries_.end(), [](const entry& e) { return e.error != 0; });
+  counted().partition_errors += static_cast<uint64_t>(failed);
+  return static_cast<size_t>(failed);
 }
 
 /// Takes over what the owner answered.

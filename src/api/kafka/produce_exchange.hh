@@ -111,6 +111,7 @@ class produce_exchange final : public exchange {
   void work_settled();
   owner_work& work_for(base::core_id owner, size_t* index);
   void settle_entry(entry& e);
+  size_t note_errors();
   template <class Sink>
   void write_body(Sink& sink);
   template <class Writer>

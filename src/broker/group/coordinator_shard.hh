@@ -52,6 +52,7 @@ class coordinator_shard {
   void load_if_empty();
 
   hosted_group* find(std::string_view group) const;
+  size_t groups() const noexcept { return groups_.size(); }
   /// Null where the groups of this core hold all that they may.
   hosted_group* find_or_make(std::string_view group);
   template <class F>

@@ -240,6 +240,12 @@ described_group group_coordinator::describe(std::string_view group) {
   return {group_error::none, g->machine.describe()};
 }
 
+size_t group_coordinator::groups() const noexcept {
+  size_t count = 0;
+  for (const auto& [partition, shard] : shards_) count += shard->groups();
+  return count;
+}
+
 group_list group_coordinator::list() {
   group_list out;
   for (auto& [partition, shard] : shards_) {

@@ -74,6 +74,9 @@ class group_coordinator {
   reactor::core& on() noexcept { return core_.on(); }
   const coordinator_options& options() const noexcept { return options_; }
   reactor::scope& background() noexcept { return *scope_; }
+  /// Those that have been read, and the memory that all of this core hold.
+  size_t groups() const noexcept;
+  size_t bytes() const noexcept { return commons_.bytes(); }
 
   /// Every core's, by core id; told once. To be named as the target of a call, and not to be touched from another core.
   void meet(std::vector<group_coordinator*> all) { all_ = std::move(all); }

@@ -129,6 +129,7 @@ void broker_core::send(work& w, base::core_id owner) {
     w.execute(*this);
     return;
   }
+  ++counters_.works_sent;
   w.credited_ = w.takes_credit();
   if (!w.credited_) return core_.post(owner, w);
   lane& l = lanes_[owner.value()];
@@ -245,6 +246,7 @@ void broker_core::read(read_work& w) {
   }
   if (settled_by_looks || !w.may_wait() || w.enough()) return answer(w);
   w.stage_ = read_work::stage::parked;
+  ++counters_.fetches_parked_now;
   for (read_part& part : w.parts) find(part.id)->park(part);
   core_.timers().arm(w.end_, core_.now() + w.wait);
 }
@@ -263,6 +265,7 @@ void broker_core::refuse(read_part& part, base::error why) {
 }
 
 void broker_core::answer(read_work& w) {
+  if (w.stage_ == read_work::stage::parked) --counters_.fetches_parked_now;
   unpark(w);
   w.stage_ = read_work::stage::reading;
   read_parts(w);
@@ -296,11 +299,18 @@ void broker_core::read_parts(read_work& w) {
       scope_->spawn(read_rest(&w, i, left, one));
       return;
     }
+    note_read(part.bytes, true);
     w.bytes += part.bytes;
     left -= std::min(left, part.bytes);
     if (part.bytes > 0) one = false;
   }
   settled(w);
+}
+
+void broker_core::note_read(uint32_t bytes, bool from_memory) noexcept {
+  if (bytes == 0) return;
+  ++(from_memory ? counters_.reads_from_memory : counters_.reads_from_files);
+  (from_memory ? counters_.bytes_from_memory : counters_.bytes_from_files) += bytes;
 }
 
 reactor::task<void> broker_core::read_rest(read_work* w, size_t from, uint32_t left, bool one) {
@@ -325,6 +335,7 @@ reactor::task<void> broker_core::read_rest(read_work* w, size_t from, uint32_t l
     }
     part.slices = std::move(got->slices);
     part.bytes = static_cast<uint32_t>(got->bytes);
+    note_read(part.bytes, got->from_memory);
     w->bytes += part.bytes;
     left -= std::min(left, part.bytes);
     if (part.bytes > 0) one = false;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/partition/broker_counters.hh"
 #include "broker/partition/compaction_keeper.hh"
 #include "broker/partition/partition.hh"
 #include "broker/partition/retention_keeper.hh"
@@ -29,6 +30,8 @@ class broker_core {
   reactor::scope& background() noexcept { return *scope_; }
   producer_keeper& producers() noexcept { return producers_; }
   base::leader_epoch epoch() const noexcept { return epoch_; }
+  broker_counters& counters() noexcept { return counters_; }
+  size_t partitions() const noexcept { return partitions_.size(); }
 
   /// Told once, before serving: every core's broker_core, by core id. Fixed from then on.
   void meet(std::vector<broker_core*> all) {
@@ -79,6 +82,7 @@ class broker_core {
   static void refuse(read_part& part, base::error why);
   void answer(read_work& w);
   void read_parts(read_work& w);
+  void note_read(uint32_t bytes, bool from_memory) noexcept;
   reactor::task<void> read_rest(read_work* w, size_t from, uint32_t left, bool one);
   void unpark(read_work& w);
   bool retry_all();
@@ -114,6 +118,7 @@ class broker_core {
     storage::log_manager& logs_;
   };
   room_bell room_bell_{logs_};
+  broker_counters counters_;
   bool started_ = false;
   bool stopping_ = false;
   std::unique_ptr<reactor::scope> scope_;

@@ -1,5 +1,7 @@
 #include "broker/partition/partition.hh"
 
+#include <algorithm>
+
 #include "broker/partition/broker_core.hh"
 #include "record/batch_view.hh"
 #include "record/verify.hh"
@@ -22,6 +24,7 @@ void partition::append(append_part& part) {
   // What came first is appended first.
   if (!waiting_.empty() || !try_append(part)) {
     waiting_.push_back(part);
+    ++core_.counters().appends_waiting_now;
     core_.wait_for_room();
   }
 }
@@ -57,6 +60,7 @@ bool partition::try_append(append_part& part) {
   }
   if (numbered) producers_.table.note(*batch, done->first, done->next, core_.on().wall_clock());
   core_.producers().note_appended(*this, batch->size());
+  note_appended(*batch);
   part.first = done->first;
   part.next = done->next;
   if (part.of->acks == 0) {
@@ -65,6 +69,13 @@ bool partition::try_append(append_part& part) {
     pending_.push_back(part);
   }
   return true;
+}
+
+void partition::note_appended(const record::batch_view& batch) noexcept {
+  broker_counters& counted = core_.counters();
+  ++counted.batches_appended;
+  counted.records_appended += static_cast<uint64_t>(std::max(batch.record_count(), 0));
+  counted.bytes_appended += batch.size();
 }
 
 /// What the producer's numbers say. Where that refuses or ends it here, nobody else looks at the CRC that covers them.
@@ -78,6 +89,7 @@ base::result<std::optional<producer_batch>> partition::judge(const append_part& 
 }
 
 void partition::answer_duplicate(append_part& part, const producer_batch& original) {
+  ++core_.counters().batches_repeated;
   part.first = original.first;
   part.next = original.next;
   part.appended_at = original.timestamp;
@@ -98,6 +110,7 @@ bool partition::retry() {
       waiting_.push_front(part);
       return false;
     }
+    --core_.counters().appends_waiting_now;
   }
   return true;
 }
@@ -108,6 +121,7 @@ void partition::refuse_numbered(base::errc why) {
     append_part& part = waiting_.pop_front();
     const auto batch = record::batch_view::frame(part.batch);
     if (batch && batch->has_producer_id()) {
+      --core_.counters().appends_waiting_now;
       fail(part, base::error{why, 0, 0});
     } else {
       looked_at.push_back(part);
@@ -137,7 +151,10 @@ void partition::on_offline() { close(base::errc::storage); }
 void partition::close(base::errc why) {
   const base::error reason{why, 0, 0};
   while (!pending_.empty()) fail(pending_.pop_front(), reason);
-  while (!waiting_.empty()) fail(waiting_.pop_front(), reason);
+  while (!waiting_.empty()) {
+    --core_.counters().appends_waiting_now;
+    fail(waiting_.pop_front(), reason);
+  }
   end_waits();
 }
 

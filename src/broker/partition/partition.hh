@@ -65,6 +65,7 @@ class partition final : public storage::log_listener {
   void settle(append_part& part);
   void fail(append_part& part, base::error why);
   bool try_append(append_part& part);
+  void note_appended(const record::batch_view& batch) noexcept;
   base::result<std::optional<producer_batch>> judge(const append_part& part, const record::batch_view& batch);
   void answer_duplicate(append_part& part, const producer_batch& original);
   void wake_parked();

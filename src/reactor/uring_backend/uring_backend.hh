@@ -50,26 +50,6 @@ struct uring_options {
 /// files and all else keep room beside them.
 unsigned connections_max(const uring_options& options) noexcept;
 
-/// What the ring did, counted.
-struct uring_counters {
-  uint64_t submissions = 0;  ///< entries handed to the kernel
-  uint64_t completions = 0;
-  uint64_t enters = 0;       ///< system calls on the ring
-  uint64_t sleeps = 0;       ///< of these, blocking ones
-  uint64_t spins_found = 0;  ///< looks around that found work before sleeping
-  uint64_t spins_empty = 0;
-  uint64_t wakes_sent = 0;        ///< to other cores
-  uint64_t receives_starved = 0;  ///< ENOBUFS: no receive buffer was left
-  uint64_t retries = 0;           ///< EINTR, EAGAIN and short sends
-  uint64_t bytes_received = 0;
-  uint64_t bytes_sent = 0;
-  uint64_t bytes_spliced = 0;    ///< of bytes_sent, from files
-  uint64_t sends_zero_copy = 0;  ///< entries for sends without a copy
-  uint64_t sends_copied = 0;     ///< of these, copied by the kernel all the same
-  uint64_t bytes_read = 0;
-  uint64_t bytes_written = 0;
-};
-
 class uring_backend final : public backend {
  public:
   /// On the core's own thread. `memory` gives the receive buffers; both references outlive the
@@ -95,7 +75,7 @@ class uring_backend final : public backend {
   base::result<void> lock(const std::string& path) override;
   std::string peer_name(int handle) override;
 
-  const uring_counters& counters() const noexcept { return counters_; }
+  backend_counters counters() const noexcept override { return counters_; }
   /// Operations that the kernel has now.
   unsigned in_kernel() const noexcept { return in_kernel_; }
 
@@ -205,7 +185,7 @@ class uring_backend final : public backend {
   base::duration poll_worked_{};
   bool worked_ = false;  // a completion or mail came since the last sleep
   std::vector<int> locks_;
-  uring_counters counters_;
+  backend_counters counters_;
 };
 
 }  // namespace millrace::reactor
