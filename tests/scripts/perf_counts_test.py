@@ -151,6 +151,17 @@ class Windows(unittest.TestCase):
 
 
 class Loads(unittest.TestCase):
+    def test_end_before_they_fill_the_disk(self):
+        ended = threading.Event()
+        with tempfile.TemporaryDirectory() as directory:
+            room = load.Room(directory, ended.set)
+            self.assertGreater(room.least, 0)
+            free = [3 * room.least, room.least, room.least - 1]
+            room.free = lambda: free.pop(0)
+            room.start()
+            room.join(5)
+        self.assertEqual((free, room.used_up, ended.is_set()), ([], True, True))
+
     def test_are_the_rows_of_the_speed_table(self):
         rows = load.table().ROWS
         row, view, seconds = load.choose(["3", "off", "10000p"], rows)
