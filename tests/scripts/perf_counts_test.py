@@ -84,6 +84,7 @@ class Counting(unittest.TestCase):
 
     def test_asks_for_high_watermarks_of_topics_that_are_not_the_brokers_own(self):
         with Stub() as stub, kafka.Connection("127.0.0.1", stub.port) as connection:
+            self.assertEqual(connection.partitions(), {"a": [0]})
             self.assertEqual(connection.ends(), {("a", 0): 4711})
 
     def test_finds_who_counts_by_the_ports_of_the_process(self):
