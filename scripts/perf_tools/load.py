@@ -5,9 +5,9 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib.machinery import SourceFileLoader
 
@@ -17,6 +17,7 @@ import views
 
 START_MAX_S = 300  # ten thousand partitions and a preload take their time
 POLL_S = 0.5
+ROOM_POLL_S = 0.1
 
 
 def table():
@@ -69,15 +70,39 @@ def wait_until_steady(row, port, loader):
     raise tools.Refused(f"the load did not come going within {START_MAX_S} s")
 
 
-def stop(process, end_signal=signal.SIGTERM):
-    if process is None or process.poll() is not None:
+def stop(process):
+    if process.poll() is not None:
         return
-    process.send_signal(end_signal)
+    process.terminate()
     try:
         process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+class Room(threading.Thread):
+    """Stops a load before it fills the disk: a fast one writes gigabytes a second, and ten thousand partitions grow their
+    segments ahead. It may use half of what was free at the start."""
+
+    def __init__(self, directory, end):
+        super().__init__(daemon=True)
+        self.directory = directory
+        self.end = end          # what ends the load
+        self.least = self.free() // 2
+        self.used_up = False
+        self.over = threading.Event()
+
+    def free(self):
+        found = os.statvfs(self.directory)
+        return found.f_bavail * found.f_frsize
+
+    def run(self):
+        while not self.over.wait(ROOM_POLL_S):
+            if self.free() < self.least:
+                self.used_up = True
+                self.end()
+                return
 
 
 def run(words, options, look_at):
@@ -88,19 +113,23 @@ def run(words, options, look_at):
     scratch = options.out / f"load-{os.getpid()}"
     scratch.mkdir(parents=True, exist_ok=True)
     port = rows.free_port()
-    broker = loader = None
+    started = []
+    room = Room(scratch, lambda: [process.terminate() for process in reversed(started)])
     log = open(scratch / "log", "w", encoding="utf-8")
     try:
         print(f"{row.title}: the broker on processor {mine}, the load on {its}", flush=True)
+        room.start()
         broker = subprocess.Popen([options.build / "millraced", "--data-dir", scratch / "data", "--cores", str(mine),
                                    "--kafka", f"127.0.0.1:{port}", "--memory", row.memory or "2G"],
                                   stdout=log, stderr=log, start_new_session=True)
+        started.append(broker)
         if not rows.serves(port, broker):
             raise tools.Refused("the broker did not start")
         rows.wait_until_touched(broker.pid)
         loader = subprocess.Popen([options.build / "bench/raw_load", *row.load.split(), "--broker", f"127.0.0.1:{port}",
                                    "--cpu", str(its), "--seconds", "100000", "--warmup", "0"],
                                   stdout=log, stderr=log, start_new_session=True)
+        started.append(loader)
         wait_until_steady(row, port, loader)
         return look_at(views.of(view), options, broker.pid, seconds, messages_per_request(row))
     except BrokenPipeError:
@@ -110,7 +139,10 @@ def run(words, options, look_at):
         print((scratch / "log").read_text(encoding="utf-8", errors="replace")[-2000:], end="", file=sys.stderr)
         sys.exit(f"scripts/perf: {error}")
     finally:
-        stop(loader)
-        stop(broker)
+        room.over.set()
+        for process in reversed(started):
+            stop(process)
+        if room.used_up:
+            print("scripts/perf: the load was ended, for it had used half of the free disk", file=sys.stderr)
         log.close()
         shutil.rmtree(scratch, ignore_errors=True)

@@ -58,7 +58,7 @@ def look_at(names, options, pid, seconds, messages_per_request=None):
 
 def main():
     options = parse(sys.argv[1:])
-    words = options.words
+    words = list(options.words)
     if words[:1] == ["diff"]:
         import view_diff
         return view_diff.run(words[1:], options.out)
@@ -68,6 +68,8 @@ def main():
     view = words.pop(0) if words and words[0] in {*views.VIEWS, "all"} else "cpu"
     if len(words) > 2:
         sys.exit(f"scripts/perf: what is {words[2]}? (--help)")
+    if words and not words[0].isdigit() and words[0] != options.words[0]:
+        sys.exit(f"scripts/perf: {words[0]} is no process")
     if words and not words[0].isdigit():
         sys.exit(f"scripts/perf: no such view: {words[0]} ({' '.join(views.VIEWS)} all load diff)")
     pid = target.find(int(words[0]) if words else None)

@@ -104,7 +104,12 @@ def during_window(job, words):
             os.mkfifo(pipe)
         control = ["-D", "-1", "--control", f"fifo:{pipes[0]},{pipes[1]}"]
         command = [sys.executable, HERE / "window.py", job.pid, job.seconds, result, *pipes]
-        _, said = run([*words, *control, "--", *command])
+        try:
+            _, said = run([*words, *control, "--", *command])
+        except Refused as refusal:
+            if not Path(f"/proc/{job.pid}").exists():
+                raise Refused("the process has ended") from refusal
+            raise
     return said, window.read(result, job.messages_per_request)
 
 

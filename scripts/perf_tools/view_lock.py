@@ -38,7 +38,7 @@ def place(stack):
     own = re.compile(r"(__|_)?(raw_)?(spin_|read_|write_|rwsem_|mutex_|down_|rt_|percpu_|queued_|native_|pv_|__pv_|osq_|do_futex|"
                      r"futex_|__mutex|__lock|__rwbase|__down|contention|trace_|__traceiter|perf_trace)")
     for frame in reversed(stack):
-        if not own.match(frame.name) and "slowpath" not in frame.name:
+        if not own.match(frame.name):
             return frame.name
     return stack[-1].name
 

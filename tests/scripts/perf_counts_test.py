@@ -84,6 +84,7 @@ class Counting(unittest.TestCase):
 
     def test_asks_for_high_watermarks_of_topics_that_are_not_the_brokers_own(self):
         with Stub() as stub, kafka.Connection("127.0.0.1", stub.port) as connection:
+            self.assertEqual(connection.partitions(), {"a": [0]})
             self.assertEqual(connection.ends(), {("a", 0): 4711})
 
     def test_finds_who_counts_by_the_ports_of_the_process(self):
@@ -151,6 +152,17 @@ class Windows(unittest.TestCase):
 
 
 class Loads(unittest.TestCase):
+    def test_end_before_they_fill_the_disk(self):
+        ended = threading.Event()
+        with tempfile.TemporaryDirectory() as directory:
+            room = load.Room(directory, ended.set)
+            self.assertGreater(room.least, 0)
+            free = [3 * room.least, room.least, room.least - 1]
+            room.free = lambda: free.pop(0)
+            room.start()
+            room.join(5)
+        self.assertEqual((free, room.used_up, ended.is_set()), ([], True, True))
+
     def test_are_the_rows_of_the_speed_table(self):
         rows = load.table().ROWS
         row, view, seconds = load.choose(["3", "off", "10000p"], rows)

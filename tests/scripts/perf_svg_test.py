@@ -100,6 +100,8 @@ class Differences(unittest.TestCase):
     def test_are_listed_with_what_is_gone_the_largest_first(self):
         rows = view_diff.changes({(A,): 50, (B,): 50}, {(A,): 60, (C,): 40})
         self.assertEqual(rows, [(B, 0.5, 0, 0.5, 0), (C, 0, 0.4, 0, 0.4), (A, 0.5, 0.6, 0.5, 0.6)])
+        rows = view_diff.changes({(A,): 10, (B,): 60, (C,): 30}, {(A,): 20, (B,): 10, (C,): 70})
+        self.assertEqual([row[0] for row in rows], [B, C, A])
         self.assertEqual(view_diff.changes({}, {}), [])
 
 
