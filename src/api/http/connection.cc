@@ -50,6 +50,7 @@ reactor::task<bool> connection::serve_one() {
     co_return false;
   }
   const uint64_t body = head_.body_bytes;
+  door_.on().timers().disarm(watch_);  // however long our own cores take
   bool keeps_alive = false;
   {
     exchange e(*this, head_);
