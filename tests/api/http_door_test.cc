@@ -140,6 +140,13 @@ TEST_CASE("http: a client that wants the end is given it, and one of HTTP/1.0 ge
   CHECK_FALSE(got->fields.contains("Transfer-Encoding"));
   CHECK(got->body.ends_with("millrace_partitions_not_shown 0\n"));
 
+  // Whatever it wishes.
+  c = f.client();
+  c->send("GET /metrics HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  got = c->receive();
+  REQUIRE(got);
+  CHECK(got->fields.at("Connection") == "close");
+
   // Who asks first whether to send a body gets the answer, and an end: nobody knows what it does then.
   c = f.client();
   c->send("POST /metrics HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");

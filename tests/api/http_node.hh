@@ -13,7 +13,8 @@ class http_node {
  public:
   static constexpr uint16_t port = 8080;
 
-  explicit http_node(uint64_t seed, unsigned cores = 1, door_options options = {}) : k(seed, cores) {
+  explicit http_node(uint64_t seed, unsigned cores = 1, door_options options = {}, sim::world_options how = {})
+      : k(seed, cores, {}, {}, {}, how) {
     node_view view{.version = "1.2.3", .state = node_state::serving, .cores = {}, .topics = k.b.catalogs[0].get()};
     for (unsigned i = 0; i < cores; ++i) {
       view.cores.push_back({&k.b.n.core(i), k.b.brokers[i].get(), k.b.groups[i].get(), &k.at(i)});

@@ -65,6 +65,23 @@ TEST_CASE("http: who takes no answer is closed, and what was made for it comes b
   CHECK(f.k.b.n.core().memory().used() == before);
 }
 
+TEST_CASE("http: what arrived in large pieces is not kept once it is answered") {
+  sim::world_options how;
+  how.network.window_bytes_least = how.network.window_bytes_most = 4 << 20;
+  how.network.receive_buffers_least = how.network.receive_buffers_most = 64;
+  how.network.receive_buffer_bytes_least = how.network.receive_buffer_bytes_most = 65536;
+  http_node f(7, 1, {}, how);
+  const auto c = f.client();
+  std::string all;
+  size_t count = 0;
+  for (; all.size() < 60'000; ++count) all += http_client::get("/none");
+  c->send_now(all);
+  for (size_t i = 0; i < count; ++i) REQUIRE(c->receive()->status == 404);
+  f.k.b.w.run_for(base::milliseconds(10));
+  CHECK(f.door->memory().used() <= 16 << 10);
+  CHECK(f.door->connections() == 1);
+}
+
 TEST_CASE("http: one connection too many takes the place of who waits for longest, or is closed where all are answered") {
   http_node f(4, 1, {.connections_max = 3});
   std::vector<std::unique_ptr<http_client>> all;

@@ -216,12 +216,15 @@ def stops(broker):
 def starts(broker):
     """Before it serves, health says so; it never says serving before a Kafka client is served."""
     broker.start(wait=False)
-    seen, end = [], time.monotonic() + 30
+    seen, ready, end = [], [], time.monotonic() + 30
     while not seen or seen[-1] != (200, "serving\n"):
         if time.monotonic() > end:
             return f"never serving: {seen[-3:]}"
         with contextlib.suppress(OSError, http.client.HTTPException):
+            ready.append(scrape(broker).sum("millrace_ready"))
             seen.append(get(broker.http, "/healthz", timeout=2))
+    if ready != sorted(ready):
+        return f"millrace_ready was {ready}"
     with protocol.Connection(broker.address) as connection:
         if not connection.call("Metadata", 1, {"Topics": []})["Brokers"]:
             return "it says that it serves, and does not"

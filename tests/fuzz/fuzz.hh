@@ -32,6 +32,7 @@ void door_stream(base::bytes input);
 void record_batch(base::bytes input);
 void recovery_image(base::bytes input);
 void small_files(base::bytes input);
+void http_stream(base::bytes input);
 
 /// Takes decisions from the front of an input; zeros when it is used up.
 class source {

@@ -6,7 +6,7 @@ namespace {
 constexpr target all[] = {
     {"kafka", "kafka", kafka_frame, 200000}, {"door", "kafka", door_stream, 3000},
     {"batch", "batch", record_batch, 50000}, {"recovery", "recovery", recovery_image, 3000},
-    {"files", "files", small_files, 100000},
+    {"files", "files", small_files, 100000}, {"http", "http", http_stream, 3000},
 };
 }  // namespace
 

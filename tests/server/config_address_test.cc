@@ -51,6 +51,33 @@ TEST_CASE("listeners: every way to write an address, and what is none") {
   }
 }
 
+TEST_CASE("http: every way to write its address, and what is none") {
+  struct row {
+    const char* text;
+    const char* want;  // as DescribeConfigs shows it, or nullptr where it must be refused
+  };
+  const row rows[] = {
+      {"127.0.0.1:8080", "127.0.0.1:8080"},
+      {" localhost:0 ", "localhost:0"},
+      {"[::1]:8080", "[::1]:8080"},
+      {":8080", ":8080"},
+      {"off", "off"},
+      {"8080", nullptr},
+      {"", nullptr},
+      {"OFF", nullptr},
+      {"HTTP://127.0.0.1:8080", nullptr},
+      {"::1:8080", nullptr},
+      {"127.0.0.1:65536", nullptr},
+      {"127.1:80", nullptr},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.text);
+    const loaded_config loaded = load_sets({set("http", r.text), set("allow.unauthenticated", "true")});
+    CHECK(loaded.errors.empty() == (r.want != nullptr));
+    if (r.want != nullptr) CHECK(value_text(config_rows()[*find_row("http")], loaded.values) == r.want);
+  }
+}
+
 TEST_CASE("listeners: a host of 253 letters is the longest") {
   std::vector<endpoint> all;
   CHECK(!read_list("A://" + std::string(253, 'a') + ":1", all));

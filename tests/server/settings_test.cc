@@ -17,8 +17,10 @@ TEST_CASE("settings: an idle connection lives as long as was said, and for ever 
 
 TEST_CASE("settings: connections are bounded by what was said, by the cores and by the open files") {
   const config unbounded = load_sets({}).values;
-  const uint64_t one_core = reactor::connections_max({});
+  const uint64_t one_core = door_settings(unbounded).connections_max;
   CHECK(one_core >= 15000);
+  // However many there are, HTTP has room in the ring.
+  CHECK(one_core + 2 * api::http::door_options{}.connections_max <= reactor::connections_max({}));
   CHECK(connections_limit(unbounded, 1, 1 << 20) == one_core);
   CHECK(connections_limit(unbounded, 4, 1 << 20) == 4 * one_core);
   CHECK(connections_limit(unbounded, 4, 20000) == 18750);

@@ -50,6 +50,7 @@ reactor::task<bool> connection::serve_one() {
     co_return false;
   }
   const uint64_t body = head_.body_bytes;
+  door_.on().timers().disarm(watch_);  // however long our own cores take
   bool keeps_alive = false;
   {
     exchange e(*this, head_);
@@ -124,7 +125,7 @@ void connection::drop(size_t bytes) {
   if (used_ < received_.size()) return;
   used_ = 0;
   received_.clear();
-  if (received_.capacity() > kept_bytes_max) received_ = std::string();
+  if (received_.capacity() > kept_bytes_max) std::string().swap(received_);  // an assignment would keep its memory
   (void)count_held();
 }
 

@@ -12,7 +12,8 @@ partition_numbers partitions_of(const core_view& of) {
           .producers = producers.count(),
           .producers_max = producers.count_max(),
           .groups = of.groups->groups(),
-          .group_bytes = of.groups->bytes()};
+          .group_bytes = of.groups->bytes(),
+          .group_bytes_max = of.groups->bytes_most()};
 }
 
 commit_numbers commits_of(const storage::commit_log& log) {
@@ -27,10 +28,14 @@ door_numbers numbers_of(kafka::door& d) {
   return {.counted = d.counters(),
           .connections = d.connections(),
           .held = d.held().now(),
+          .held_max = d.held().bounds(),
           .small_frames = d.frames().small().used(),
+          .small_frames_max = d.frames().small().limit(),
           .large_frames = d.frames().large().used() + d.frames().reserve().used(),
+          .large_frames_max = d.frames().large().limit() + d.frames().reserve().limit(),
           .sessions = d.sessions().sessions(),
-          .session_bytes = d.sessions().bytes()};
+          .session_bytes = d.sessions().bytes(),
+          .session_bytes_max = d.sessions().most().bytes};
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct partition_numbers {
   uint64_t producers_max = 0;
   uint64_t groups = 0;
   uint64_t group_bytes = 0;
+  uint64_t group_bytes_max = 0;
 };
 
 struct commit_numbers {
@@ -35,10 +36,14 @@ struct door_numbers {
   kafka::door_counters counted;
   uint64_t connections = 0;
   kafka::held_bytes held;
+  kafka::held_bytes held_max;
   uint64_t small_frames = 0;
+  uint64_t small_frames_max = 0;
   uint64_t large_frames = 0;
+  uint64_t large_frames_max = 0;
   uint64_t sessions = 0;
   uint64_t session_bytes = 0;
+  uint64_t session_bytes_max = 0;
 };
 
 struct core_sample {

@@ -76,7 +76,7 @@ bool next_questions(walk& w) {
   auto at = std::ranges::lower_bound(all, std::string_view(w.topic), {}, name_of);
   if (at != all.end() && !w.topic.empty() && (*at)->kafka_name == w.topic) {
     ask(w, **at);
-    if (w.questions.size() < questions_at_once) ++at;
+    ++at;
   }
   for (; !w.full && at != all.end() && w.questions.size() < questions_at_once; ++at) {
     w.full = !take_topic(w, **at);

@@ -28,6 +28,8 @@ class held_memory {
     blocks_tight_ = passed(now_.blocks, blocks_max_, blocks_tight_);
   }
   const held_bytes& now() const noexcept { return now_; }
+  /// From where on it is tight, each.
+  held_bytes bounds() const noexcept { return {own_max_, blocks_max_}; }
   /// Connections that hold something are not read.
   bool tight() const noexcept { return tight_; }
   /// Nor are those that hold nothing yet.

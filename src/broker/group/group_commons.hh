@@ -38,6 +38,7 @@ class group_commons {
   const group_options options;
 
   size_t bytes() const noexcept { return bytes_; }
+  size_t bytes_max() const noexcept { return bytes_max_; }
   /// For who is there: however many groups and members came, members rejoin and commit.
   bool has_room(size_t more) const noexcept { return fits(more, bytes_max_); }
   /// New members leave a quarter of it to those. What they hold goes when their sessions end.

@@ -77,6 +77,7 @@ class group_coordinator {
   /// Those that have been read, and the memory that all of this core hold.
   size_t groups() const noexcept;
   size_t bytes() const noexcept { return commons_.bytes(); }
+  size_t bytes_most() const noexcept { return commons_.bytes_max(); }
 
   /// Every core's, by core id; told once. To be named as the target of a call, and not to be touched from another core.
   void meet(std::vector<group_coordinator*> all) { all_ = std::move(all); }

@@ -27,7 +27,9 @@ memory_shares server_node::memory_of(unsigned core) const {
                         {"large frames", 0, 0},
                         {"the reserve of frames", 0, 0},
                         {"requests and answers", 0, 0},
-                        {"fetch sessions", 0, 0}}};
+                        {"fetch sessions", 0, 0},
+                        {"http", 0, 0}}};
+  if (http_ && core == 0) shares[9] = {"http", http_->memory().used(), http_->memory().limit()};
   api::kafka::door* door = parts_[core]->door.get();
   if (door == nullptr) return shares;
   const api::kafka::frame_room& frames = door->frames();

@@ -80,6 +80,7 @@ void server_node::crash(sim::crash_options how) {
   for (auto& p : parts_) {
     if (p->door) p->door->abandon();
   }
+  if (http_) http_->abandon();
   controller_->abandon();
   for (auto& p : parts_) {
     p->groups.abandon();
@@ -100,6 +101,7 @@ size_t server_node::leave() {
 
 /// In the order in which the server destroys them: core 0's own first.
 void server_node::forget() {
+  http_.reset();
   for (auto& p : parts_) p->door.reset();
   controller_.reset();
   store_.reset();
@@ -111,6 +113,7 @@ void server_node::forget() {
 
 task<result<void>> server_node::boot() {
   reactor::core& home = node_.core();
+  CO_TRY_CHECK(open_http());
   CO_TRY_CHECK(co_await boot_storage());
   step_ = "catalog";
   std::vector<broker::broker_core*> brokers;
@@ -128,6 +131,16 @@ task<result<void>> server_node::boot() {
   co_await start_groups();
   CO_TRY_CHECK(co_await open_doors());
   co_return result<void>();
+}
+
+server_node::outcome server_node::open_http() {
+  step_ = "http";
+  if (!options_.http) return {};
+  api::http::node_view view{.version = "world", .cores = {}, .topics = &parts_[0]->catalog};
+  for (auto& p : parts_)
+    view.cores.push_back({.core = &node_.core(p->broker.on().id().value()), .broker = &p->broker, .groups = &p->groups});
+  http_ = std::make_unique<api::http::door>(node_.core(), std::move(view), *options_.http);
+  return http_->open({.host = "0.0.0.0", .port = http_port, .shared = false});
 }
 
 task<result<void>> server_node::boot_storage() {
@@ -199,12 +212,17 @@ task<result<void>> server_node::open_doors() {
     core_parts* part = parts_[i].get();
     co_await reactor::call_on(home, base::core_id(i), [part, all](reactor::core&) { part->door->meet(*all); });
   }
+  if (http_) {
+    for (size_t i = 0; i < parts_.size(); ++i) http_->view().cores[i].door = parts_[i]->door.get();
+    http_->view().state = api::http::node_state::serving;
+  }
   co_return result<void>();
 }
 
 // ---- the stop, from the top down
 
 task<result<void>> server_node::shut_down() {
+  if (http_) http_->view().state = api::http::node_state::stopping;
   step_ = "closing doors";
   outcome ended = co_await on_all(stop_accepting);
   const outcome left = co_await on_all(stop_groups);
@@ -216,6 +234,8 @@ task<result<void>> server_node::shut_down() {
   step_ = "stopping storage";
   const outcome stopped = co_await on_all(stop_broker);
   if (!stopped) ended = stopped;
+  step_ = "closing http";
+  if (http_) co_await http_->close();
   co_await parts_[0]->scope.close();
   co_return ended;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/http/door.hh"
 #include "api/kafka/door.hh"
 #include "broker/catalog/catalog.hh"
 #include "broker/catalog/controller.hh"
@@ -21,6 +22,7 @@
 namespace millrace::swarm {
 
 inline constexpr uint16_t kafka_port = 9092;
+inline constexpr uint16_t http_port = 8080;
 
 struct server_options {
   storage::commit_log_options commits;
@@ -34,6 +36,7 @@ struct server_options {
   int64_t roll_ms = 0;  ///< log.roll.ms: segments of topics that say nothing else, as __consumer_offsets; 0: the default
   bool splice_reads = false;
   api::kafka::door_options door;
+  std::optional<api::http::door_options> http;  ///< none: not served
 };
 
 enum class server_state {
@@ -75,6 +78,8 @@ class server_node {
   bool trimming(unsigned core) const { return parts_[core]->broker.logs().trimming(); }
   /// Null until it is open.
   api::kafka::door* door_of(unsigned core) const { return parts_[core]->door.get(); }
+  /// Null where there is none.
+  api::http::door* http() const { return http_.get(); }
   /// On how many cores there is a process to ask.
   unsigned cores() const noexcept { return static_cast<unsigned>(parts_.size()); }
   /// Who holds how much of a core's memory, against what may be held.
@@ -103,6 +108,7 @@ class server_node {
 
   reactor::task<outcome> boot();
   reactor::task<outcome> boot_storage();
+  outcome open_http();
   reactor::task<outcome> open_doors();
   reactor::task<outcome> shut_down();
   using step = reactor::task<outcome> (*)(core_parts* part);
@@ -124,6 +130,7 @@ class server_node {
   std::unique_ptr<broker::controller> controller_;
   std::unique_ptr<reactor::connection_shares> shares_;
   std::vector<std::unique_ptr<core_parts>> parts_;
+  std::unique_ptr<api::http::door> http_;           ///< on core 0
   std::unique_ptr<reactor::scope> together_;        ///< the step that all cores take now
   std::unique_ptr<sim::started<outcome>> running_;  ///< the start or the stop
   server_state state_ = server_state::down;
