@@ -77,9 +77,8 @@ class KafkaSpeaking(Contender):
 
     def fill(self, topic, megabytes, partitions, configs=(), messages=1000):
         """Writes so much into a topic, which is made, and drives it out of the page cache."""
-        words = ["fetch", "--broker", self.address, "--topic", topic, "--partitions", partitions, "--connections", 1,
-                 "--cpu", LOAD_CPU, "--preload-mb", megabytes, "--messages-per-batch", messages,
-                 "--seconds", 0.1, "--warmup", 0]
+        words = ["produce", "--broker", self.address, "--topic", topic, "--partitions", partitions, "--cpu", LOAD_CPU,
+                 "--connections", min(partitions, 64), "--in-flight", 2, "--messages-per-batch", messages, "--mb", megabytes]
         for config in configs:
             words += ["--config", config]
         self.setup.programs.run("raw_load", words, f"{self.name}: filling {topic}")

@@ -1,5 +1,6 @@
 """Processes under measure: pinned, waited for, and asked what they used."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -70,6 +71,11 @@ def stop(process, seconds=30):
         return False
 
 
+def terminate(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
 def wait_until_touched(pid):
     """A broker touches its memory in idle turns after the start; on a machine that was begun a moment ago the first touch
     of a page is dear enough to be all that a run measures."""
@@ -100,6 +106,10 @@ def children(pid):
         for task in Path(f"/proc/{parent}/task").glob("*/children"):
             found += map(int, task.read_text(encoding="ascii").split())
     return found
+
+
+def name(pid):
+    return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
 
 
 def cpu_seconds(pid):

@@ -46,10 +46,10 @@ class Programs:
     def run(self, program, arguments, label):
         return self.start(program, arguments, label).result()
 
-    def bare(self, row, directory, seconds, fresh=False):
+    def bare(self, row, directory, seconds, fresh=False, file_mb=1024):
         """The row on the bare path, its files kept in `directory`."""
         directory.mkdir(parents=True, exist_ok=True)
-        words = [*row.bare.split(), "--directory", directory, "--seconds", seconds]
+        words = [*row.bare.split(), "--directory", directory, "--seconds", seconds, "--file-mb", file_mb]
         if fresh and row.load.startswith("produce"):
             words.append("--fresh")
         return self.run("bare_path", words, f"bare {row.name}")

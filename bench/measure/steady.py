@@ -15,7 +15,7 @@ def configs(row):
 
 def fill_mb(row):
     """So much that every partition has let go of segments before the load begins."""
-    return max(1, 5 * row.segment_kb * row.partitions // 1024)
+    return max(1, 4 * row.segment_kb * row.partitions // 1024)
 
 
 def fill_messages(row):
@@ -23,15 +23,19 @@ def fill_messages(row):
     return max(1, min(1000, row.segment_kb // 8))
 
 
-def segments(data, topic):
-    """{inode: name} of the topic's logs."""
+def files(data, pattern):
+    """{inode: path} of the files below `data`."""
     found = {}
-    for log in data.glob(f"{topic}-*/*.log"):
+    for path in data.glob(pattern):
         try:
-            found[log.stat().st_ino] = f"{log.parent.name}/{log.name}"
+            found[path.stat().st_ino] = path
         except OSError:
             continue  # just removed
     return found
+
+
+def segments(data, topic):
+    return files(data, f"{topic}-*/*.log")
 
 
 def settle(data, topic, seconds=20):
@@ -46,21 +50,21 @@ def settle(data, topic, seconds=20):
 
 
 class Turnover:
-    """Looks at the names of a topic's logs when the window opens and again at the end. `turned_over` counts the logs that
-    were there and are gone; `recycled` those of them whose file lives on under another name."""
+    """Looks at the data directory when the window opens and again at the end. Of the topic's segments: `turned_over` were there
+    and are gone, `begun` are new, and `recycled` of the new ones are files that were there before under another name."""
 
     def __init__(self, data, topic, after):
         self.data, self.topic = data, topic
-        self.before = {}
         self.timer = threading.Timer(after, self._open)
         self.timer.start()
 
     def _open(self):
-        self.before = segments(self.data, self.topic)
+        self.segments = set(segments(self.data, self.topic).values())
+        self.files = files(self.data, "**/*")
 
     def result(self):
         self.timer.join()
         after = segments(self.data, self.topic)
-        names = set(after.values())
-        gone = [inode for inode, name in self.before.items() if name not in names]
-        return {"turned_over": len(gone), "recycled": sum(inode in after for inode in gone)}
+        begun = {inode: path for inode, path in after.items() if path not in self.segments}
+        return {"turned_over": len(self.segments - set(after.values())), "begun": len(begun),
+                "recycled": sum(inode in self.files for inode in begun)}
