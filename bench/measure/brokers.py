@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,11 @@ class Millrace(KafkaSpeaking):
     durable = True
     settings = ()
 
+    def __init__(self, setup):
+        super().__init__(setup)
+        program = setup.build / "millraced"
+        self.what = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+
     def run(self, row):
         try:
             with self.started(row.memory):
@@ -155,6 +161,10 @@ class Steady(Millrace):
 
     name = "millrace steady"
     settings = steady.SETTINGS
+
+    def __init__(self, setup):
+        super().__init__(setup)
+        self.what += f", {', '.join(self.settings)}, segment.bytes and retention.bytes by the row"
 
     def has(self, row):
         return bool(row.segment_kb)

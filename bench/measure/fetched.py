@@ -45,24 +45,31 @@ def run(command, **options):
     return done.stdout
 
 
-def debian(name):
-    """Where the files of a Debian package and of all that it needs beyond this system are unpacked."""
+def debian(*names):
+    """Where the files of Debian packages and of all that they need beyond this system are unpacked."""
+
+    def download(archives):
+        run(["apt-get", "install", "--download-only", "--no-install-recommends", "-q", "-y",
+             "-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1", *names])
+        # Of those that are installed only their own files are wanted.
+        there = [name for name in names if not any(archives.glob(f"{name}_*.deb"))]
+        if there:
+            run(["apt-get", "download", "-q", *there], cwd=archives)
 
     def make(folder):
         archives = folder / "archives"
         (archives / "partial").mkdir(parents=True)
-        run(["apt-get", "install", "--download-only", "--no-install-recommends", "-q", "-y",
-             "-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1", name])
-        packages = sorted(archives.glob("*.deb"))
-        if not packages:
-            # It is installed: only its own files are wanted.
-            run(["apt-get", "download", "-q", name], cwd=archives)
-            packages = sorted(archives.glob("*.deb"))
-        for package in packages:
+        try:
+            download(archives)
+        except RuntimeError:
+            # The lists of packages are missing or too old.
+            run(["apt-get", "update", "-q"])
+            download(archives)
+        for package in sorted(archives.glob("*.deb")):
             run(["dpkg-deb", "-x", package, folder])
         shutil.rmtree(archives)
 
-    return made(name, "1", make)
+    return made(names[0], " ".join(names), make)
 
 
 def libraries(folder):

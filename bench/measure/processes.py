@@ -123,6 +123,13 @@ def cpu_seconds(pid):
     return total / 1e9
 
 
+def machine():
+    """The machine in a few words."""
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        model = next((line.split(": ", 1)[1].strip() for line in info if line.startswith("model name")), "unknown CPU")
+    return f"{os.cpu_count()} x {model}, Linux {os.uname().release}"
+
+
 def steal_seconds():
     """Of all CPUs: time that the host gave to somebody else."""
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()

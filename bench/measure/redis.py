@@ -17,7 +17,7 @@ class Redis(OwnTool):
 
     def __init__(self, setup):
         super().__init__(setup)
-        self.programs = fetched.debian("redis-server") / "usr" / "bin"
+        self.programs = fetched.debian("redis-server", "redis-tools") / "usr" / "bin"
         self.env = fetched.libraries(self.programs.parent.parent)
         words = fetched.run([self.programs / "redis-server", "--version"], env=self.env).split()
         self.what = f"Redis {words[2].removeprefix('v=')}, appendonly yes, appendfsync {self.fsync}; redis-benchmark"

@@ -69,11 +69,9 @@ class RabbitMQ(OwnTool):
 
 def server():
     """Where Debian's server and its Erlang are unpacked; its scripts know where that is."""
-    root = fetched.debian("rabbitmq-server")
+    root = fetched.debian("rabbitmq-server", "erlang-base")
     erl = root / "usr" / "lib" / "erlang" / "bin" / "erl"
-    if not erl.exists():
-        raise fetched.Missing("rabbitmq-server: Erlang is installed here already, and only an unpacked one is used")
-    erl.write_text(erl.read_text().replace("=/usr/lib/erlang", f"={erl.parent.parent}"))
+    erl.write_text(erl.read_text().replace("ROOTDIR=/usr/lib/erlang", f"ROOTDIR={erl.parent.parent}"))
     return root
 
 
