@@ -8,7 +8,7 @@ import statistics
 import time
 
 from measure import figures, processes, rows
-from measure.brokers import LOAD_CPU, SERVER_CPU, Millrace, drop_cached
+from measure.brokers import LOAD_CPU, SERVER_CPU, Millrace
 
 SMALL = "--messages-per-batch 10 --message-bytes 1000"     # the load of the row 10x1K
 
@@ -102,7 +102,6 @@ def cold_reader(setup, repeats):
         with broker.started(memory="1G"):
             load = Load(broker, setup)
             broker.fill("backlog", 1024 if setup.quick else 6144, 4)
-            drop_cached(broker.data)
             rate = half_of_the_most(load, "busy")
             if rate is None:
                 continue

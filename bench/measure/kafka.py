@@ -15,9 +15,9 @@ JVM = ["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
 QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
 
 PIECE_S = 2            # a warm-up goes in pieces, each on a topic that is deleted after it: the disk must hold it
-WARM_S = 20            # at least
-WARM_MAX_S = 60
-STEADY_WITHIN = 0.1    # the last two pieces' rates
+WARM_CPU_S = 20        # of the server's CPU at least: on one core the compiler competes with what it compiles
+WARM_MAX_S = 90        # of the clock at most
+STEADY_WITHIN = 0.1    # the mean of the last three pieces against that of the three before
 
 
 class Kafka(KafkaSpeaking):
@@ -74,10 +74,9 @@ class Kafka(KafkaSpeaking):
                        check=True, stdout=subprocess.DEVNULL)
 
     def warm(self, row):
-        """The row's own load until the JVM has compiled what it uses and the rate stands; short where all is short."""
-        rates = []
-        at_least, at_most = (PIECE_S, PIECE_S) if self.setup.quick else (WARM_S, WARM_MAX_S)
-        while len(rates) * PIECE_S < at_most:
+        """The row's own load until the JVM has compiled what it uses and the rate stands; one piece where all is quick."""
+        rates, cpu = [], 0
+        while len(rates) * PIECE_S < WARM_MAX_S:
             topic = self.topic(row)
             words = [*self.words(row, topic, seconds=PIECE_S, warmup=0.2), "--delete"]
             if row.preload_mb:
@@ -86,8 +85,9 @@ class Kafka(KafkaSpeaking):
             if line is None:
                 return
             rates.append(line[row.figure.field])
+            cpu += line["server_cpu_s"]
             self._wait_until_gone(topic)
-            if len(rates) * PIECE_S >= at_least and (len(rates) < 2 or abs(rates[-1] / rates[-2] - 1) < STEADY_WITHIN):
+            if self.setup.quick or (cpu >= WARM_CPU_S and stands(rates)):
                 return
 
     def _wait_until_gone(self, topic):
@@ -95,6 +95,13 @@ class Kafka(KafkaSpeaking):
             if not any((self.data / "logs").glob(f"{topic}-*")):
                 return
             time.sleep(0.1)
+
+
+def stands(rates):
+    """Whether the rate has stopped rising."""
+    if len(rates) < 6:
+        return False
+    return abs(sum(rates[-3:]) / sum(rates[-6:-3]) - 1) < STEADY_WITHIN
 
 
 class Durable(Kafka):

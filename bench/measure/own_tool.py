@@ -7,8 +7,6 @@ import time
 from measure import processes
 from measure.brokers import LOAD_CPU, SERVER_CPU, Contender
 
-ENVELOPE = 70          # bytes of a record batch around one message of 100 B or 1 KB, so that rates in bytes compare
-
 
 class OwnTool(Contender):
     """Starts its server on the server's core over a fresh directory and its tool on the load's core."""
@@ -81,11 +79,16 @@ def shape(row):
             row.option("--message-bytes", 1000))
 
 
+def batch_bytes(row):
+    """What raw_load's batch of the same messages has, so that rates in bytes compare."""
+    _, _, batch, size = shape(row)
+    words = (row.bare or "").split()
+    return int(words[words.index("--frame") + 1]) if "--frame" in words else batch * size
+
+
 def result(row, messages, seconds, used, latencies):
     """A line as raw_load's, from a count of messages in a time."""
-    _, _, batch, size = shape(row)
-    bytes_each = size if batch > 1 else size + ENVELOPE
-    line = {**used, "requests": messages / batch, "requests_per_s": messages / batch / seconds,
-            "messages_per_s": messages / seconds, "mb_per_s": messages * bytes_each / seconds / 1e6, **latencies}
-    line["server_cpu_s_per_gb"] = used["server_cpu_s"] / (messages * bytes_each / 1e9)
-    return line
+    requests = messages / shape(row)[2]
+    sent = requests * batch_bytes(row)
+    return {**used, "requests": requests, "requests_per_s": requests / seconds, "messages_per_s": messages / seconds,
+            "mb_per_s": sent / seconds / 1e6, "server_cpu_s_per_gb": used["server_cpu_s"] / (sent / 1e9), **latencies}

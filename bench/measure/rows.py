@@ -49,7 +49,7 @@ class Row:
     memory: str | None = None
     segment_kb: int = 0     # of the steady state, in which each partition keeps two to three such segments; 0: a disk of
                             # ordinary size has no room for it (1 MiB is the least that a segment may have)
-    warm_with: str = ""     # the row that warms a JVM for this one; itself unless named
+    warm_with: str = ""     # the row that warms a JVM for this one, where it is too light or too long itself
 
     def lines(self):
         return [Line(self.title, self.figure, self.asked), *self.also]
@@ -101,10 +101,10 @@ ROWS = [
     Row("one", "1 x 1 KB, 1 x 1, p50",
         "produce --connections 1 --in-flight 1 --messages-per-batch 1",
         "produce --connections 1 --in-flight 1 --partitions 1 --frame 1070",
-        P50, Asked(None, None, 49 / 60), segment_kb=1 << 10),
+        P50, Asked(None, None, 49 / 60), segment_kb=1 << 10, warm_with="10x1K"),
     Row("open", f"{OPEN}, p99",
         "open --rate 1000 --connections 16 --in-flight 64 --partitions 16", None,
-        P99, segment_kb=1 << 10,
+        P99, segment_kb=1 << 10, warm_with="10x1K",
         also=(Line(f"{OPEN}, p50", P50_MS, Asked()), Line(f"{OPEN}, p99.9", P999, Asked(2.5, 8, None)))),
     Row("hot", "fetch of 1 MB from the hot tail, 4 connections",
         "fetch --connections 4 --window-mb 8 --messages-per-batch 1000",

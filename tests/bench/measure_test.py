@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "bench"))
-from measure import brokers, figures, kafka, rows, steady, table  # noqa: E402
+from measure import brokers, figures, kafka, own_tool, rows, steady, table  # noqa: E402
 
 
 def run(**fields):
@@ -64,6 +64,15 @@ class Rows(unittest.TestCase):
             self.assertIn(row.warm_with or row.name, [other.name for other in rows.ROWS])
 
 
+class OwnTools(unittest.TestCase):
+    def test_their_messages_count_as_many_bytes_as_in_our_batches(self):
+        row = rows.named("10x1K")
+        line = own_tool.result(row, messages=1000, seconds=2, used={"server_cpu_s": 1, "seconds": 2}, latencies={})
+        self.assertEqual((line["requests_per_s"], line["messages_per_s"]), (50, 500))
+        self.assertAlmostEqual(line["mb_per_s"], 50 * 10151 / 1e6)
+        self.assertAlmostEqual(line["server_cpu_s_per_gb"], 1 / (100 * 10151 / 1e9))
+
+
 class Steady(unittest.TestCase):
     def test_a_renamed_file_counts_as_recycled_and_a_removed_name_as_turned_over(self):
         with tempfile.TemporaryDirectory() as place:
@@ -82,14 +91,14 @@ class Steady(unittest.TestCase):
 
 
 class WarmUp(unittest.TestCase):
-    def pieces(self, rates, quick=False):
-        """How many pieces a JVM is warmed with when they reach these rates."""
+    def pieces(self, rates, cpu=kafka.PIECE_S, quick=False):
+        """How many pieces a JVM is warmed with when they reach these rates and use so much CPU each."""
         left, asked = list(rates), []
 
         class Programs:
             def run(self, *_):
                 asked.append(left.pop(0))
-                return {"requests_per_s": asked[-1]}
+                return {"requests_per_s": asked[-1], "server_cpu_s": cpu}
 
         class Warmed(kafka.Kafka):
             def __init__(self, setup):
@@ -100,12 +109,18 @@ class WarmUp(unittest.TestCase):
         Warmed(setup).warm(rows.named("100B"))
         return len(asked)
 
-    def test_it_lasts_20_s_at_least_and_until_the_rate_stands(self):
-        self.assertEqual(self.pieces([100] * 30), 10)
-        self.assertEqual(self.pieces([100, 200, 400, 800, 1600] * 2 + [2000, 2100] + [1] * 20), 12)
+    def test_it_lasts_20_s_of_cpu_at_least(self):
+        self.assertEqual(self.pieces([100] * 50), 10)
+        self.assertEqual(self.pieces([100] * 50, cpu=1), 20)
 
-    def test_it_ends_after_a_minute_whatever_the_rate(self):
-        self.assertEqual(self.pieces([1, 2] * 20), 30)
+    def test_it_lasts_until_the_rate_stands(self):
+        self.assertEqual(self.pieces([100 * 1.1 ** n for n in range(12)] + [300] * 30), 16)
+
+    def test_it_ends_after_a_minute_and_a_half_whatever_the_rate(self):
+        self.assertEqual(self.pieces([2 ** n for n in range(50)]), 45)
+
+    def test_where_all_is_quick_it_is_one_piece(self):
+        self.assertEqual(self.pieces([1, 2], quick=True), 1)
 
 
 if __name__ == "__main__":
