@@ -35,9 +35,10 @@ void ring::wait(base::instant until) {
   for (unsigned turn = 0; io_uring_cq_ready(&ring_) == 0; ++turn) {
     if (kernel_has_work()) {
       // A receive that waits for more makes progress without a completion: the spin clock starts
-      // anew.
+      // anew. The kernel may also leave its flag up with nothing to do (seen with 6.18 after a wait that timed out).
       must(io_uring_get_events(&ring_), "io_uring_get_events");
       progress = now();
+      if (progress >= until) return;
       continue;
     }
     if (turn % 8 == 7) {

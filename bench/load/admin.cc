@@ -14,11 +14,15 @@
 namespace millrace::bench {
 namespace {
 
-constexpr base::duration patience = base::seconds(60);
+/// Kafka flushes a file for each partition that it makes: minutes for ten thousand on a slow disk.
+constexpr base::duration patience = base::seconds(600);
 constexpr int16_t api_list_offsets = 2;
 constexpr int16_t api_metadata = 3;
 constexpr int16_t api_create_topics = 19;
 constexpr int16_t api_delete_topics = 20;
+constexpr int16_t api_create_partitions = 37;
+/// Kafka refuses more new partitions than this in one request (10,000 records of metadata, and a topic is one more).
+constexpr int32_t partitions_per_request_max = 5000;
 constexpr int16_t unknown_topic_or_partition = 3;
 constexpr int16_t leader_not_available = 5;
 constexpr int16_t not_leader = 6;
@@ -60,9 +64,24 @@ class session {
   std::vector<uint8_t> response_;
 };
 
-void create_topic(session& broker, const settings& s) {
+/// Adds partitions until there are `count`.
+void grow_topic(session& broker, const settings& s, int32_t count) {
+  writer w = session::begin(api_create_partitions, 1);
+  w.put(int32_t{1}).text(s.topic).put(count).put(int32_t{-1}).put(int32_t{60000}).put(int8_t{0});
+  reader r = broker.call(std::move(w));
+  r.get<int32_t>();
+  r.get<int32_t>();
+  r.text();
+  const auto error = r.get<int16_t>();
+  const std::string message = r.text();
+  if (error != 0) die("CreatePartitions: error {} {}", error, message);
+}
+
+/// Makes the topic, many partitions in steps; false where it exists already.
+bool create_topic(session& broker, const settings& s) {
+  const int32_t first = std::min(s.partitions, partitions_per_request_max);
   writer w = session::begin(api_create_topics, 4);
-  w.put(int32_t{1}).text(s.topic).put(s.partitions).put(static_cast<int16_t>(s.replication_factor)).put(int32_t{0});
+  w.put(int32_t{1}).text(s.topic).put(first).put(static_cast<int16_t>(s.replication_factor)).put(int32_t{0});
   w.put(static_cast<int32_t>(s.topic_configs.size()));
   for (const auto& [key, value] : s.topic_configs) w.text(key).text(value);
   w.put(int32_t{60000}).put(int8_t{0});
@@ -72,11 +91,17 @@ void create_topic(session& broker, const settings& s) {
   r.text();
   const auto error = r.get<int16_t>();
   const std::string message = r.text();
-  if (error != 0 && error != topic_already_exists) die("CreateTopics: error {} {}", error, message);
+  if (error == topic_already_exists) return false;
+  if (error != 0) die("CreateTopics: error {} {}", error, message);
+  for (int32_t made = first; made < s.partitions;) {
+    made = std::min(made + partitions_per_request_max, s.partitions);
+    grow_topic(broker, s, made);
+  }
+  return true;
 }
 
-/// The leaders, or nothing while one is missing.
-topic_leaders ask_leaders(session& broker, const settings& s) {
+/// The leaders, or nothing while one is missing. `made`: by us just now.
+topic_leaders ask_leaders(session& broker, const settings& s, bool made) {
   writer w = session::begin(api_metadata, 5);
   w.put(int32_t{1}).text(s.topic).put(int8_t{0});
   reader r = broker.call(std::move(w));
@@ -95,7 +120,8 @@ topic_leaders ask_leaders(session& broker, const settings& s) {
   r.text();
   r.get<int8_t>();
   const auto count = r.get<int32_t>();
-  if (topic_error != 0 || count == 0) return {};
+  // A broker may learn of partitions a while after they were made.
+  if (topic_error != 0 || count == 0 || (made && count < s.partitions)) return {};
   if (count != s.partitions) die("topic {} has {} partitions, not {}", s.topic, count, s.partitions);
   topic_leaders leaders(static_cast<size_t>(count));
   for (int32_t i = 0; i < count; ++i) {
@@ -165,17 +191,17 @@ int connect_to(const address& where) {
 
 topic_leaders prepare_topic(const settings& s) {
   session broker(s.broker);
-  create_topic(broker, s);
+  const bool made = create_topic(broker, s);
   const base::instant deadline = now() + patience;
   while (now() < deadline) {
-    topic_leaders leaders = ask_leaders(broker, s);
+    topic_leaders leaders = ask_leaders(broker, s, made);
     if (!leaders.empty()) {
       list_ends(s, leaders);
       return leaders;
     }
     usleep(20000);
   }
-  die("topic {} has no leaders after a minute", s.topic);
+  die("topic {} has no leaders after ten minutes", s.topic);
 }
 
 void delete_topic(const settings& s) {
@@ -197,7 +223,7 @@ std::vector<log_ends> list_ends(const settings& s, const topic_leaders& leaders)
     session broker(one.leader);
     while (!ask_offsets(broker, s, one.partitions, -2, ends, &log_ends::begin) ||
            !ask_offsets(broker, s, one.partitions, -1, ends, &log_ends::limit)) {
-      if (now() > deadline) die("the leaders of topic {} do not know of it after a minute", s.topic);
+      if (now() > deadline) die("the leaders of topic {} do not know of it after ten minutes", s.topic);
       usleep(20000);
     }
   }

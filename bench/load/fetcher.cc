@@ -35,6 +35,12 @@ fetcher::~fetcher() {
   for (const auto& c : connections_) close(c->fd);
 }
 
+/// What a connection reads of a log with these ends.
+log_ends fetcher::range_of(log_ends whole) const {
+  if (settings_.follow) return {whole.limit, INT64_MAX};
+  return settings_.from_start ? whole : tail_of(whole, settings_.window_mb, settings_.message_bytes);
+}
+
 void fetcher::connect_all(const topic_leaders& leaders, const std::vector<log_ends>& ends) {
   uint8_t* inboxes = huge_memory(inbox_bytes * settings_.connections);
   for (size_t i = 0; i < settings_.connections; ++i) {
@@ -43,7 +49,7 @@ void fetcher::connect_all(const topic_leaders& leaders, const std::vector<log_en
     c->index = i;
     c->fd = connect_to(leaders[p]);
     c->partition = static_cast<int32_t>(p);
-    c->range = settings_.from_start ? ends[p] : tail_of(ends[p], settings_.window_mb, settings_.message_bytes);
+    c->range = range_of(ends[p]);
     if (c->range.begin >= c->range.limit) die("partition {} is empty: use --preload-mb", p);
     c->offset = c->range.begin;
     c->request = request_.bytes;

@@ -13,7 +13,7 @@
 
 /// Fetches in a closed loop, one request on the way per connection: connection i reads partition i
 /// mod P round and round, either its whole log or its last megabytes, which a broker that serves
-/// its tail from memory still has.
+/// its tail from memory still has. Or it follows the log: what comes after the end, once.
 
 namespace millrace::bench {
 
@@ -43,6 +43,7 @@ class fetcher {
     fetch_parser parser;
   };
 
+  log_ends range_of(log_ends whole) const;
   void connect_all(const topic_leaders& leaders, const std::vector<log_ends>& ends);
   void send_request(connection& c);
   void arm_receive(connection& c);

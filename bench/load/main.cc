@@ -33,7 +33,7 @@ int run(const settings& s) {
     if (s.preload_mb > 0) preload(s, leaders);
     out = fetcher(s, leaders, list_ends(s, leaders)).run();
   } else {
-    out = producer(s, leaders).run();
+    out = producer(s, leaders).run(s.limit_mb << 20);
   }
   report(describe(s), s, out);
   if (s.delete_after) delete_topic(s);

@@ -98,11 +98,16 @@ std::string json_line(const std::string& title, const settings& s, const outcome
 
 stopwatch::stopwatch(const settings& s, uint64_t bytes_limit, outcome& out)
     : out_(out), server_pid_(s.server_pid), bytes_limit_(bytes_limit), open_(now() + s.warmup), end_(open_ + s.seconds) {
-  if (bytes_limit_ > 0) end_ = base::instant::never();
+  if (bytes_limit_ == 0) return;
+  open_ = open_ + (base::duration{0} - s.warmup);
+  end_ = base::instant::never();
 }
 
 bool stopwatch::tick(base::instant time, uint64_t bytes_so_far) {
-  if (bytes_limit_ > 0) return bytes_so_far < bytes_limit_;
+  if (bytes_limit_ > 0) {
+    out_.seconds = static_cast<double>((time - open_).ns) / 1e9;
+    return bytes_so_far < bytes_limit_;
+  }
   if (!metered_ && time >= open_ + (base::duration{0} - lead)) {
     out_.before = usage_now(server_pid_);
     metered_ = true;

@@ -80,8 +80,10 @@ settings parse_settings(int argc, char** argv) {
   auto* fetch = app.add_subcommand("fetch", "one fetch on the way per connection, connection i on partition i mod P");
   for (auto* mode : {produce, open, fetch}) add_common(*mode, s, t);
   for (auto* mode : {produce, open}) add_produce(*mode, s);
+  produce->add_option("--mb", s.limit_mb, "end after so much instead of after --seconds, all of it measured");
   open->add_option("--rate", s.rate, "requests/s, all connections together")->required()->check(CLI::PositiveNumber);
   fetch->add_flag("--from-start", s.from_start, "read whole logs round and round, not only their last --window-mb");
+  fetch->add_flag("--follow", s.follow, "begin at the end and read what others produce meanwhile");
   fetch->add_option("--max-bytes", s.max_bytes, "of a partition in a fetch")->capture_default_str();
   fetch->add_flag("--check-crc", s.check_crc, "check every batch");
   fetch->add_option("--preload-mb", s.preload_mb, "produce so much first")->capture_default_str();
@@ -114,7 +116,10 @@ std::string describe(const settings& s) {
   std::string text = name_of(s.kind);
   if (s.kind == run_kind::fetch) {
     return text + fmt::format(" of {} KiB {}, {} connections, {} partitions", s.max_bytes / 1024,
-                              s.from_start ? "from the start" : "at the tail", s.connections, s.partitions);
+                              s.follow       ? "behind the end"
+                              : s.from_start ? "from the start"
+                                             : "at the tail",
+                              s.connections, s.partitions);
   }
   text += fmt::format(" {} x {} B, {} connections x {}, {} partitions, acks {}", s.messages_per_batch, s.message_bytes,
                       s.connections, s.in_flight, s.partitions, s.acks);

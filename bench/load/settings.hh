@@ -35,9 +35,11 @@ struct settings {
   uint32_t messages_per_batch = 10;
   uint32_t message_bytes = 1000;
   int16_t acks = -1;
-  double rate = 0;  ///< open: requests a second, all connections together
+  uint64_t limit_mb = 0;  ///< produce: ends after so much instead of after a time; 0: after a time
+  double rate = 0;        ///< open: requests a second, all connections together
 
   bool from_start = false;  ///< fetch: all of the log instead of its last window_mb
+  bool follow = false;      ///< fetch: what comes after the end, as it comes
   int32_t max_bytes = 1 << 20;
   bool check_crc = false;
   uint64_t preload_mb = 0;  ///< fetch: written before, in batches of the given size

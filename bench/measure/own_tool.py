@@ -1,0 +1,94 @@
+"""Brokers with a protocol of their own, loaded by a tool of their own, measured from outside."""
+
+import shutil
+import sys
+import time
+
+from measure import processes
+from measure.brokers import LOAD_CPU, SERVER_CPU, Contender
+
+
+class OwnTool(Contender):
+    """Starts its server on the server's core over a fresh directory and its tool on the load's core."""
+
+    def start(self, data, port, log):
+        """The server's process; it listens on `port` soon."""
+        raise NotImplementedError
+
+    def stop(self, process):
+        processes.stop(process)
+
+    def load(self, row, port):
+        """Runs the tool; messages_per_s, mb_per_s, requests_per_s and the latencies that it says, in microseconds."""
+        raise NotImplementedError
+
+    def run(self, row):
+        name = self.name.replace(" ", "-")
+        data, log = self.setup.scratch / name, self.setup.scratch / f"{name}.log"
+        log.unlink(missing_ok=True)
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(parents=True)
+        port = processes.free_port(self.setup.port, width=4)
+        process = self.start(data, port, log)
+        try:
+            processes.wait_for_port(port, process, log)
+            self.pid = process.pid
+            return self.load(row, port)
+        except (processes.NotStarted, ToolFailed) as error:
+            print(f"{self.name} {row.name}: {error}", file=sys.stderr, flush=True)
+            return None
+        finally:
+            self.stop(process)
+            shutil.rmtree(data, ignore_errors=True)
+
+    def serve(self, command, log, **options):
+        return processes.start(command, log, cpus={SERVER_CPU}, before=self.setup.before, **options)
+
+    def metered(self, command, **options):
+        """The tool's output and what the server and the host used meanwhile."""
+        begin, cpu, steal = time.monotonic(), processes.cpu_seconds(self.pid), processes.steal_seconds()
+        out = self.tool(command, **options)
+        used = {"seconds": time.monotonic() - begin, "server_cpu_s": processes.cpu_seconds(self.pid) - cpu,
+                "steal_s": processes.steal_seconds() - steal}
+        return out, used
+
+    def tool(self, command, env=None):
+        """One run of the tool on the load's core; raises ToolFailed with its last line."""
+        log = self.setup.scratch / "tool.log"
+        log.unlink(missing_ok=True)
+        process = processes.start(command, log, cpus={LOAD_CPU}, env=env)
+        try:
+            process.wait(300)
+        except Exception:
+            process.kill()
+            process.wait()
+            raise ToolFailed("the load tool did not end in 300 s") from None
+        out = log.read_text(encoding="utf-8", errors="replace")
+        if process.returncode != 0:
+            raise ToolFailed((out.strip().splitlines() or ["the load tool failed"])[-1][:300])
+        return out
+
+
+class ToolFailed(Exception):
+    pass
+
+
+def shape(row):
+    """(connections, requests in flight on each, messages a request, bytes a message) of a row that produces."""
+    return (row.option("--connections", 1), row.option("--in-flight", 1), row.option("--messages-per-batch", 10),
+            row.option("--message-bytes", 1000))
+
+
+def batch_bytes(row):
+    """What raw_load's batch of the same messages has, so that rates in bytes compare."""
+    _, _, batch, size = shape(row)
+    words = (row.bare or "").split()
+    return int(words[words.index("--frame") + 1]) if "--frame" in words else batch * size
+
+
+def result(row, messages, seconds, used, latencies):
+    """A line as raw_load's, from a count of messages in a time."""
+    requests = messages / shape(row)[2]
+    sent = requests * batch_bytes(row)
+    return {**used, "requests": requests, "requests_per_s": requests / seconds, "messages_per_s": messages / seconds,
+            "mb_per_s": sent / seconds / 1e6, "server_cpu_s_per_gb": used["server_cpu_s"] / (sent / 1e9), **latencies}

@@ -1,0 +1,136 @@
+"""Processes under measure: pinned, waited for, and asked what they used."""
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+
+class NotStarted(Exception):
+    pass
+
+
+def free_port(first=0, width=2):
+    """A port with `width - 1` free ones above it: at or above `first`, below the ephemeral ones unless named."""
+    for port in range(first or 21000, (first or 21000) + 100 * width, width):
+        try:
+            for candidate in range(port, port + width):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", candidate))
+            return port
+        except OSError:
+            continue
+    raise NotStarted(f"no free port from {first}")
+
+
+def start(command, log_path, cpus=None, before=None, env=None, cwd=None):
+    """A process in a session of its own with all threads on `cpus`, as many open files as it may, its output in a file."""
+
+    def prepare():
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if cpus is not None:
+            os.sched_setaffinity(0, cpus)
+        if before:
+            before()
+
+    with open(log_path, "ab") as log:
+        return subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                preexec_fn=prepare, env=env, cwd=cwd, start_new_session=before is None)
+
+
+def wait_for_port(port, process, log_path, seconds=60):
+    """Until somebody listens there; raises NotStarted with the log's end."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    said = Path(log_path).read_text(encoding="utf-8", errors="replace")[-2000:]
+    raise NotStarted(f"nothing listens on {port}: {said}")
+
+
+def stop(process, seconds=30):
+    """SIGTERM, and SIGKILL to its session where that does not help; True where it ended by itself."""
+    if process.poll() is not None:
+        return True
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(seconds)
+        return True
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
+
+
+def terminate(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+
+
+def wait_until_touched(pid):
+    """A broker touches its memory in idle turns after the start; on a machine that was begun a moment ago the first touch
+    of a page is dear enough to be all that a run measures."""
+    before = -1
+    for _ in range(120):
+        pages = resident(pid) // os.sysconf("SC_PAGE_SIZE")
+        if pages - before < 256:
+            return
+        before = pages
+        time.sleep(0.5)
+
+
+def resident(pid):
+    """Bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def disk_read(pid):
+    """Bytes that the process had the disk read so far."""
+    lines = Path(f"/proc/{pid}/io").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("read_bytes")).split()[1])
+
+
+def children(pid):
+    """The process and all that it started."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += map(int, task.read_text(encoding="ascii").split())
+    return found
+
+
+def name(pid):
+    return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+
+
+def cpu_seconds(pid):
+    """Of all threads of the process, by the scheduler's own count."""
+    total = 0
+    for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            total += int(schedstat.read_text(encoding="ascii").split()[0])
+        except (OSError, IndexError):
+            continue  # a thread that has ended
+    return total / 1e9
+
+
+def machine():
+    """The machine in a few words."""
+    with open("/proc/cpuinfo", encoding="utf-8") as info:
+        model = next((line.split(": ", 1)[1].strip() for line in info if line.startswith("model name")), "unknown CPU")
+    return f"{os.cpu_count()} x {model}, Linux {os.uname().release}"
+
+
+def steal_seconds():
+    """Of all CPUs: time that the host gave to somebody else."""
+    fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
+    return int(fields[8]) / os.sysconf("SC_CLK_TCK")
