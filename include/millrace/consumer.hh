@@ -44,6 +44,8 @@ struct fetched_partition {
 struct fetched {
   std::vector<fetched_partition> partitions;  ///< those with batches or an error
   std::vector<uint8_t> frame;                 ///< what they point into
+  base::instant asked{};                      ///< when the request was made
+  base::instant answered{};
 };
 
 class consumer_core;

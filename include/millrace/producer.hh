@@ -79,8 +79,9 @@ class producer {
   reactor::task<void> close();
   void abandon() noexcept;
 
-  /// Batches, open ones too, that are not answered yet, and their bytes.
+  /// Batches, open ones too, that are not answered yet; those of them to which records may still be added; all bytes.
   size_t unanswered() const noexcept;
+  size_t open() const noexcept;
   size_t buffered_bytes() const noexcept;
   reactor::core& on() noexcept;
 

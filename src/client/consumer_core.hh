@@ -41,7 +41,6 @@ class consumer_core {
   struct parcel {
     fetched what;
     node* from = nullptr;
-    uint64_t assignment = 0;
     std::vector<partition*> parts;  // beside what.partitions
   };
   class flight final : public exchange {
@@ -62,8 +61,9 @@ class consumer_core {
     bool on_the_way = false;
     int16_t version = 0;
     uint64_t assignment = 0;  // of the request on the way
-    size_t waiting = 0;       // answers that next() has not taken
-    size_t turn = 0;          // which partition comes first
+    base::instant asked_at{};
+    size_t waiting = 0;  // answers that next() has not taken
+    size_t turn = 0;     // which partition comes first
     std::vector<partition*> asked;
     flight asking;
   };

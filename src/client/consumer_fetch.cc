@@ -71,6 +71,7 @@ void consumer_core::encode(node& n) {
   request.topics = {request_topics_.data(), request_topics_.size()};
   n.on_the_way = true;
   n.assignment = assignment_;
+  n.asked_at = core_.effects().clock();
   ++flying_;
   n.link->send(n.asking, request,
                {.key = fetch_request::api_key,
@@ -118,7 +119,8 @@ void consumer_core::take_answer(node& n, arrival& got) {
     return;
   }
   one->from = &n;
-  one->assignment = assignment_;
+  one->what.asked = n.asked_at;
+  one->what.answered = core_.effects().clock();
   ++n.waiting;
   arrived_.push_back(std::move(one));
   changed_.wake_all();

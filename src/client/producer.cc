@@ -31,6 +31,7 @@ task<void> producer::drain() { return core_->drain(); }
 task<void> producer::close() { return core_->close(); }
 void producer::abandon() noexcept { core_->abandon(); }
 size_t producer::unanswered() const noexcept { return core_->unanswered(); }
+size_t producer::open() const noexcept { return core_->open(); }
 size_t producer::buffered_bytes() const noexcept { return core_->buffered_bytes(); }
 reactor::core& producer::on() noexcept { return core_->on(); }
 
@@ -99,7 +100,8 @@ bool producer_core::add(size_t topic, int32_t partition, const record::new_recor
   const size_t size = b.builder->size();
   buffered_ += size - b.charged;
   b.charged = size;
-  if (full(b)) close_batch(p);
+  // Full, too, where another one like this would not fit.
+  if (full(b) || size + most > options_.batch_bytes) close_batch(p);
   core_.at_turn_end(*this);
   return true;
 }
@@ -125,6 +127,7 @@ producer_batch& producer_core::open_batch(producer_partition& p) {
                                                    .producer_epoch = producer_epoch_,
                                                    .base_sequence = options_.idempotent ? p.sequence : record::no_sequence});
   p.open = &b;
+  ++open_;
   ++unanswered_;
   if (p.leader != nullptr) p.leader->opening.push_back(p);
   return b;
@@ -133,6 +136,7 @@ producer_batch& producer_core::open_batch(producer_partition& p) {
 /// No more records: it has its CRC and may leave.
 void producer_core::close_batch(producer_partition& p) {
   producer_batch& b = *std::exchange(p.open, nullptr);
+  --open_;
   static_cast<base::list_hook<opening_tag>&>(p).unlink();
   const auto finished = b.builder->finish();
   b.builder.reset();

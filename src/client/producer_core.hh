@@ -82,6 +82,7 @@ class producer_core final : private reactor::turn_end_hook {
   reactor::task<void> close();
   void abandon() noexcept;
   size_t unanswered() const noexcept { return unanswered_; }
+  size_t open() const noexcept { return open_; }
   size_t buffered_bytes() const noexcept { return buffered_; }
   reactor::core& on() noexcept { return core_; }
 
@@ -166,6 +167,7 @@ class producer_core final : private reactor::turn_end_hook {
   int64_t producer_id_ = record::no_producer_id;
   int16_t producer_epoch_ = -1;
   size_t unanswered_ = 0;
+  size_t open_ = 0;
   size_t buffered_ = 0;
   size_t flying_ = 0;        // requests
   uint64_t gatherings_ = 0;  // requests so far
