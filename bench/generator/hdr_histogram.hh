@@ -35,7 +35,7 @@ class hdr_histogram {
 
   uint64_t count() const { return total_; }
   /// 0 where nothing was recorded. As the library has them: the ends of the cells that hold the least and the most.
-  int64_t min() const { return total_ == 0 ? 0 : least_; }
+  int64_t min() const { return total_ == 0 ? 0 : first_of(index_of(least_)); }
   int64_t max() const { return total_ == 0 ? 0 : last_of(index_of(most_)); }
   /// By the middles of cells.
   double mean() const;

@@ -47,7 +47,9 @@ void add_common(CLI::App& app, raw& r) {
   app.add_option("--topic", s.topic, "default: one of its own, removed at the end");
   app.add_option("--partitions", s.partitions, "of a topic that is made")->capture_default_str();
   app.add_option("--replication", s.replication, "of a topic that is made")->capture_default_str();
-  app.add_option("--topic-config", r.configs, "KEY=VALUE of a topic that is made; may be repeated")->allow_extra_args(false);
+  app.add_option("--topic-config", r.configs, "KEY=VALUE of a topic that is made; may be repeated")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--keep", s.keep, "the topic stays (default where --topic names one)");
   app.add_flag("--delete", r.remove, "the topic is removed at the end");
   app.add_option("--cores", r.cores, "CPUs as taskset writes them, a reactor each; default: the last one allowed");
@@ -194,6 +196,8 @@ command parse_command(std::span<const char* const> arguments) {
   std::vector<std::pair<CLI::App*, run_kind>> subcommands;
   for (const auto& [kind, about] : kinds) {
     CLI::App* sub = app.add_subcommand(std::string(name_of(kind)), about);
+    // Given twice, the last counts: scripts put their own behind what they wrap.
+    sub->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     subcommands.emplace_back(sub, kind);
     add_common(*sub, r);
     if (kind != run_kind::consume) add_produce(*sub, r);

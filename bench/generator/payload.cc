@@ -10,7 +10,7 @@ namespace millrace::generator {
 namespace {
 
 /// Few enough to stay in the nearest cache.
-constexpr size_t forms_bytes = 128 * 1024;
+constexpr size_t forms_bytes = 16 * 1024;
 constexpr size_t forms_max = 64;
 
 }  // namespace

@@ -82,12 +82,22 @@ task<result<size_t>> producer_core::topic(std::string name) {
 
 // ---- batches
 
+namespace {
+
+/// What a record adds to a batch at most: the usual one has no headers, and then its fields take 40 bytes at most.
+size_t size_bound(const record::new_record& record) {
+  if (!record.headers.empty()) return record::batch_builder::size_bound(record);
+  return 40 + (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+}
+
+}  // namespace
+
 bool producer_core::add(size_t topic, int32_t partition, const record::new_record& record, int64_t tag,
                         record_waiter* waits) {
   ASSERT(topic < topics_.size() && partition >= 0 && partition < partitions(topic));
   if (buffered_ >= options_.buffer_bytes || closing_) return false;
   producer_partition& p = *topics_[topic].partitions[static_cast<size_t>(partition)];
-  const size_t most = record::batch_builder::size_bound(record);
+  const size_t most = size_bound(record);
   if (p.open != nullptr && p.open->builder->size() + most > options_.batch_bytes) close_batch(p);
   producer_batch& b = p.open != nullptr ? *p.open : open_batch(p);
   if (waits != nullptr) {
