@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -50,6 +51,7 @@ int run(const settings& s) {
   std::string why;
   const auto out = s.kind == run_kind::search ? search_rate(s, why) : run_load(s, why);
   if (!out) return give_up(why);
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   fmt::print("{}", to_table(s, *out));
   if (!write_file(s.json, to_json(s, *out))) return give_up("cannot write " + s.json);
   const std::string wrong = verdict(s, *out);

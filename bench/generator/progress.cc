@@ -27,11 +27,12 @@ std::string latency_text(const char* what, const hdr_histogram& h) {
 }  // namespace
 
 void show_progress(const settings& s, const shown_interval& second, bool in_window) {
-  std::string line = fmt::format("{:6.0f} s{}", second.at, in_window ? " " : "w");
+  std::string line = fmt::format("{:7.1f} s", second.at);
   if (s.produces())
     line += flow_text("produced", second.counts.produced) + latency_text("answer", second.counts.produce_latency);
   if (s.consumes()) line += flow_text("read", second.counts.consumed);
   if (s.consumes() && s.produces()) line += latency_text("end to end", second.counts.end_to_end);
+  if (!in_window) line += "  (not measured)";
   if (isatty(STDERR_FILENO) != 0) {
     fmt::print(stderr, "\r\033[K{}", line);
   } else {

@@ -7,6 +7,7 @@
 #include "client/call.hh"
 #include "client/kafka_code.hh"
 #include "client/producer_core.hh"
+#include "reactor/wait.hh"
 #include "wire/kafka/messages/init_producer_id.hh"
 
 namespace millrace::client {
@@ -47,9 +48,21 @@ producer_core::producer_core(client& on, producer_options options, delivery_hand
 
 producer_core::~producer_core() { ASSERT(core_.abandoned() || flying_ == 0); }
 
+/// A broker that has just started may not give ids yet.
 task<result<void>> producer_core::start() {
   if (!options_.idempotent) co_return result<void>();
   if (options_.acks != -1) co_return base::fail(base::errc::invalid_argument);
+  const base::instant limit = core_.now() + client_.options().request_timeout;
+  while (true) {
+    const result<void> given = co_await ask_id();
+    const bool not_yet =
+        !given && given.error().code == base::errc::refused && retriable(static_cast<int16_t>(given.error().detail));
+    if (!not_yet || core_.now() + client_.options().backoff_least > limit) co_return given;
+    co_await reactor::sleep(core_, client_.options().backoff_least);
+  }
+}
+
+task<result<void>> producer_core::ask_id() {
   CO_TRY(connection * link, co_await client_.any());
   const wire::kafka::init_producer_id_request request{.transactional_id = {}, .transaction_timeout_ms = 60000};
   CO_TRY(const auto got,

@@ -114,6 +114,7 @@ class producer_core final : private reactor::turn_end_hook {
   };
 
   // producer.cc
+  reactor::task<base::result<void>> ask_id();
   producer_batch& open_batch(producer_partition& p);
   void close_batch(producer_partition& p);
   bool full(const producer_batch& b) const;
