@@ -97,7 +97,7 @@ bool director::run(outcome& out, bool last) {
     machine_->join();
   }
   if (good) sum_up(out, *program_);
-  if (last || !good) remove_topic(s_);
+  if (last || !good) remove_topic(s_, good);
   if (run_.failed()) return fail(run_.failure());
   return good;
 }
@@ -140,13 +140,13 @@ bool director::list_offsets(std::vector<int64_t>& to, int64_t time) {
   return done ? true : fail("offsets of the topic: " + client::describe(done.error()));
 }
 
-void remove_topic(const settings& s) {
+void remove_topic(const settings& s, bool say) {
   if (s.keep) return;
   auto here = reactor::solo::make(size_t{32} << 20, {.receive_buffers = 64});
   if (!here) return;
   auto work = [&](client::client& cluster) -> task<result<void>> { return remove_topic_at(&cluster, &s); };
   const result<void> done = (*here)->run(with_client(&(*here)->on(), &s, &work));
-  if (!done) fmt::print(stderr, "topic {} is still there: {}\n", s.topic, client::describe(done.error()));
+  if (!done && say) fmt::print(stderr, "topic {} is still there: {}\n", s.topic, client::describe(done.error()));
 }
 
 bool director::start_cores() {

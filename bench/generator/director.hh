@@ -49,7 +49,7 @@ class director {
   process_usage server_at_end_;
 };
 
-/// For who ran with `last` false.
-void remove_topic(const settings& s);
+/// For who ran with `last` false. `say`: that it did not go.
+void remove_topic(const settings& s, bool say);
 
 }  // namespace millrace::generator

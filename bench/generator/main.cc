@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <vector>
 
@@ -50,7 +51,10 @@ int run(const settings& s) {
   if (!s.json.empty() && !write_file(s.json, "")) return give_up("cannot write " + s.json);
   std::string why;
   const auto out = s.kind == run_kind::search ? search_rate(s, why) : run_load(s, why);
-  if (!out) return give_up(why);
+  if (!out) {
+    if (!s.json.empty()) std::remove(s.json.c_str());
+    return give_up(why);
+  }
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   fmt::print("{}", to_table(s, *out));
   if (!write_file(s.json, to_json(s, *out))) return give_up("cannot write " + s.json);

@@ -78,9 +78,17 @@ json configuration_json(const settings& s) {
   for (const auto& b : s.brokers) brokers.push_back(fmt::format("{}:{}", b.host, b.port));
   json configs = json::object();
   for (const auto& [key, value] : s.topic_configs) configs[key] = value;
-  json all{{"brokers", brokers},      {"topic", s.topic}, {"partitions", s.partitions}, {"replication", s.replication},
-           {"topic_config", configs}, {"keep", s.keep},   {"seconds", s.seconds},       {"warmup", s.warmup},
-           {"run_id", s.run_id},      {"cores", s.cores}, {"server_pid", s.server_pid}, {"start_at", s.start_at},
+  json all{{"brokers", brokers},
+           {"topic", s.topic},
+           {"partitions", s.partitions},
+           {"replication", s.replication},
+           {"topic_config", configs},
+           {"keep", s.keep},
+           {"seconds", s.seconds},
+           {"warmup", s.warmup},
+           {"run_id",
+            std::to_string(
+                s.run_id)},  // over 53 bits      {"cores", s.cores}, {"server_pid", s.server_pid}, {"start_at", s.start_at},
            {"drain", s.drain_seconds}};
   if (s.produces()) {
     all["rate"] = s.open_loop() ? json(s.rate) : json("closed loop");

@@ -69,7 +69,7 @@ std::optional<outcome> search_rate(const settings& s, std::string& why) {
   outcome out = best ? std::move(*best) : std::move(last);
   out.steps = std::move(steps);
   out.search_rate = holds;
-  remove_topic(s);
+  remove_topic(s, true);
   return out;
 }
 

@@ -103,7 +103,8 @@ task<result<void>> group_member::dwell() {
 task<result<void>> group_member::give_up_share() {
   std::vector<start_position> positions = consumer_.positions();
   share_.clear();
-  CO_TRY_CHECK(co_await consumer_.assign({}));
+  std::vector<start_position> nothing;
+  CO_TRY_CHECK(co_await consumer_.assign(std::move(nothing)));
   if (positions.empty() || generation_ < 0 || link_ == nullptr || !link_->is_open()) co_return result<void>();
   co_return co_await commit(std::move(positions));
 }

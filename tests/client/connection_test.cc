@@ -102,7 +102,7 @@ TEST_CASE("connection: a peer that does not speak Kafka's protocol is refused") 
   };
   const row rows[] = {
       {"text", {'H', 'T', 'T', 'P', '/', '1', '.', '1', ' ', '4', '0', '0'}},
-      {"another correlation id", {0, 0, 0, 10, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0}},
+      {"another correlation id", {0, 0, 0, 12, 0, 0, 0, 99, 0, 0, 1, 0, 0, 0, 0, 0}},
       {"a negative length", {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1}},
       {"a length without an id", {0, 0, 0, 2, 0, 0}},
       {"an answer that ends too early", {0, 0, 0, 5, 0, 0, 0, 1, 0}},

@@ -57,6 +57,9 @@ TEST_CASE("hdr histogram: survives its encoding, and two added are as one") {
       (i % 2 == 0 ? one : two).record(v, count);
       both.record(v, count);
     }
+    // A count that takes all nine bytes of a word.
+    one.record(123, uint64_t{1} << 62);
+    both.record(123, uint64_t{1} << 62);
     const auto read = hdr_histogram::from_base64(both.to_base64());
     REQUIRE(read);
     one.add(two);
