@@ -105,16 +105,14 @@ bool director::run(outcome& out, bool last) {
 // ---- before
 
 bool director::prepare_topic(outcome& out) {
-  size_t partitions = 0;
   std::string words;
-  auto work = [&](client::client& cluster) -> task<result<void>> {
-    return prepare_topic_at(&cluster, &s_, &out, &partitions, &words);
-  };
+  auto work = [&](client::client& cluster) -> task<result<void>> { return prepare_topic_at(&cluster, &s_, &out, &words); };
   const result<void> done = here_->run(with_client(&here_->on(), &s_, &work));
   if (!done) {
     const std::string what = client::describe(done.error());
     return fail(words.empty() ? fmt::format("{} at {}:{}", what, s_.brokers[0].host, s_.brokers[0].port) : words + what);
   }
+  const size_t partitions = out.partitions;
   for (const int32_t p : s_.assign) {
     if (static_cast<size_t>(p) >= partitions) return fail(fmt::format("--assign: the topic has {} partitions", partitions));
   }

@@ -32,7 +32,8 @@ struct outcome {
   std::string started;  ///< UTC
   std::string cluster_id;
   size_t nodes = 0;
-  double seconds = 0;  ///< of the window, as it was
+  size_t partitions = 0;  ///< that the topic has
+  double seconds = 0;     ///< of the window, as it was
   double steal_percent = 0;
   totals sum;
   verified checked;

@@ -17,7 +17,7 @@ void show_progress(const settings& s, const shown_interval& second, bool in_wind
 
 /// Makes the topic where the run produces and it is not there. `words`: said before an error.
 reactor::task<base::result<void>> prepare_topic_at(client::client* cluster, const settings* s, outcome* out,
-                                                   size_t* partitions, std::string* words);
+                                                   std::string* words);
 reactor::task<base::result<void>> list_offsets_at(client::client* cluster, const settings* s, int64_t time,
                                                   std::vector<int64_t>* to);
 reactor::task<base::result<void>> remove_topic_at(client::client* cluster, const settings* s);

@@ -73,14 +73,14 @@ json host_json() {
           {"commit", MILLRACE_COMMIT},   {"version", std::string(client::version())}};
 }
 
-json configuration_json(const settings& s) {
+json configuration_json(const settings& s, const outcome& out) {
   json brokers = json::array();
   for (const auto& b : s.brokers) brokers.push_back(fmt::format("{}:{}", b.host, b.port));
   json configs = json::object();
   for (const auto& [key, value] : s.topic_configs) configs[key] = value;
   json all{{"brokers", brokers},
            {"topic", s.topic},
-           {"partitions", s.partitions},
+           {"partitions", out.partitions},
            {"replication", s.replication},
            {"topic_config", configs},
            {"keep", s.keep},
@@ -142,7 +142,7 @@ std::string to_json(const settings& s, const outcome& out) {
            {"started", out.started},
            {"host", host_json()},
            {"broker", {{"addresses", brokers}, {"cluster_id", out.cluster_id}, {"nodes", out.nodes}}},
-           {"configuration", configuration_json(s)},
+           {"configuration", configuration_json(s, out)},
            {"seconds", out.seconds},
            {"warmup_seconds", s.warmup},
            {"steal_percent", out.steal_percent}};

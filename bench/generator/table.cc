@@ -20,7 +20,7 @@ std::string flow_row(const char* what, const flow& f, double seconds, const hdr_
 std::string to_table(const settings& s, const outcome& out) {
   std::string text = fmt::format("{}: {:.1f} s on {} core{} against {}:{}, {} partition{}\n", name_of(s.kind), out.seconds,
                                  s.cores.size(), s.cores.size() == 1 ? "" : "s", s.brokers[0].host, s.brokers[0].port,
-                                 s.partitions, s.partitions == 1 ? "" : "s");
+                                 out.partitions, out.partitions == 1 ? "" : "s");
   text += fmt::format("{:<12}{:>12}{:>12}{:>12}{:>8}{:>10}{:>10}{:>10}{:>12}\n", "", "k records/s", "MB/s", "k req/s",
                       "errors", "p50 us", "p99 us", "p99.9 us", "max us");
   if (s.produces()) text += flow_row("produced", out.sum.produced, out.seconds, out.sum.produce_latency);

@@ -15,8 +15,7 @@ constexpr int unknown_topic = 3;
 
 }  // namespace
 
-task<result<void>> prepare_topic_at(client::client* cluster, const settings* s, outcome* out, size_t* partitions,
-                                    std::string* words) {
+task<result<void>> prepare_topic_at(client::client* cluster, const settings* s, outcome* out, std::string* words) {
   out->cluster_id = cluster->cluster_id();
   out->nodes = cluster->nodes();
   client::admin asking(*cluster);
@@ -35,7 +34,7 @@ task<result<void>> prepare_topic_at(client::client* cluster, const settings* s, 
     *words = fmt::format("topic {}: ", s->topic);
     co_return known.failure();
   }
-  *partitions = (*known)->partitions.size();
+  out->partitions = (*known)->partitions.size();
   co_return result<void>();
 }
 

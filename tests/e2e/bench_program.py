@@ -159,6 +159,7 @@ def mixed_and_consume(bench):
     result = bench.run("consume", *QUICK, "--topic", "kept", "--warmup", 0)
     check_shape(result, "consume")
     good(result)
+    expect("the partitions that there are", result["configuration"]["partitions"] == 3)
     expect("both runs' records", result["consume"]["verified"]["records"] >= 13_000)
 
 
