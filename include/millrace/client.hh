@@ -71,6 +71,8 @@ class client {
   reactor::task<base::result<const topic_metadata*>> topic(std::string name);
   /// Asks again. A topic without leaders is asked for until it has some, for as long as a request may take.
   reactor::task<base::result<void>> refresh(std::string name);
+  /// Asks once. Where it is refused with LEADER_NOT_AVAILABLE, what is known of the other partitions is new all the same.
+  reactor::task<base::result<void>> refresh_now(std::string name);
   const topic_metadata* known(std::string_view name) const;
 
   /// An open connection to a broker. It may end while somebody else runs: look at it before each use.

@@ -169,6 +169,8 @@ task<result<void>> client::ask_metadata_once(const std::string* topic) {
   co_return result<void>();
 }
 
+task<result<void>> client::refresh_now(std::string name) { co_return co_await ask_metadata(&name); }
+
 task<result<void>> client::refresh(std::string name) {
   const base::instant limit = core_.now() + options_.request_timeout;
   base::duration pause = options_.backoff_least;

@@ -100,6 +100,7 @@ class consumer_core {
   size_t flying_ = 0;
   bool interrupted_ = false;
   bool mending_ = false;
+  base::instant mend_not_before_{};
   bool closing_ = false;
   reactor::wait_list changed_;
   reactor::scope tasks_;

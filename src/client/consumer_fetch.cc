@@ -212,6 +212,8 @@ bool consumer_core::complete() const {
 /// Until every partition has a leader again.
 task<void> consumer_core::mend() {
   base::duration pause = client_.options().backoff_least;
+  // What was mended a moment ago and is broken again is given time.
+  if (core_.now() < mend_not_before_) co_await reactor::sleep(core_, mend_not_before_ - core_.now());
   while (!closing_ && !complete()) {
     const uint64_t mine = assignment_;
     std::set<std::string> broken;
@@ -220,8 +222,8 @@ task<void> consumer_core::mend() {
     }
     bool asked = true;
     for (const std::string& name : broken) {
-      const result<void> one = co_await client_.refresh(name);
-      asked = asked && one.ok();
+      const result<void> one = co_await client_.refresh_now(name);
+      asked = asked && (one.ok() || one.error().code == base::errc::refused);
     }
     std::set<int32_t> down;
     for (size_t i = 0; asked && !closing_ && mine == assignment_ && i < partitions_.size(); ++i) {
@@ -239,6 +241,7 @@ task<void> consumer_core::mend() {
     co_await reactor::sleep(core_, pause);
     pause = std::min(pause * 2, client_.options().backoff_most);
   }
+  mend_not_before_ = core_.now() + client_.options().backoff_least;
   mending_ = false;
 }
 

@@ -146,6 +146,7 @@ class producer_core final : private reactor::turn_end_hook {
   reactor::task<void> mend();
   reactor::task<base::result<void>> connect_partition(producer_partition* p);
   void expire();
+  void expire_ready(producer_partition& p);
   bool complete();
   template <class F>
   void each_partition(F f) {
@@ -173,6 +174,7 @@ class producer_core final : private reactor::turn_end_hook {
   size_t flying_ = 0;        // requests
   uint64_t gatherings_ = 0;  // requests so far
   bool mending_ = false;
+  base::instant mend_not_before_{};
   bool closing_ = false;
   linger_timer linger_;
   reactor::wait_list changed_;  // something was delivered

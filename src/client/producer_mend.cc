@@ -57,13 +57,15 @@ task<result<void>> producer_core::connect_partition(producer_partition* p) {
 /// Until every partition has a leader again. Whatever fails on the way is tried again: what is too old expires meanwhile.
 task<void> producer_core::mend() {
   base::duration pause = client_.options().backoff_least;
+  // What was mended a moment ago and is broken again is given time.
+  if (core_.now() < mend_not_before_) co_await reactor::sleep(core_, mend_not_before_ - core_.now());
   while (!closing_ && !complete()) {
     for (size_t t = 0; t < topics_.size() && !closing_; ++t) {
       const bool broken = std::ranges::any_of(topics_[t].partitions, [](auto& p) { return p->leader == nullptr; });
       if (!broken) continue;
       std::string name = topics_[t].name;
-      const result<void> asked = co_await client_.refresh(std::move(name));
-      if (!asked) continue;
+      const result<void> asked = co_await client_.refresh_now(std::move(name));
+      if (!asked && asked.error().code != base::errc::refused) continue;
       std::set<int32_t> down;
       for (size_t i = 0; i < topics_[t].partitions.size() && !closing_; ++i) {
         producer_partition* p = topics_[t].partitions[i].get();
@@ -80,6 +82,7 @@ task<void> producer_core::mend() {
     co_await reactor::sleep(core_, pause);
     pause = std::min(pause * 2, client_.options().backoff_most);
   }
+  mend_not_before_ = core_.now() + client_.options().backoff_least;
   mending_ = false;
 }
 
@@ -91,15 +94,19 @@ bool producer_core::complete() {
 
 /// What has waited for its leader for too long.
 void producer_core::expire() {
-  const base::error late = base::fail(base::errc::timed_out).what;
   each_partition([&](producer_partition& p) {
     if (p.leader != nullptr) return;
     if (p.open != nullptr && p.open->begun + options_.delivery_timeout <= core_.now()) close_batch(p);
-    while (!p.ready.empty() && p.ready.front().begun + options_.delivery_timeout <= core_.now()) {
-      if (options_.idempotent) p.lost = late;
-      fail_batch(p.ready.pop_front(), late);
-    }
+    expire_ready(p);
   });
+}
+
+void producer_core::expire_ready(producer_partition& p) {
+  const base::error late = base::fail(base::errc::timed_out).what;
+  while (!p.ready.empty() && p.ready.front().begun + options_.delivery_timeout <= core_.now()) {
+    if (options_.idempotent) p.lost = late;
+    fail_batch(p.ready.pop_front(), late);
+  }
 }
 
 }  // namespace millrace::client

@@ -198,6 +198,7 @@ void producer_core::come_back(producer_batch& b) {
     const base::error why = p.lost ? *p.lost : base::fail(base::errc::closed).what;
     while (!p.ready.empty()) fail_batch(p.ready.pop_front(), why);
   }
+  expire_ready(p);
   if (p.recovering) lose_leader(p);
 }
 

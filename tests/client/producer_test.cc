@@ -178,5 +178,23 @@ TEST_CASE("producer: what finds no broker for too long fails") {
   w.run(p.close());
 }
 
+TEST_CASE("producer: records of a topic that went away are tried for as long as they may take, and not without pause") {
+  client_world w(15);
+  w.create("t");
+  ledger told;
+  producer p(*w.cluster, {.delivery_timeout = base::seconds(5)}, &told);
+  REQUIRE(w.run(produce(&p, "t", 1)));
+  REQUIRE(w.run(admin(*w.cluster).delete_topic("t")));
+  const base::instant before = w.world().now();
+  const uint64_t turns = w.world().turns();
+  REQUIRE(w.run(produce(&p, "t", 3)));
+  CHECK(told.failed == 3);
+  CHECK(told.last.code == base::errc::timed_out);
+  CHECK((w.world().now() - before).ms() >= 5000);
+  CHECK((w.world().now() - before).ms() < 8000);
+  CHECK(w.world().turns() - turns < 20000);
+  w.run(p.close());
+}
+
 }  // namespace
 }  // namespace millrace::client::test
