@@ -81,8 +81,6 @@ class client {
   reactor::task<base::result<connection*>> any();
   /// To the coordinator of a group: one of its own, on which answers may wait for other members. Errors: refused.
   reactor::task<base::result<connection*>> coordinator(std::string group);
-  /// The connection if it is open now, else null.
-  connection* open_now(int32_t node) const;
 
   reactor::core& on() noexcept { return core_; }
   const client_options& options() const noexcept { return options_; }

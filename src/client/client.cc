@@ -120,13 +120,6 @@ task<result<connection*>> client::any() {
   co_return co_await bootstrap();
 }
 
-connection* client::open_now(int32_t node) const {
-  const auto at = nodes_.find(node);
-  if (at == nodes_.end()) return nullptr;
-  const auto link = links_.find({at->second.host, at->second.port, purpose::data});
-  return link != links_.end() && link->second->is_open() ? link->second.get() : nullptr;
-}
-
 /// Of the cluster, and of a topic where one is named. That a connection has ended may show only when it is used: then once
 /// more over a new one.
 task<result<void>> client::ask_metadata(const std::string* topic) {

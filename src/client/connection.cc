@@ -44,8 +44,7 @@ void connection::begin(exchange& e, const request_kind& kind, size_t body_bytes)
   e.deadline_ = core_.now() + kind.timeout;
   e.end_ = begun_;
   if (kind.answered) {
-    unanswered_list_.push_back(e);
-    ++unanswered_;
+    unanswered_.push_back(e);
   } else {
     unreleased_.push_back(e);
   }
@@ -101,7 +100,6 @@ void connection::send_ended() {
 
 /// Passes on every whole frame. False: the peer does not speak Kafka's protocol.
 bool connection::take(base::bytes data) {
-  received_ += data.size();
   while (!data.empty()) {
     if (!partial_.empty() || data.size() < wire::kafka::frame_length_bytes) {
       if (!take_partial(data)) return false;
@@ -142,14 +140,13 @@ bool connection::take_partial(base::bytes& data) {
 }
 
 bool connection::take_frame(base::bytes frame, std::vector<uint8_t>* whole) {
-  if (unanswered_list_.empty()) return false;
-  exchange& e = unanswered_list_.front();
+  if (unanswered_.empty()) return false;
+  exchange& e = unanswered_.front();
   wire::kafka::reader in(frame);
   const int32_t correlation = in.number<int32_t>();
   if (e.flexible_answer_) in.skip_tags();
   if (!in.ok() || correlation != e.correlation_) return false;
   e.unlink();
-  --unanswered_;
   const uint64_t end = e.end_;
   if (end > sent_) unreleased_.push_back(e);
   arrival got{.body = in.rest(), .whole = whole};
@@ -204,21 +201,20 @@ void connection::fail_all() {
   partial_.clear();
   base::intrusive_list<exchange> lost;
   base::intrusive_list<exchange> kept;
-  lost.splice_back(unanswered_list_);
+  lost.splice_back(unanswered_);
   kept.splice_back(unreleased_);
-  unanswered_ = 0;
   while (!kept.empty()) kept.pop_front().released();
   while (!lost.empty()) lost.pop_front().failed(why_);
 }
 
 void connection::watch() {
-  if (!unanswered_list_.empty()) core_.timers().arm(watchdog_, unanswered_list_.front().deadline_);
+  if (!unanswered_.empty()) core_.timers().arm(watchdog_, unanswered_.front().deadline_);
 }
 
 /// Answers come in order, so the oldest request is the one to wait for.
 void connection::look_at_deadline() {
-  if (unanswered_list_.empty()) return;
-  if (unanswered_list_.front().deadline_ <= core_.now()) {
+  if (unanswered_.empty()) return;
+  if (unanswered_.front().deadline_ <= core_.now()) {
     end_with(base::fail(base::errc::timed_out).what);
   } else {
     watch();
@@ -233,7 +229,7 @@ reactor::task<void> connection::close() {
 void connection::abandon() noexcept {
   tasks_.abandon();
   if (socket_) socket_->abandon();
-  while (!unanswered_list_.empty()) unanswered_list_.pop_front();
+  while (!unanswered_.empty()) unanswered_.pop_front();
   while (!unreleased_.empty()) unreleased_.pop_front();
 }
 

@@ -26,7 +26,6 @@ namespace millrace::client {
 struct broker_address {
   std::string host;
   uint16_t port = 0;
-  friend bool operator==(const broker_address&, const broker_address&) = default;
 };
 
 struct connection_options {
@@ -80,10 +79,6 @@ class connection final : private reactor::turn_end_hook {
 
   reactor::core& on() noexcept { return core_; }
   const connection_options& options() const noexcept { return options_; }
-  /// Requests whose answers are not here yet.
-  size_t unanswered() const noexcept { return unanswered_; }
-  uint64_t bytes_sent() const noexcept { return sent_; }
-  uint64_t bytes_received() const noexcept { return received_; }
 
  private:
   enum class state : uint8_t { closed, opening, open, closing };
@@ -142,14 +137,12 @@ class connection final : private reactor::turn_end_hook {
   uint64_t sent_ = 0;
   uint64_t begun_ = 0;  // position at which the request being built must end
 
-  base::intrusive_list<exchange> unanswered_list_;
+  base::intrusive_list<exchange> unanswered_;
   base::intrusive_list<exchange> unreleased_;  // answered, or without answer
-  size_t unanswered_ = 0;
   int32_t correlation_ = 0;
   watchdog watchdog_;
 
   std::vector<uint8_t> partial_;  // a frame that came in pieces, with its length
-  uint64_t received_ = 0;
 
   base::error why_{};  // it ended
   base::instant not_before_{};

@@ -25,7 +25,7 @@ task<void> group_consumer::close() { return member_->close(); }
 void group_consumer::abandon() noexcept { member_->abandon(); }
 
 group_member::group_member(client& on, group_options options, consumer_options reading)
-    : client_(on), core_(on.on()), options_(std::move(options)), consumer_(on, reading), changed_(core_), tasks_(core_) {}
+    : client_(on), core_(on.on()), options_(std::move(options)), consumer_(on, reading), tasks_(core_) {}
 
 task<result<void>> group_member::start() {
   for (const std::string& name : options_.topics) {
@@ -58,7 +58,6 @@ task<void> group_member::live() {
     co_await reactor::sleep(core_, pause);
     pause = std::min(pause * 2, client_.options().backoff_most);
   }
-  changed_.wake_all();
 }
 
 /// What an error code of the coordinator means for who we are.

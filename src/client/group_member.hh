@@ -29,9 +29,6 @@ class group_member {
   std::optional<base::error> trouble() const noexcept { return trouble_; }
 
  private:
-  /// What an answer asks of the member.
-  enum class verdict : uint8_t { good, join_again, find_again, forgotten };
-
   reactor::task<void> live();
   reactor::task<base::result<void>> settle();
   reactor::task<base::result<void>> dwell();
@@ -62,7 +59,6 @@ class group_member {
   uint64_t shares_ = 0;
   std::optional<base::error> trouble_;
   bool closing_ = false;
-  reactor::wait_list changed_;
   reactor::scope tasks_;
 };
 

@@ -1,7 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <fmt/format.h>
-
 #include "client_world.hh"
 
 namespace millrace::client::test {
