@@ -95,6 +95,8 @@ const char* name_of(errc code) noexcept {
       return "out_of_order_sequence";
     case errc::invalid_producer_epoch:
       return "invalid_producer_epoch";
+    case errc::refused:
+      return "refused";
   }
   return "unknown";
 }

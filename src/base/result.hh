@@ -61,6 +61,7 @@ enum class errc : uint16_t {
   stream_exists,
   out_of_order_sequence,   ///< a producer's batch that does not follow its last one
   invalid_producer_epoch,  ///< of a producer that another one of its id has replaced
+  refused,                 ///< by a broker that we asked; detail = the code of its protocol
 };
 
 /// One failure. Trivially copyable, 8 bytes.

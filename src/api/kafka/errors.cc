@@ -26,6 +26,7 @@ int16_t error_code(base::error why) noexcept {
     case errc::topic_exists:
       return 36;  // TOPIC_ALREADY_EXISTS
     case errc::locked:
+    case errc::refused:
       return code::unknown_server_error;
     case errc::unsupported:
       return code::unsupported_version;

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "generator/load_program.hh"
+#include "generator/outcome.hh"
+#include "reactor/machine.hh"
+
+/// Directs one run from the main thread: the topic and its offsets first, then the cores, then the clock, the second by
+/// second account, the end of the readers, and the sum.
+
+namespace millrace::generator {
+
+class director {
+ public:
+  explicit director(const settings& s);
+  ~director();
+
+  /// False: failure() says why. `last`: the topic is removed after it, unless it shall stay.
+  bool run(outcome& out, bool last = true);
+  const std::string& failure() const { return failure_; }
+
+ private:
+  bool prepare_topic(outcome& out);
+  bool list_offsets(std::vector<int64_t>& to, int64_t time);
+  bool start_cores();
+  bool wait_ready();
+  void begin(outcome& out);
+  bool watch(outcome& out);
+  void look(outcome& out, size_t second, bool in_window);
+  bool finished_early();
+  bool readers_reach(const std::vector<int64_t>& ends);
+  bool wait_for_readers();
+  int64_t read_so_far();
+  void sum_up(outcome& out, load_program& program);
+  bool fail(std::string why);
+
+  const settings& s_;
+  std::string failure_;
+  std::unique_ptr<reactor::solo> here_;
+  control run_;
+  std::unique_ptr<load_program> program_;
+  std::unique_ptr<reactor::machine> machine_;
+  std::vector<int64_t> ends_;  // as far as there is something to read, for consume
+  process_usage server_before_;
+  process_usage load_before_;
+  process_usage server_at_begin_;
+  process_usage server_at_end_;
+};
+
+/// For who ran with `last` false. `say`: that it did not go.
+void remove_topic(const settings& s, bool say);
+
+}  // namespace millrace::generator

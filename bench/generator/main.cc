@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <vector>
+
+#include "generator/outcome.hh"
+#include "generator/settings.hh"
+
+/// millrace-bench: see README.md beside this file. Exit status: 0; 1 where it could not run, in one line; 2 where what was
+/// read is not what was written, or records failed.
+
+namespace millrace::generator {
+namespace {
+
+int give_up(const std::string& why) {
+  fmt::print(stderr, "millrace-bench: {}\n", why);
+  return 1;
+}
+
+bool write_file(const std::string& path, const std::string& text) {
+  if (path.empty()) return true;
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  return static_cast<bool>(file.flush());
+}
+
+int merge(const merge_settings& what) {
+  std::string why;
+  const auto text = merge_results(what, why);
+  if (!text) return give_up(why);
+  return write_file(what.json, *text) ? 0 : give_up("cannot write " + what.json);
+}
+
+/// What is wrong with a run that went through; empty: nothing.
+std::string verdict(const settings& s, const outcome& out) {
+  const verified& v = out.checked;
+  if (s.consumes() && !v.good()) {
+    return fmt::format("what was read is not what was written: {} missing, {} duplicates, {} out of order, {} corrupt",
+                       v.missing, v.duplicates, v.out_of_order, v.corrupt);
+  }
+  if (s.kind != run_kind::search && out.sum.produced.errors > 0)
+    return fmt::format("{} records failed", out.sum.produced.errors);
+  return {};
+}
+
+int run(const settings& s) {
+  if (!s.json.empty() && !write_file(s.json, "")) return give_up("cannot write " + s.json);
+  std::string why;
+  const auto out = s.kind == run_kind::search ? search_rate(s, why) : run_load(s, why);
+  if (!out) {
+    if (!s.json.empty()) std::remove(s.json.c_str());
+    return give_up(why);
+  }
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
+  fmt::print("{}", to_table(s, *out));
+  if (!write_file(s.json, to_json(s, *out))) return give_up("cannot write " + s.json);
+  const std::string wrong = verdict(s, *out);
+  if (wrong.empty()) return 0;
+  std::fflush(stdout);
+  fmt::print(stderr, "millrace-bench: {}\n", wrong);
+  return 2;
+}
+
+void raise_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+}  // namespace millrace::generator
+
+int main(int argc, char** argv) {
+  using namespace millrace::generator;
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_open_files();
+  const std::vector<const char*> words(argv + 1, argv + argc);
+  const command what = parse_command(words);
+  if (what.run) return run(*what.run);
+  if (what.merge) return merge(*what.merge);
+  if (what.status != 0) return give_up(what.text);
+  fmt::print("{}", what.text);
+  return 0;
+}

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "generator/hdr_histogram.hh"
+#include "generator/outcome.hh"
+
+/// Results of several processes as one: counts and rates are added, histograms too, so that percentiles are those of all
+/// records and no mean of percentiles. What the processes have in common (host, broker, server) is the first one's.
+
+namespace millrace::generator {
+
+using json = nlohmann::ordered_json;
+
+namespace {
+
+/// A document that does not have what every result has.
+struct unfit {
+  std::string text;
+};
+
+void add_histogram(json& to, const json& other) {
+  auto mine = hdr_histogram::from_base64(to.at("hdr").get<std::string>());
+  const auto more = hdr_histogram::from_base64(other.at("hdr").get<std::string>());
+  if (!mine || !more) throw unfit{"a histogram that cannot be read"};
+  mine->add(*more);
+  to["count"] = mine->count();
+  to["min"] = mine->min();
+  to["mean"] = mine->mean();
+  to["max"] = mine->max();
+  to["p50"] = mine->percentile(50);
+  to["p90"] = mine->percentile(90);
+  to["p99"] = mine->percentile(99);
+  to["p999"] = mine->percentile(99.9);
+  to["p9999"] = mine->percentile(99.99);
+  to["hdr"] = mine->to_base64();
+}
+
+/// Adds all numbers of two objects of one shape, what is below them too.
+void add_numbers(json& to, const json& other) {
+  for (auto& [key, value] : to.items()) {
+    if (!other.contains(key)) continue;
+    const json& more = other.at(key);
+    if (value.is_number_unsigned() && more.is_number_unsigned()) {
+      value = value.get<uint64_t>() + more.get<uint64_t>();
+    } else if (value.is_number()) {
+      value = value.get<double>() + more.get<double>();
+    } else if (value.is_object() && key != "latency") {
+      add_numbers(value, more);
+    }
+  }
+}
+
+void add_part(json& all, const json& other, const char* name) {
+  if (!other.contains(name)) return;
+  if (!all.contains(name)) {
+    all[name] = other.at(name);
+    return;
+  }
+  add_numbers(all[name], other.at(name));
+  add_histogram(all[name]["latency"], other.at(name).at("latency"));
+}
+
+/// Second by second. Percentiles of a second cannot be added: the larger one stands.
+void add_intervals(json& to, const json& other) {
+  for (size_t i = 0; i < to.size() && i < other.size(); ++i) {
+    json& mine = to[i];
+    const json& more = other[i];
+    for (const char* key : {"produced_records", "produced_bytes", "consumed_records", "consumed_bytes", "errors"}) {
+      mine[key] = mine.at(key).get<uint64_t>() + more.at(key).get<uint64_t>();
+    }
+    for (const char* latency : {"produce_latency", "end_to_end_latency"}) {
+      for (auto& [key, value] : mine.at(latency).items()) {
+        value = std::max(value.get<double>(), more.at(latency).at(key).get<double>());
+      }
+    }
+    add_numbers(mine["load"], more.at("load"));
+  }
+}
+
+void add_result(json& all, const json& other) {
+  if (other.at("kind") != all.at("kind")) throw unfit{"results of different kinds"};
+  all["seconds"] = std::max(all.at("seconds").get<double>(), other.at("seconds").get<double>());
+  for (const char* part : {"produce", "consume", "end_to_end"}) add_part(all, other, part);
+  add_intervals(all["intervals"], other.at("intervals"));
+  if (!all.contains("server_cpu_seconds") && other.contains("server_cpu_seconds")) {
+    all["server_cpu_seconds"] = other.at("server_cpu_seconds");
+    for (size_t i = 0; i < all["intervals"].size() && i < other.at("intervals").size(); ++i) {
+      all["intervals"][i]["server"] = other.at("intervals")[i].at("server");
+    }
+  }
+}
+
+void divide_server_time(json& all) {
+  if (!all.contains("server_cpu_seconds")) return;
+  double gb = 0;
+  for (const char* part : {"produce", "consume"}) {
+    if (all.contains(part)) gb += all[part].at("bytes").get<double>() / 1e9;
+  }
+  all["server_cpu_seconds_per_gb"] = gb > 0 ? all["server_cpu_seconds"].get<double>() / gb : 0.0;
+}
+
+json read_result(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw unfit{"cannot be read"};
+  json one = json::parse(std::string(std::istreambuf_iterator<char>(file), {}), nullptr, false);
+  if (!one.is_object() || one.value("format", "") != "millrace-bench 1") throw unfit{"no result of millrace-bench"};
+  return one;
+}
+
+}  // namespace
+
+std::optional<std::string> merge_results(const merge_settings& what, std::string& why) {
+  json all;
+  for (const std::string& path : what.files) {
+    try {
+      json one = read_result(path);
+      if (all.is_null()) {
+        all = std::move(one);
+        all["configuration"]["processes"] = what.files.size();
+      } else {
+        add_result(all, one);
+      }
+    } catch (const unfit& wrong) {
+      why = fmt::format("{}: {}", path, wrong.text);
+      return std::nullopt;
+    } catch (const json::exception& wrong) {
+      why = fmt::format("{}: {}", path, wrong.what());
+      return std::nullopt;
+    }
+  }
+  divide_server_time(all);
+  if (!what.label.empty()) all["label"] = what.label;
+  return all.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace millrace::generator

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "generator/meter.hh"
+#include "generator/settings.hh"
+#include "generator/stream_check.hh"
+#include "generator/watch.hh"
+
+/// What a run has found out.
+
+namespace millrace::generator {
+
+/// One second of the measured window, or the rest of it.
+struct shown_interval {
+  double at = 0;  ///< seconds since the window began, at its end
+  interval counts;
+  process_usage server;  ///< in this interval; rss_bytes at its end
+  process_usage load;
+};
+
+struct search_step {
+  double rate = 0;
+  double reached = 0;
+  double p99_us = 0;
+  bool held = false;
+};
+
+struct outcome {
+  std::string started;  ///< UTC
+  std::string cluster_id;
+  size_t nodes = 0;
+  size_t partitions = 0;  ///< that the topic has
+  double seconds = 0;     ///< of the window, as it was
+  double steal_percent = 0;
+  totals sum;
+  verified checked;
+  std::vector<shown_interval> intervals;
+  std::optional<double> server_cpu_seconds;
+  std::vector<search_step> steps;
+  double search_rate = 0;
+
+  /// Bytes that the server moved for us.
+  uint64_t bytes() const { return sum.produced.bytes + sum.consumed.bytes; }
+};
+
+/// One run, whole: the topic is made where it must be and removed where it shall be; what happens is said on `progress`
+/// lines. Nothing: it failed, and `why` is one line about it.
+std::optional<outcome> run_load(const settings& s, std::string& why);
+/// The highest rate that holds.
+std::optional<outcome> search_rate(const settings& s, std::string& why);
+
+/// The result as text, one JSON document.
+std::string to_json(const settings& s, const outcome& out);
+/// The same for people.
+std::string to_table(const settings& s, const outcome& out);
+/// Several results of processes that ran at the same time, as one. Errors in words in `why`.
+std::optional<std::string> merge_results(const merge_settings& what, std::string& why);
+
+}  // namespace millrace::generator

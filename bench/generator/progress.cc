@@ -1,0 +1,44 @@
+#include "generator/progress.hh"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace millrace::generator {
+
+namespace {
+
+double us(int64_t ns) { return static_cast<double>(ns) / 1e3; }
+
+std::string flow_text(const char* what, const flow& f) {
+  std::string text = fmt::format("  {} {:.1f} k/s {:.2f} MB/s", what, static_cast<double>(f.records) / 1e3,
+                                 static_cast<double>(f.bytes) / 1e6);
+  if (f.errors > 0) text += fmt::format(" {} errors", f.errors);
+  return text;
+}
+
+std::string latency_text(const char* what, const hdr_histogram& h) {
+  if (h.count() == 0) return "";
+  return fmt::format("  {} us p50 {:.0f} p99 {:.0f} p99.9 {:.0f} max {:.0f}", what, us(h.percentile(50)),
+                     us(h.percentile(99)), us(h.percentile(99.9)), us(h.max()));
+}
+
+}  // namespace
+
+void show_progress(const settings& s, const shown_interval& second, bool in_window) {
+  std::string line = fmt::format("{:7.1f} s", second.at);
+  if (s.produces())
+    line += flow_text("produced", second.counts.produced) + latency_text("answer", second.counts.produce_latency);
+  if (s.consumes()) line += flow_text("read", second.counts.consumed);
+  if (s.consumes() && s.produces()) line += latency_text("end to end", second.counts.end_to_end);
+  if (!in_window) line += "  (not measured)";
+  if (isatty(STDERR_FILENO) != 0) {
+    fmt::print(stderr, "\r\033[K{}", line);
+  } else {
+    fmt::print(stderr, "{}\n", line);
+  }
+  std::fflush(stderr);
+}
+
+}  // namespace millrace::generator

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "generator/director.hh"
+#include "generator/outcome.hh"
+
+namespace millrace::generator {
+
+namespace {
+
+/// A rate counts as reached with so much of it answered within the window.
+constexpr double reached_least = 0.97;
+/// The search ends where the lowest rate that fails is so near the highest that holds.
+constexpr double near_enough = 1.03;
+
+/// One rate: how it went, and the whole account of it.
+std::optional<std::pair<search_step, outcome>> try_rate(const settings& s, double rate, std::string& why) {
+  settings one = s;
+  one.rate = rate;
+  director directing(one);
+  std::optional<outcome> out(std::in_place);
+  if (!directing.run(*out, false)) {
+    why = directing.failure();
+    return std::nullopt;
+  }
+  search_step step{.rate = rate,
+                   .reached = static_cast<double>(out->sum.produced.records) / out->seconds,
+                   .p99_us = static_cast<double>(out->sum.produce_latency.percentile(99)) / 1e3,
+                   .held = false};
+  step.held = step.p99_us <= s.p99_ms * 1e3 && step.reached >= rate * reached_least && out->sum.produced.errors == 0;
+  fmt::print(stderr, "{:.0f} records/s: reached {:.0f}, p99 {:.0f} us, {}\n", rate, step.reached, step.p99_us,
+             step.held ? "held" : "not held");
+  return std::pair(step, std::move(*out));
+}
+
+}  // namespace
+
+std::optional<outcome> run_load(const settings& s, std::string& why) {
+  director one(s);
+  outcome out;
+  if (one.run(out)) return out;
+  why = one.failure();
+  return std::nullopt;
+}
+
+/// Doubles until a rate does not hold, then halves the distance.
+std::optional<outcome> search_rate(const settings& s, std::string& why) {
+  std::vector<search_step> steps;
+  std::optional<outcome> best;
+  outcome last;
+  double holds = 0;
+  double fails = 0;
+  double rate = s.rate;
+  while (steps.size() < s.steps && (holds == 0 || fails == 0 || fails > holds * near_enough) && rate >= 1) {
+    auto tried = try_rate(s, rate, why);
+    if (!tried) return std::nullopt;
+    steps.push_back(tried->first);
+    if (tried->first.held) {
+      holds = rate;
+      best = std::move(tried->second);
+    } else {
+      fails = rate;
+      last = std::move(tried->second);
+    }
+    rate = fails == 0 ? holds * 2 : (holds + fails) / 2;
+  }
+  outcome out = best ? std::move(*best) : std::move(last);
+  out.steps = std::move(steps);
+  out.search_rate = holds;
+  remove_topic(s, true);
+  return out;
+}
+
+}  // namespace millrace::generator

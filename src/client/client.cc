@@ -1,0 +1,215 @@
+#include "millrace/client.hh"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "client/call.hh"
+#include "client/connection.hh"
+#include "client/kafka_code.hh"
+#include "millrace/version.hh"
+#include "reactor/wait.hh"
+#include "wire/kafka/messages/find_coordinator.hh"
+#include "wire/kafka/messages/metadata.hh"
+
+namespace millrace::client {
+
+using base::result;
+using reactor::task;
+using namespace wire::kafka;
+
+namespace {
+
+bool is_numeric(const std::string& host) {
+  uint8_t room[16];
+  return inet_pton(AF_INET, host.c_str(), room) == 1 || inet_pton(AF_INET6, host.c_str(), room) == 1;
+}
+
+/// Of a topic that is there but not ready yet.
+bool not_yet(int16_t code) { return code == code::leader_not_available || code == code::unknown_topic_or_partition; }
+
+}  // namespace
+
+std::string_view version() noexcept { return MILLRACE_VERSION; }
+
+std::string describe(base::error why) {
+  const auto number = static_cast<int16_t>(why.detail);
+  switch (why.code) {
+    case base::errc::refused:
+      return "refused by the broker: " + std::string(kafka_name(number)) + " (" + std::to_string(number) + ")";
+    case base::errc::io:
+      return std::strerror(why.detail);
+    case base::errc::timed_out:
+      return "no answer in time";
+    case base::errc::closed:
+      return "the connection was closed";
+    case base::errc::malformed:
+    case base::errc::truncated:
+      return "the answer is not Kafka's protocol";
+    case base::errc::unsupported:
+      return "the broker does not offer API " + std::to_string(why.detail) + " in a version that is known here";
+    default:
+      return base::name_of(why.code);
+  }
+}
+
+client::client(reactor::core& on, client_options options) : core_(on), options_(std::move(options)) {}
+client::~client() = default;
+
+result<std::string> client::numeric(const std::string& host) const {
+  if (is_numeric(host)) return host;
+  if (options_.resolve != nullptr) return options_.resolve(host);
+  if (host == "localhost") return std::string("127.0.0.1");
+  return base::fail(base::errc::not_found);
+}
+
+connection* client::link_to(const host_port& where, purpose what) {
+  auto& link = links_[{where.host, where.port, what}];
+  if (!link) {
+    const connection_options how{.client_id = options_.client_id,
+                                 .connect_timeout = options_.connect_timeout,
+                                 .request_timeout = options_.request_timeout,
+                                 .backoff_least = options_.backoff_least,
+                                 .backoff_most = options_.backoff_most};
+    link = std::make_unique<connection>(core_, broker_address{where.host, where.port}, how);
+  }
+  return link.get();
+}
+
+task<result<void>> client::start() { co_return co_await ask_metadata(nullptr); }
+
+task<void> client::close() {
+  for (auto& [where, link] : links_) co_await link->close();
+}
+
+void client::abandon() noexcept {
+  for (auto& [where, link] : links_) link->abandon();
+}
+
+/// Through the first bootstrap broker that answers.
+task<result<connection*>> client::bootstrap() {
+  base::failure last = base::fail(base::errc::invalid_argument);
+  for (size_t i = 0; i < options_.bootstrap.size(); ++i) {
+    const host_port& where = options_.bootstrap[i];
+    const result<std::string> host = numeric(where.host);
+    if (!host) {
+      last = host.failure();
+      continue;
+    }
+    connection* link = link_to({*host, where.port});
+    const result<void> opened = co_await link->open();
+    if (opened) co_return link;
+    last = opened.failure();
+  }
+  co_return last;
+}
+
+task<result<connection*>> client::to(int32_t node) {
+  const auto at = nodes_.find(node);
+  if (at == nodes_.end()) co_return base::fail(base::errc::not_found, node);
+  connection* link = link_to(at->second);
+  CO_TRY_CHECK(co_await link->open());
+  co_return link;
+}
+
+task<result<connection*>> client::any() {
+  if (nodes_.contains(controller_)) {
+    result<connection*> link = co_await to(controller_);
+    if (link) co_return link;
+  }
+  co_return co_await bootstrap();
+}
+
+/// Of the cluster, and of a topic where one is named. That a connection has ended may show only when it is used: then once
+/// more over a new one.
+task<result<void>> client::ask_metadata(const std::string* topic) {
+  result<void> asked = co_await ask_metadata_once(topic);
+  if (!asked && connection_broke(asked.error())) asked = co_await ask_metadata_once(topic);
+  co_return asked;
+}
+
+task<result<void>> client::ask_metadata_once(const std::string* topic) {
+  CO_TRY(connection * link, co_await any());
+  metadata_request_topic asked;
+  if (topic != nullptr) asked.name = *topic;
+  metadata_request request;
+  request.topics = array<metadata_request_topic>(&asked, topic == nullptr ? 0 : 1);
+  request.allow_auto_topic_creation = false;
+  CO_TRY(const auto got, (co_await call<metadata_response, metadata_request>(link, &request, 12)));
+  for (const metadata_response_broker& b : got.body.brokers) {
+    const result<std::string> host = numeric(std::string(b.host));
+    if (host) nodes_[b.node_id] = {*host, static_cast<uint16_t>(b.port)};
+  }
+  controller_ = got.body.controller_id;
+  cluster_id_ = got.body.cluster_id.value_or("");
+  if (topic == nullptr) co_return result<void>();
+  if (got.body.topics.size() != 1) co_return base::fail(base::errc::malformed);
+  const metadata_response_topic& answer = got.body.topics[0];
+  if (answer.error_code != code::none) co_return base::fail(base::errc::refused, answer.error_code);
+  auto& known = topics_[*topic];
+  if (!known) known = std::make_unique<topic_metadata>();
+  known->name = *topic;
+  known->partitions.assign(answer.partitions.size(), {});
+  for (const metadata_response_partition& p : answer.partitions) {
+    if (p.partition_index < 0 || static_cast<size_t>(p.partition_index) >= known->partitions.size()) {
+      co_return base::fail(base::errc::malformed);
+    }
+    known->partitions[static_cast<size_t>(p.partition_index)] = {.leader = p.leader_id, .leader_epoch = p.leader_epoch};
+  }
+  for (const partition_metadata& p : known->partitions) {
+    if (p.leader < 0) co_return base::fail(base::errc::refused, code::leader_not_available);
+  }
+  co_return result<void>();
+}
+
+task<result<void>> client::refresh_now(std::string name) { co_return co_await ask_metadata(&name); }
+
+task<result<void>> client::refresh(std::string name) {
+  const base::instant limit = core_.now() + options_.request_timeout;
+  base::duration pause = options_.backoff_least;
+  while (true) {
+    const result<void> asked = co_await ask_metadata(&name);
+    if (asked) co_return asked;
+    const bool again = asked.error().code == base::errc::refused && not_yet(static_cast<int16_t>(asked.error().detail));
+    if (!again || core_.now() + pause > limit) co_return asked;
+    co_await reactor::sleep(core_, pause);
+    pause = std::min(pause * 2, options_.backoff_most);
+  }
+}
+
+task<result<const topic_metadata*>> client::topic(std::string name) {
+  const topic_metadata* there = known(name);
+  if (there == nullptr) {
+    CO_TRY_CHECK(co_await refresh(name));
+    there = known(name);
+  }
+  co_return there;
+}
+
+const topic_metadata* client::known(std::string_view name) const {
+  const auto at = topics_.find(name);
+  return at == topics_.end() ? nullptr : at->second.get();
+}
+
+task<result<connection*>> client::coordinator(std::string group) {
+  CO_TRY(connection * link, co_await any());
+  std::string_view key = group;
+  find_coordinator_request request;
+  request.key = key;
+  request.coordinator_keys = {&key, 1};
+  CO_TRY(const auto got, (co_await call<find_coordinator_response, find_coordinator_request>(link, &request, 4)));
+  int16_t code = got.body.error_code;
+  host_port where{std::string(got.body.host), static_cast<uint16_t>(got.body.port)};
+  if (!got.body.coordinators.empty()) {
+    const auto& one = got.body.coordinators[0];
+    code = one.error_code;
+    where = {std::string(one.host), static_cast<uint16_t>(one.port)};
+  }
+  if (code != code::none) co_return base::fail(base::errc::refused, code);
+  CO_TRY(where.host, numeric(where.host));
+  link = link_to(where, purpose::groups);
+  CO_TRY_CHECK(co_await link->open());
+  co_return link;
+}
+
+}  // namespace millrace::client

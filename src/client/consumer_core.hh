@@ -1,0 +1,109 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "client/connection.hh"
+#include "client/exchange.hh"
+#include "millrace/consumer.hh"
+#include "reactor/scope.hh"
+#include "wire/kafka/messages/fetch.hh"
+
+/// The inside of a consumer: a fetch on its way to each broker, and answers that wait to be taken. consumer.cc is what its
+/// owner calls, consumer_fetch.cc asks and hears, and finds leaders again.
+
+namespace millrace::client {
+
+class consumer_core {
+ public:
+  consumer_core(client& on, consumer_options options);
+  ~consumer_core();
+
+  reactor::task<base::result<void>> assign(std::vector<start_position> partitions);
+  reactor::task<const fetched*> next();
+  void interrupt();
+  std::vector<start_position> positions() const;
+  reactor::task<void> close();
+  void abandon() noexcept { tasks_.abandon(); }
+
+ private:
+  struct node;
+  struct partition {
+    const std::string* topic = nullptr;
+    int32_t index = 0;
+    int64_t asked = 0;  // the next fetch begins here
+    int64_t taken = 0;  // behind what next() gave
+    node* leader = nullptr;
+    bool ended = false;  // an error that does not pass
+  };
+  /// An answer on its way to next().
+  struct parcel {
+    fetched what;
+    node* from = nullptr;
+    std::vector<partition*> parts;  // beside what.partitions
+  };
+  class flight final : public exchange {
+   public:
+    flight(consumer_core& owner, node& of) : owner_(owner), node_(of) {}
+    void answered(arrival& got) override { owner_.take_answer(node_, got); }
+    void released() override { owner_.flight_ended(node_); }
+    void failed(base::error) override { owner_.flight_failed(node_); }
+
+   private:
+    consumer_core& owner_;
+    node& node_;
+  };
+  struct node {
+    node(consumer_core& owner, int32_t number) : id(number), asking(owner, *this) {}
+    int32_t id;
+    connection* link = nullptr;
+    bool on_the_way = false;
+    int16_t version = 0;
+    uint64_t assignment = 0;  // of the request on the way
+    base::instant asked_at{};
+    size_t waiting = 0;  // answers that next() has not taken
+    size_t turn = 0;     // which partition comes first
+    std::vector<partition*> asked;
+    flight asking;
+  };
+
+  // consumer_fetch.cc
+  void ask(node& n);
+  void encode(node& n);
+  void take_answer(node& n, arrival& got);
+  void take_partition(parcel& to, partition& p, const wire::kafka::fetch_response_partition_data& answer);
+  void flight_ended(node& n);
+  void flight_failed(node& n);
+  void lose_leader(partition& p);
+  reactor::task<void> mend();
+  reactor::task<base::result<void>> connect_partition(partition* p);
+  node& node_of(int32_t id);
+  partition* find(std::string_view topic, int32_t index, node& n, size_t guess);
+  bool complete() const;
+  std::unique_ptr<parcel> fresh_parcel();
+
+  client& client_;
+  reactor::core& core_;
+  const consumer_options options_;
+  std::vector<std::unique_ptr<std::string>> topics_;
+  std::vector<std::unique_ptr<partition>> partitions_;
+  std::vector<std::unique_ptr<partition>> former_;  // of assignments whose requests may be on the way
+  std::vector<std::unique_ptr<node>> nodes_;
+  std::deque<std::unique_ptr<parcel>> arrived_;
+  std::unique_ptr<parcel> given_;  // to next()'s caller
+  std::vector<std::unique_ptr<parcel>> idle_parcels_;
+  wire::kafka::arena memory_;
+  std::vector<wire::kafka::fetch_request_topic> request_topics_;
+  std::vector<wire::kafka::fetch_request_partition> request_partitions_;
+  uint64_t assignment_ = 0;
+  size_t flying_ = 0;
+  bool interrupted_ = false;
+  bool mending_ = false;
+  base::instant mend_not_before_{};
+  bool closing_ = false;
+  reactor::wait_list changed_;
+  reactor::scope tasks_;
+};
+
+}  // namespace millrace::client

@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""millrace-bench itself: every workload against a fresh broker, its exit status, its JSON and its histograms, which PyPI's
+hdrhistogram must read alike; what it must notice (garbage, repeats, a broker that stands still), and what it must say when
+it cannot run."""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import batch
+import broker as brokers
+import cache
+import protocol
+
+QUICK = ["--seconds", "2", "--warmup", "0.5"]
+HISTOGRAM = {"unit", "count", "min", "mean", "max", "p50", "p90", "p99", "p999", "p9999", "hdr"}
+FLOW = {"requests", "records", "bytes", "errors", "records_per_second", "bytes_per_second", "latency"}
+TOP = {"format", "label", "kind", "started", "host", "broker", "configuration", "seconds", "warmup_seconds", "steal_percent",
+       "intervals"}
+HOST = {"name", "cpus", "cpu_model", "memory_bytes", "kernel", "compiler", "commit", "version"}
+INTERVAL = {"at", "produced_records", "produced_bytes", "consumed_records", "consumed_bytes", "errors", "produce_latency",
+            "end_to_end_latency", "server", "load"}
+PERCENTILES = {"p50_us", "p99_us", "p999_us", "max_us"}
+SERVER = {"user_seconds", "system_seconds", "rss_bytes", "written_bytes", "read_bytes"}
+CHECKED = ("missing", "duplicates", "out_of_order", "corrupt")
+
+
+class Wrong(Exception):
+    pass
+
+
+def expect(what, truth):
+    if not truth:
+        raise Wrong(what)
+
+
+def keys(what, found, wanted):
+    expect(f"{what} has {sorted(set(found) ^ wanted)} too many or too few", set(found) == wanted)
+
+
+class Bench:
+    def __init__(self, program, broker, work, cores):
+        self.program, self.broker, self.work, self.cores = program, broker, pathlib.Path(work), cores
+        self.files = 0
+
+    def command(self, kind, *options, address=None):
+        self.files += 1
+        path = self.work / f"bench-{self.files}.json"
+        path.unlink(missing_ok=True)
+        return path, [self.program, kind, "--brokers", address or self.broker.address, "--cores", self.cores, "--json", str(path),
+                      *map(str, options)]
+
+    def run(self, kind, *options, status=0, address=None):
+        """Its JSON, or its one line where it must fail with 1."""
+        path, command = self.command(kind, *options, address=address)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        expect(f"exit status {done.returncode} and not {status}: {done.stderr[-600:]}", done.returncode == status)
+        if status == 1:
+            lines = done.stderr.strip().splitlines()
+            expect(f"not one line but {lines}", len(lines) == 1 and lines[0].startswith("millrace-bench: "))
+            return lines[0]
+        if status == 2:
+            return json.loads(path.read_text()), done.stderr.strip().splitlines()[-1]
+        return json.loads(path.read_text())
+
+
+def check_histogram(h):
+    from hdrh.histogram import HdrHistogram
+    keys("a histogram", h, HISTOGRAM)
+    expect("its unit", h["unit"] == "ns")
+    theirs = HdrHistogram.decode(h["hdr"].encode())
+    expect("three digits up to one hour", (theirs.significant_figures, theirs.highest_trackable_value) == (3, 3_600_000_000_000))
+    expect(f"count {h['count']}, hdrhistogram {theirs.get_total_count()}", theirs.get_total_count() == h["count"])
+    expect("counts", sum(item.count_at_value_iterated_to for item in theirs.get_recorded_iterator()) == h["count"])
+    if not h["count"]:
+        return
+    for name, percent in (("p50", 50), ("p90", 90), ("p99", 99), ("p999", 99.9), ("p9999", 99.99)):
+        expect(f"{name} {h[name]}, hdrhistogram {theirs.get_value_at_percentile(percent)}",
+               theirs.get_value_at_percentile(percent) == h[name])
+    expect(f"min {h['min']}, hdrhistogram {theirs.get_min_value()}", theirs.get_min_value() == h["min"])
+    expect(f"max {h['max']}, hdrhistogram {theirs.get_max_value()}", theirs.get_max_value() == h["max"])
+    expect("mean", abs(theirs.get_mean_value() - h["mean"]) <= h["mean"] * 1e-6 + 1)
+
+
+def check_flow(flow, name, verified):
+    keys(name, flow, FLOW | ({"verified"} if verified else set()))
+    expect(f"{name}: nothing", flow["records"] > 0 and flow["bytes"] > 0 and flow["requests"] > 0)
+    expect(f"{name}: errors", flow["errors"] == 0)
+    check_histogram(flow["latency"])
+
+
+def check_shape(result, kind):
+    produces, consumes = kind != "consume", kind in ("consume", "e2e", "mixed")
+    wanted = TOP | ({"produce"} if produces else set()) | ({"consume"} if consumes else set())
+    wanted |= {"end_to_end"} if produces and consumes else set()
+    wanted |= {"search"} if kind == "search" else set()
+    keys("the result", set(result) - {"server_cpu_seconds", "server_cpu_seconds_per_gb"}, wanted)
+    expect("its format and kind", (result["format"], result["kind"]) == ("millrace-bench 1", kind))
+    keys("host", result["host"], HOST)
+    keys("broker", result["broker"], {"addresses", "cluster_id", "nodes"})
+    time.strptime(result["started"], "%Y-%m-%dT%H:%M:%SZ")
+    if produces:
+        check_flow(result["produce"], "produce", False)
+    if consumes:
+        check_flow(result["consume"], "consume", True)
+        keys("verified", result["consume"]["verified"], {"records", *CHECKED})
+    if produces and consumes:
+        check_histogram(result["end_to_end"]["latency"])
+    for interval in result["intervals"]:
+        keys("an interval", interval, INTERVAL)
+        keys("server", interval["server"], SERVER)
+        for latency in ("produce_latency", "end_to_end_latency"):
+            keys(latency, interval[latency], PERCENTILES)
+
+
+def good(result):
+    checked = result["consume"]["verified"]
+    expect(f"verified {checked}", checked["records"] > 0 and not any(checked[name] for name in CHECKED))
+
+
+# ---- the cases
+
+def produces(bench):
+    for options in (["--batch-records", 1], ["--acks", 0], ["--idempotence", "--partitions", 3], ["--keys", "uniform:100"],
+                    ["--rate", 3000, "--linger-ms", 5, "--size", "lognormal:200,1"], ["--compression", "zstd"]):
+        check_shape(bench.run("produce", *QUICK, "--connections", 2, *options), "produce")
+
+
+def with_server_pid(bench):
+    if not bench.broker.process:
+        return
+    result = bench.run("produce", *QUICK, "--server-pid", bench.broker.process.pid, "--label", "with \"quotes\"")
+    check_shape(result, "produce")
+    expect("CPU seconds", result["server_cpu_seconds"] > 0 and result["server_cpu_seconds_per_gb"] > 0)
+    expect("two seconds", len(result["intervals"]) == 2)
+    expect("memory", all(i["server"]["rss_bytes"] > 1 << 20 for i in result["intervals"]))
+    expect("label", result["label"] == 'with "quotes"')
+
+
+def end_to_end(bench):
+    for options in (["--consumers", 2], ["--groups", 2, "--consumers", 2], ["--keys", "zipf:50,1.2", "--compression", "lz4"]):
+        result = bench.run("e2e", *QUICK, "--rate", 2000, "--partitions", 4, *options)
+        check_shape(result, "e2e")
+        good(result)
+        expect("every record's time", result["end_to_end"]["latency"]["count"] >= result["produce"]["records"] * 0.9)
+
+
+def mixed_and_consume(bench):
+    check_shape(bench.run("produce", *QUICK, "--topic", "kept", "--partitions", 3, "--rate", 4000), "produce")
+    result = bench.run("mixed", *QUICK, "--topic", "kept", "--rate", 2000, "--consumers", 3, "--warmup", 0)
+    check_shape(result, "mixed")
+    good(result)
+    result = bench.run("consume", *QUICK, "--topic", "kept", "--warmup", 0)
+    check_shape(result, "consume")
+    good(result)
+    expect("the partitions that there are", result["configuration"]["partitions"] == 3)
+    expect("both runs' records", result["consume"]["verified"]["records"] >= 13_000)
+
+
+def search(bench):
+    result = bench.run("search", "--warmup", 0.2, "--step-seconds", 0.5, "--steps", 5, "--rate", 500, "--p99-ms", 200)
+    check_shape(result, "search")
+    found = result["search"]
+    keys("search", found, {"p99_bound_us", "steps", "rate"})
+    expect("steps", 0 < len(found["steps"]) <= 5)
+    expect("the rate held", found["rate"] == max((s["rate"] for s in found["steps"] if s["held"]), default=0))
+
+
+def garbage_is_noticed(bench):
+    """A second producer writes into the topic while it is read."""
+    stop = threading.Event()
+
+    def write():
+        while not stop.wait(0.2):
+            try:
+                with protocol.Connection(bench.broker.address) as connection:
+                    records = batch.build([b"no payload of ours" * 4])
+                    connection.call("Produce", 7, {"TransactionalId": None, "Acks": -1, "TimeoutMs": 5000, "TopicData": [
+                        {"Name": "planted", "PartitionData": [{"Index": 0, "Records": records}]}]})
+            except (OSError, protocol.ProtocolError):
+                pass
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        result, line = bench.run("e2e", *QUICK, "--topic", "planted", "--rate", 1000, status=2)
+    finally:
+        stop.set()
+        thread.join()
+    expect(f"corrupt records: {result['consume']['verified']}", result["consume"]["verified"]["corrupt"] > 0)
+    expect(f"a clear line: {line}", "what was read is not what was written" in line and "corrupt" in line)
+
+
+def repeats_are_noticed(bench):
+    bench.run("produce", *QUICK, "--topic", "repeated", "--rate", 500)
+    with protocol.Connection(bench.broker.address) as connection:
+        answer = connection.call("Fetch", 4, {"ReplicaId": -1, "MaxWaitMs": 100, "MinBytes": 1, "MaxBytes": 1 << 20,
+                                              "IsolationLevel": 0, "Topics": [{"Topic": "repeated", "Partitions": [
+                                                  {"Partition": 0, "FetchOffset": 0, "PartitionMaxBytes": 1 << 20}]}]})
+        records = answer["Responses"][0]["Partitions"][0]["Records"]
+        first = records[:12 + int.from_bytes(records[8:12], "big")]
+        # As its producer sent it: base offset 0.
+        first = bytes(8) + first[8:]
+        connection.call("Produce", 7, {"TransactionalId": None, "Acks": -1, "TimeoutMs": 5000, "TopicData": [
+            {"Name": "repeated", "PartitionData": [{"Index": 0, "Records": first}]}]})
+    result, _ = bench.run("consume", *QUICK, "--topic", "repeated", "--warmup", 0, status=2)
+    expect(f"duplicates: {result['consume']['verified']}", result["consume"]["verified"]["duplicates"] > 0)
+
+
+def a_broker_that_stands_still_is_charged(bench):
+    """Open loop: all that should have been sent meanwhile waited, on average half of the time."""
+    if not bench.broker.process:
+        return
+    path, command = bench.command("produce", "--seconds", 4, "--warmup", 0.5, "--rate", 1000)
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(2)
+    bench.broker.signal(signal.SIGSTOP)
+    time.sleep(1)
+    bench.broker.signal(signal.SIGCONT)
+    expect("exit status", running.wait(60) == 0)
+    from hdrh.histogram import HdrHistogram
+    latency = HdrHistogram.decode(json.loads(path.read_text())["produce"]["latency"]["hdr"].encode())
+    slow = sum(item.count_at_value_iterated_to for item in latency.get_recorded_iterator()
+               if item.value_iterated_to >= 500_000_000)
+    expect(f"{slow} records waited half a second or more, and not some 500 of 1,000", 350 <= slow <= 800)
+
+
+def several_processes(bench):
+    start = int(time.time()) + 2
+    together = ["--seconds", 2, "--warmup", 0.5, "--topic", "together", "--rate", 1000, "--run-id", 4711, "--start-at", start]
+    bench.run("produce", "--seconds", 0.1, "--warmup", 0, "--topic", "together", "--rate", 100)
+    runs = [bench.command("produce", *together, "--first-producer", first, "--label", "two") for first in (0, 100)]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _, command in runs]
+    for process in processes:
+        _, words = process.communicate(timeout=60)
+        expect(f"exit status {process.returncode}: {words[-300:]}", process.returncode == 0)
+    merged = bench.work / "bench-merged.json"
+    parts = [json.loads(path.read_text()) for path, _ in runs]
+    subprocess.run([bench.program, "merge", *(str(path) for path, _ in runs), "--json", str(merged)], check=True)
+    result = json.loads(merged.read_text())
+    check_shape(result, "produce")
+    expect("records are added", result["produce"]["records"] == sum(p["produce"]["records"] for p in parts))
+    expect("all latencies", result["produce"]["latency"]["count"] == sum(p["produce"]["latency"]["count"] for p in parts))
+    good(bench.run("consume", *QUICK, "--topic", "together", "--warmup", 0))
+
+
+def says_why_not(bench):
+    nobody = f"127.0.0.1:{brokers.free_port()}"
+    for options, part in (
+            (["produce", "--topic", "bad/name"], "INVALID_TOPIC_EXCEPTION"),
+            (["produce", "--topic-config", "no.such.key=1"], "INVALID_CONFIG"),
+            (["produce", "--replication", "3"], "INVALID_REPLICATION_FACTOR"),
+            (["produce", "--size", "12"], "--size"),
+            (["consume", "--topic", "nowhere"], "UNKNOWN_TOPIC_OR_PARTITION"),
+            (["consume"], "--topic"),
+            (["dance"], "subcommand")):
+        line = bench.run(*options, status=1)
+        expect(f"{line} does not name {part}", part in line)
+    line = bench.run("produce", *QUICK, status=1, address=nobody)
+    expect(f"{line} does not name the address", nobody in line and "refused" in line)
+
+
+CASES = [produces, with_server_pid, end_to_end, mixed_and_consume, search, garbage_is_noticed, repeats_are_noticed,
+         a_broker_that_stands_still_is_charged, several_processes, says_why_not]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    brokers.add_arguments(parser)
+    parser.add_argument("--program", default=str(cache.REPO / "build" / "millrace-bench"))
+    parser.add_argument("--load-cores", default=str(max(os.sched_getaffinity(0))), metavar="LIST")
+    parser.add_argument("--only", default="", metavar="LIST", help="of cases by name")
+    arguments = parser.parse_args()
+    cache.in_venv()
+    passed, failed = 0, 0
+    with brokers.from_arguments(arguments, "bench-program") as broker:
+        broker.start()
+        bench = Bench(os.path.abspath(arguments.program), broker, arguments.work, arguments.load_cores)
+        for case in CASES:
+            if arguments.only and case.__name__ not in arguments.only.split(","):
+                continue
+            try:
+                case(bench)
+            except Exception as wrong:  # whatever goes wrong in a case fails it, and the others run
+                failed += 1
+                print(f"{case.__name__.replace('_', ' '):40} FAILED: {type(wrong).__name__} {wrong}", flush=True)
+            else:
+                passed += 1
+                print(f"{case.__name__.replace('_', ' '):40} ok", flush=True)
+        broker.stop()
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
