@@ -5,10 +5,12 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 #include <vector>
 
 #include "generator/outcome.hh"
 #include "generator/settings.hh"
+#include "report/render.hh"
 
 /// millrace-bench: see README.md beside this file. Exit status: 0; 1 where it could not run, in one line; 2 where what was
 /// read is not what was written, or records failed.
@@ -35,6 +37,24 @@ int merge(const merge_settings& what) {
   return write_file(what.json, *text) ? 0 : give_up("cannot write " + what.json);
 }
 
+/// The page of these results, named so where one of them is not what it should be.
+int write_page(const std::string& path, const std::vector<std::string>& results, const std::vector<std::string>& names) {
+  const auto page = bench::render_report(results);
+  if (!page) return give_up(bench::explain(page.error(), names));
+  return write_file(path, *page) ? 0 : give_up("cannot write " + path);
+}
+
+int report(const report_settings& what) {
+  std::vector<std::string> results;
+  for (const std::string& name : what.files) {
+    std::ifstream file(name);
+    std::ostringstream text;
+    if (!(text << file.rdbuf())) return give_up("cannot read " + name);
+    results.push_back(text.str());
+  }
+  return write_page(what.report, results, what.files);
+}
+
 /// What is wrong with a run that went through; empty: nothing.
 std::string verdict(const settings& s, const outcome& out) {
   const verified& v = out.checked;
@@ -57,7 +77,9 @@ int run(const settings& s) {
   }
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   fmt::print("{}", to_table(s, *out));
-  if (!write_file(s.json, to_json(s, *out))) return give_up("cannot write " + s.json);
+  const std::string result = to_json(s, *out);
+  if (!write_file(s.json, result)) return give_up("cannot write " + s.json);
+  if (!s.report.empty() && write_page(s.report, {result}, {"the result"}) != 0) return 1;
   const std::string wrong = verdict(s, *out);
   if (wrong.empty()) return 0;
   std::fflush(stdout);
@@ -83,6 +105,7 @@ int main(int argc, char** argv) {
   const command what = parse_command(words);
   if (what.run) return run(*what.run);
   if (what.merge) return merge(*what.merge);
+  if (what.report) return report(*what.report);
   if (what.status != 0) return give_up(what.text);
   fmt::print("{}", what.text);
   return 0;

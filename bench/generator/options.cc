@@ -37,6 +37,7 @@ struct raw {
   std::string assign = "";
   bool remove = false;
   merge_settings merge;
+  report_settings report;
 };
 
 void add_common(CLI::App& app, raw& r) {
@@ -57,6 +58,7 @@ void add_common(CLI::App& app, raw& r) {
   app.add_option("--start-at", s.start_at, "UNIX seconds at which the load begins: the same for several processes");
   app.add_option("--label", s.label, "a name for this run in reports");
   app.add_option("--json", s.json, "file for the results");
+  app.add_option("--report", s.report, "file for the results as a page");
   app.add_option("--run-id", s.run_id, "the same for several processes on one topic; default: drawn");
   app.add_option("--drain", s.drain_seconds, "seconds that the end waits for answers and readers")->capture_default_str();
 }
@@ -208,25 +210,29 @@ command parse_command(std::span<const char* const> arguments) {
   merge->add_option("files", r.merge.files, "results")->required();
   merge->add_option("--json", r.merge.json, "file for the result")->required();
   merge->add_option("--label", r.merge.label, "of the result; default: the first one's");
+  CLI::App* report = app.add_subcommand("report", "makes one page of the results of any runs, side by side");
+  report->add_option("files", r.report.files, "results")->required();
+  report->add_option("--report", r.report.report, "file for the page")->required();
 
   std::vector<std::string> words(arguments.rbegin(), arguments.rend());  // CLI11 takes them from the back
   try {
     app.parse(std::move(words));
-    if (merge->parsed()) return {.run = {}, .merge = r.merge, .text = {}};
+    if (merge->parsed()) return {.run = {}, .merge = r.merge, .report = {}, .text = {}};
+    if (report->parsed()) return {.run = {}, .merge = {}, .report = r.report, .text = {}};
     for (const auto& [sub, kind] : subcommands) {
       if (sub->parsed()) r.s.kind = kind;
     }
     resolve(r);
-    return {.run = std::move(r.s), .merge = {}, .text = {}};
+    return {.run = std::move(r.s), .merge = {}, .report = {}, .text = {}};
   } catch (const CLI::CallForHelp&) {
     for (const auto& [sub, kind] : subcommands) {
-      if (sub->parsed()) return {.run = {}, .merge = {}, .status = 0, .text = sub->help()};
+      if (sub->parsed()) return {.run = {}, .merge = {}, .report = {}, .status = 0, .text = sub->help()};
     }
-    return {.run = {}, .merge = {}, .status = 0, .text = (merge->parsed() ? merge : &app)->help()};
+    return {.run = {}, .merge = {}, .report = {}, .status = 0, .text = (merge->parsed() ? merge : report->parsed() ? report : &app)->help()};
   } catch (const CLI::ParseError& wrong) {
-    return {.run = {}, .merge = {}, .status = 1, .text = fmt::format("{} (--help shows the options)", wrong.what())};
+    return {.run = {}, .merge = {}, .report = {}, .status = 1, .text = fmt::format("{} (--help shows the options)", wrong.what())};
   } catch (const refusal& wrong) {
-    return {.run = {}, .merge = {}, .status = 1, .text = wrong.text};
+    return {.run = {}, .merge = {}, .report = {}, .status = 1, .text = wrong.text};
   }
 }
 

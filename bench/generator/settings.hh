@@ -24,6 +24,7 @@ struct settings {
   std::vector<client::host_port> brokers;
   std::string label;
   std::string json;
+  std::string report;  ///< file for the page of this run
 
   // The topic.
   std::string topic;
@@ -86,10 +87,17 @@ struct merge_settings {
   std::string label;
 };
 
+/// Results, in the order in which the page shows them, and the page's file.
+struct report_settings {
+  std::vector<std::string> files;
+  std::string report;
+};
+
 /// What to do, or what to print (on stdout for status 0, else one line for stderr) and leave with.
 struct command {
   std::optional<settings> run;
   std::optional<merge_settings> merge;
+  std::optional<report_settings> report;
   int status = 0;
   std::string text;
 };
