@@ -4,7 +4,7 @@ import statistics
 
 
 def digits(value):
-    return 0 if value >= 100 else 2
+    return 0 if value >= 100 else 2 if value >= 0.1 else 4
 
 
 def values(figure, runs):
@@ -16,6 +16,8 @@ def spread_of(numbers):
         return "failed"
     middle = statistics.median(numbers)
     places = digits(middle)
+    if len(numbers) == 1:
+        return f"{middle:.{places}f}"
     return f"{middle:.{places}f} ({min(numbers):.{places}f}-{max(numbers):.{places}f})"
 
 

@@ -50,8 +50,9 @@ def settle(data, topic, seconds=20):
 
 
 class Turnover:
-    """Looks at the data directory when the window opens and again at the end. Of the topic's segments: `turned_over` were there
-    and are gone, `begun` are new, and `recycled` of the new ones are files that were there before under another name."""
+    """Looks at the data directory when the window opens and again at the end. Of the topic's segments `first` were there and
+    `last` are: `turned_over` of the first are gone, `begun` of the last are new, and `recycled` of those are files that were there
+    before under another name."""
 
     def __init__(self, data, topic, after):
         self.data, self.topic = data, topic
@@ -66,5 +67,5 @@ class Turnover:
         self.timer.join()
         after = segments(self.data, self.topic)
         begun = {inode: path for inode, path in after.items() if path not in self.segments}
-        return {"turned_over": len(self.segments - set(after.values())), "begun": len(begun),
-                "recycled": sum(inode in self.files for inode in begun)}
+        return {"first": len(self.segments), "last": len(after), "turned_over": len(self.segments - set(after.values())),
+                "begun": len(begun), "recycled": sum(inode in self.files for inode in begun)}

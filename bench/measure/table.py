@@ -82,10 +82,14 @@ def absolute(rows, names, results):
 
 
 def turnover_line(run):
-    """What a run's watch over the segments says."""
-    said = (f"{run['turned_over']} segments went in the measured time, {run['begun']} were begun, "
-            f"{run['recycled']} of them in files of old ones")
-    return said if run["turned_over"] else f"{said}: too little was written to call it steady"
+    """What a run's watch over the segments says, and where that was no steady state."""
+    said = (f"{run['turned_over']} of {run['first']} segments went in the measured time, {run['begun']} of the {run['last']} there "
+            f"at its end are new, {run['recycled']} of them in files of old ones")
+    if not run["turned_over"]:
+        return f"{said}: NOT steady, too little was written"
+    if run["last"] > 2 * run["first"]:
+        return f"{said}: NOT steady, retention did not keep up"
+    return said
 
 
 def turnover(rows, name, results):
@@ -93,5 +97,5 @@ def turnover(rows, name, results):
     for row in rows:
         runs = [run for run in results.of(row, name) if run]
         if runs and row.produces:
-            total = {key: sum(run[key] for run in runs) for key in ("turned_over", "begun", "recycled")}
+            total = {key: sum(run[key] for run in runs) for key in ("first", "last", "turned_over", "begun", "recycled")}
             yield f"{row.title}: {turnover_line(total)}"

@@ -49,9 +49,11 @@ class Table(unittest.TestCase):
         line, = self.cells(results(millrace=[160], kafka=[None]), ["kafka"])
         self.assertEqual(line[2:4], ["-", "15: not measured"])
 
-    def test_a_steady_state_in_which_no_segment_went_is_not_called_steady(self):
-        self.assertIn("too little", table.turnover_line({"turned_over": 0, "begun": 1, "recycled": 0}))
-        self.assertNotIn("too little", table.turnover_line({"turned_over": 1, "begun": 1, "recycled": 1}))
+    def test_what_was_not_steady_is_not_called_so(self):
+        counts = {"first": 4, "last": 5, "turned_over": 1, "begun": 2, "recycled": 1}
+        self.assertNotIn("NOT", table.turnover_line(counts))
+        self.assertIn("too little", table.turnover_line({**counts, "turned_over": 0}))
+        self.assertIn("did not keep up", table.turnover_line({**counts, "last": 9}))
 
 
 class Rows(unittest.TestCase):
@@ -87,7 +89,7 @@ class Steady(unittest.TestCase):
             (data / "pool" / "1").rename(data / "t-0" / "10.log")
             for new in ("20.log", "30.log"):
                 (data / "t-0" / new).touch()
-            self.assertEqual(watch.result(), {"turned_over": 1, "begun": 3, "recycled": 1})
+            self.assertEqual(watch.result(), {"first": 1, "last": 3, "turned_over": 1, "begun": 3, "recycled": 1})
 
 
 class WarmUp(unittest.TestCase):
