@@ -178,7 +178,7 @@ void director::begin(outcome& out) {
   while (now() < start) nap(std::min(start - now(), base::milliseconds(100)));
   const std::time_t unix_now = std::time(nullptr);
   out.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(unix_now));
-  usage_of(s_.server_pid, server_before_);
+  look_at_server(server_before_);
   usage_of(0, load_before_);
 }
 
@@ -198,13 +198,13 @@ bool director::watch(outcome& out) {
     if (!begun && now() >= run_.measured.begin) {
       begun = true;
       machine_before = machine_now();
-      usage_of(s_.server_pid, server_at_begin_);
+      look_at_server(server_at_begin_);
     }
     if (begun && !ended && finished_early()) end = std::min(end, now());
     if (!ended && now() >= end) {
       ended = true;
       machine_after = machine_now();
-      usage_of(s_.server_pid, server_at_end_);
+      look_at_server(server_at_end_);
     }
     const instant due = start + base::seconds(static_cast<int64_t>(second) + 1);
     if (now() >= due) look(out, second++, due > run_.measured.begin && due <= end + base::milliseconds(1));
@@ -215,14 +215,19 @@ bool director::watch(outcome& out) {
   return true;
 }
 
+/// Leaves `to` as it is where the server is not named, or gone.
+void director::look_at_server(process_usage& to) const {
+  if (s_.server_pid != 0) usage_of(s_.server_pid, to);
+}
+
 /// A second is over: the cores hand it in within a few milliseconds.
 void director::look(outcome& out, size_t second, bool in_window) {
   shown_interval one;
   const instant limit = now() + base::milliseconds(300);
   while (!run_.seconds.take(second, machine_->cores(), one.counts) && now() < limit) nap(base::milliseconds(1));
-  process_usage server;
+  process_usage server = server_before_;  // what is gone took nothing more
   process_usage load;
-  if (s_.server_pid != 0) usage_of(s_.server_pid, server);
+  look_at_server(server);
   usage_of(0, load);
   const auto since = [](const process_usage& after, const process_usage& before) {
     return process_usage{.user_seconds = after.user_seconds - before.user_seconds,
@@ -231,7 +236,7 @@ void director::look(outcome& out, size_t second, bool in_window) {
                          .read_bytes = after.read_bytes - before.read_bytes,
                          .written_bytes = after.written_bytes - before.written_bytes};
   };
-  one.server = since(server, server_before_);
+  if (s_.server_pid != 0) one.server = since(server, server_before_);
   one.load = since(load, load_before_);
   server_before_ = server;
   load_before_ = load;

@@ -28,6 +28,7 @@ class director {
   bool wait_ready();
   void begin(outcome& out);
   bool watch(outcome& out);
+  void look_at_server(process_usage& to) const;
   void look(outcome& out, size_t second, bool in_window);
   bool finished_early();
   bool readers_reach(const std::vector<int64_t>& ends);

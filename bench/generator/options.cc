@@ -228,9 +228,20 @@ command parse_command(std::span<const char* const> arguments) {
     for (const auto& [sub, kind] : subcommands) {
       if (sub->parsed()) return {.run = {}, .merge = {}, .report = {}, .status = 0, .text = sub->help()};
     }
-    return {.run = {}, .merge = {}, .report = {}, .status = 0, .text = (merge->parsed() ? merge : report->parsed() ? report : &app)->help()};
+    return {.run = {},
+            .merge = {},
+            .report = {},
+            .status = 0,
+            .text = (merge->parsed()    ? merge
+                     : report->parsed() ? report
+                                        : &app)
+                        ->help()};
   } catch (const CLI::ParseError& wrong) {
-    return {.run = {}, .merge = {}, .report = {}, .status = 1, .text = fmt::format("{} (--help shows the options)", wrong.what())};
+    return {.run = {},
+            .merge = {},
+            .report = {},
+            .status = 1,
+            .text = fmt::format("{} (--help shows the options)", wrong.what())};
   } catch (const refusal& wrong) {
     return {.run = {}, .merge = {}, .report = {}, .status = 1, .text = wrong.text};
   }

@@ -17,7 +17,7 @@ namespace millrace::generator {
 struct shown_interval {
   double at = 0;  ///< seconds since the window began, at its end
   interval counts;
-  process_usage server;  ///< in this interval; rss_bytes at its end
+  std::optional<process_usage> server;  ///< with --server-pid: in this interval; rss_bytes at its end
   process_usage load;
 };
 

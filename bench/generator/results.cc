@@ -48,21 +48,23 @@ json quick_json(const hdr_histogram& h) {
 }
 
 json interval_json(const shown_interval& i) {
-  return {{"at", i.at},
-          {"produced_records", i.counts.produced.records},
-          {"produced_bytes", i.counts.produced.bytes},
-          {"consumed_records", i.counts.consumed.records},
-          {"consumed_bytes", i.counts.consumed.bytes},
-          {"errors", i.counts.produced.errors + i.counts.consumed.errors},
-          {"produce_latency", quick_json(i.counts.produce_latency)},
-          {"end_to_end_latency", quick_json(i.counts.end_to_end)},
-          {"server",
-           {{"user_seconds", i.server.user_seconds},
-            {"system_seconds", i.server.system_seconds},
-            {"rss_bytes", i.server.rss_bytes},
-            {"written_bytes", i.server.written_bytes},
-            {"read_bytes", i.server.read_bytes}}},
-          {"load", {{"user_seconds", i.load.user_seconds}, {"system_seconds", i.load.system_seconds}}}};
+  json one{{"at", i.at},
+           {"produced_records", i.counts.produced.records},
+           {"produced_bytes", i.counts.produced.bytes},
+           {"consumed_records", i.counts.consumed.records},
+           {"consumed_bytes", i.counts.consumed.bytes},
+           {"errors", i.counts.produced.errors + i.counts.consumed.errors},
+           {"produce_latency", quick_json(i.counts.produce_latency)},
+           {"end_to_end_latency", quick_json(i.counts.end_to_end)},
+           {"load", {{"user_seconds", i.load.user_seconds}, {"system_seconds", i.load.system_seconds}}}};
+  if (i.server) {
+    one["server"] = {{"user_seconds", i.server->user_seconds},
+                     {"system_seconds", i.server->system_seconds},
+                     {"rss_bytes", i.server->rss_bytes},
+                     {"written_bytes", i.server->written_bytes},
+                     {"read_bytes", i.server->read_bytes}};
+  }
+  return one;
 }
 
 json host_json() {

@@ -111,7 +111,8 @@ void check_core_listeners(const config& values, complaints& say) {
   if (!values.core_listeners_enable) return;
   constexpr int64_t cores_most = broker::broker_ids_a_node;
   if (values.node_id > std::numeric_limits<int32_t>::max() / cores_most - 1) {
-    say.error("core_listeners.enable", fmt::format("ids of cores are 1000 x node.id + core, and node.id ({}) is too large", values.node_id));
+    say.error("core_listeners.enable",
+              fmt::format("ids of cores are 1000 x node.id + core, and node.id ({}) is too large", values.node_id));
   }
   const auto cores = static_cast<int64_t>(values.cores.empty() ? 1 : values.cores.size());
   if (values.core_listeners_port > 0 && values.core_listeners_port + cores - 1 > 65535) {

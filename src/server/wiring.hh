@@ -33,7 +33,7 @@ struct wiring_options {
   api::kafka::door_options door;
   std::vector<api::kafka::door_listener> listeners;
   std::vector<api::kafka::door_listener> core_listeners;  ///< by core; empty: cores have none of their own
-  std::optional<http_settings> http;  ///< none: not served
+  std::optional<http_settings> http;                      ///< none: not served
   std::string version;
   size_t connections_max = SIZE_MAX;  ///< of all cores together
   base::log_level log_least = base::log_level::info;

@@ -139,7 +139,9 @@ TEST_CASE("core listeners: lists of groups and of files are a core's share at it
     const std::string group = "group-" + std::to_string(i);
     REQUIRE(f.k.b.w.run_until([&] { return f.commit_for(group) == 0; }, base::seconds(10)));
   }
-  const auto groups = [&](unsigned core) { return f.k.ask<list_groups_response>(list_groups_request{}, 4, core).body.groups.size(); };
+  const auto groups = [&](unsigned core) {
+    return f.k.ask<list_groups_response>(list_groups_request{}, 4, core).body.groups.size();
+  };
   const auto files = [&](unsigned core) {
     size_t partitions = 0;
     const auto got = f.k.ask<describe_log_dirs_response>(describe_log_dirs_request{}, 4, core);
@@ -173,7 +175,8 @@ TEST_CASE("core listeners: settings are asked of any id of the node; a replica i
 
   const auto create = [&](const std::string& name, std::vector<int32_t> ids) {
     create_topics_request_creatable_replica_assignment where{.partition_index = 0, .broker_ids = list(ids)};
-    create_topics_request_creatable_topic topic{.name = name, .num_partitions = -1, .replication_factor = -1, .assignments = {&where, 1}};
+    create_topics_request_creatable_topic topic{
+        .name = name, .num_partitions = -1, .replication_factor = -1, .assignments = {&where, 1}};
     create_topics_request request;
     request.topics = {&topic, 1};
     request.timeout_ms = 1000;

@@ -120,6 +120,33 @@ TEST_CASE("configuration: a topic's default is refused for what a topic would be
   }
 }
 
+TEST_CASE("core listeners: ids and ports that there are not are refused") {
+  struct row {
+    const char* key;
+    const char* value;
+    const char* why;  ///< empty: it is taken
+  };
+  const row rows[] = {
+      {"node.id", "2147482", ""},
+      {"node.id", "2147483", "node.id (2147483) is too large"},
+      {"core_listeners.port", "65535", ""},
+      {"core_listeners.advertised_host", "0.0.0.0", "is no address that a client can reach"},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.key);
+    CAPTURE(r.value);
+    CHECK(load_sets({set(r.key, r.value)}).errors.empty());
+    const std::string said =
+        joined(load_sets({set("core_listeners.enable", "true"), set("cores", "0"), set(r.key, r.value)}).errors);
+    CHECK(said.empty() == (*r.why == '\0'));
+    CHECK(contains(said, r.why));
+  }
+  CHECK(contains(
+      joined(load_sets({set("core_listeners.enable", "true"), set("cores", "0,1"), set("core_listeners.port", "65535")})
+                 .errors),
+      "there are not 2 ports from 65535 on"));
+}
+
 TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB") {
   const int64_t gib = int64_t{1} << 30;
   CHECK(default_memory(gib) == gib / 4);

@@ -58,8 +58,8 @@ TEST_CASE("options: help names every flag and ends well") {
   const char* const help[] = {"--help"};
   const parsed_options parsed = parse_options(help);
   CHECK(parsed.exit_code == 0);
-  for (const char* flag :
-       {"--config", "--data-dir", "--kafka", "--http", "--cores", "--memory", "--set", "--probe", "--version", "--recover-by-scan"}) {
+  for (const char* flag : {"--config", "--data-dir", "--kafka", "--http", "--cores", "--memory", "--set", "--probe",
+                           "--version", "--recover-by-scan"}) {
     CAPTURE(flag);
     CHECK(contains(parsed.text, flag));
   }

@@ -47,4 +47,22 @@ TEST_CASE("settings: a request of the largest size on each core has its place be
   CHECK(memory_warnings(large, 1, uint64_t{4} << 30, uint64_t{2} << 30).size() == 1);
 }
 
+TEST_CASE("listeners: where cores have their own, each follows behind the common ones with the next port") {
+  const auto ports = [](std::vector<setting> sets) {
+    std::vector<std::string> all;
+    for (const auto& l : listener_settings(load_sets(std::move(sets)).values, 3)) {
+      all.push_back(l.bind.host + ":" + std::to_string(l.bind.port) + " " + l.advertised.host + ":" +
+                    std::to_string(l.advertised.port) + (l.bind.shared ? " shared" : ""));
+    }
+    return all;
+  };
+  const std::string common = "127.0.0.1:9092 127.0.0.1:9092 shared";
+  CHECK(ports({}) == std::vector{common});
+  CHECK(ports({set("core_listeners.enable", "true")}) == std::vector<std::string>{common, "127.0.0.1:9192 127.0.0.1:9192",
+                                                                                  "127.0.0.1:9193 127.0.0.1:9193",
+                                                                                  "127.0.0.1:9194 127.0.0.1:9194"});
+  CHECK(ports({set("core_listeners.enable", "true"), set("core_listeners.port", "0"),
+               set("core_listeners.advertised_host", "b.example")})[3] == "127.0.0.1:0 b.example:0");
+}
+
 }  // namespace millrace::server

@@ -74,8 +74,8 @@ class door {
   door(const door&) = delete;
   door& operator=(const door&) = delete;
 
-  /// Listens; errors of the backend's listen. Fills in the ports that the kernel chose. `own`: this core's own listener, where
-  /// cores are brokers; its connections stay here.
+  /// Listens; errors of the backend's listen. Fills in the ports that the kernel chose. `own`: this core's own listener,
+  /// where cores are brokers; its connections stay here.
   base::result<void> open(std::vector<door_listener>& listeners, door_listener* own = nullptr);
   /// How many of the listeners open() came to, `own` the last. Where it failed, the last of them is the one.
   size_t tried() const noexcept { return acceptors_.size(); }

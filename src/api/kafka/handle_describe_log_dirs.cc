@@ -109,8 +109,8 @@ base::result<void> answer_from(request_context& request, const std::vector<asked
 
 }  // namespace
 
-/// The one directory of the data; at a core's own port, what that core has in it. Its usable bytes are those that the file system has free and those of removed segments
-/// that are kept for new ones (KIP-827).
+/// The one directory of the data; at a core's own port, what that core has in it. Its usable bytes are those that the file
+/// system has free and those of removed segments that are kept for new ones (KIP-827).
 handled handle_describe_log_dirs(request_context& request) {
   CO_TRY(const describe_log_dirs_request asked,
          wire::kafka::decode<describe_log_dirs_request>(request.body, request.version, request.memory));
