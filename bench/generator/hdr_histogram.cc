@@ -7,6 +7,7 @@
 #include "base/assert.hh"
 #include "base/bytes.hh"
 #include "base/varint.hh"
+#include "report/hdr.hh"
 
 namespace millrace::generator {
 
@@ -24,23 +25,6 @@ void put_word(std::vector<uint8_t>& out, int64_t value) {
   out.push_back(static_cast<uint8_t>(rest));
 }
 
-/// False: the bytes end first.
-bool take_word(const uint8_t*& at, const uint8_t* end, int64_t& value) {
-  uint64_t sum = 0;
-  for (unsigned shift = 0; shift <= 56; shift += 7) {
-    if (at == end) return false;
-    const uint64_t byte = *at++;
-    if (shift == 56) {
-      sum |= byte << shift;
-    } else {
-      sum |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-  }
-  value = base::unzigzag(sum);
-  return true;
-}
-
 std::string base64(const std::vector<uint8_t>& bytes) {
   std::string out;
   for (size_t i = 0; i < bytes.size(); i += 3) {
@@ -48,23 +32,6 @@ std::string base64(const std::vector<uint8_t>& bytes) {
     uint32_t word = 0;
     for (size_t j = 0; j < 3; ++j) word = word << 8 | (j < left ? bytes[i + j] : 0u);
     for (size_t j = 0; j < 4; ++j) out += j <= left ? letters[word >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
-base::result<std::vector<uint8_t>> from_letters(std::string_view text) {
-  std::vector<uint8_t> out;
-  uint32_t word = 0;
-  unsigned bits = 0;
-  for (const char c : text) {
-    if (c == '=') break;
-    const size_t at = letters.find(c);
-    if (at == std::string_view::npos) return base::fail(base::errc::malformed);
-    word = word << 6 | static_cast<uint32_t>(at);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    out.push_back(static_cast<uint8_t>(word >> bits));
   }
   return out;
 }
@@ -170,46 +137,17 @@ std::string hdr_histogram::to_base64() const {
 }
 
 base::result<hdr_histogram> hdr_histogram::from_base64(std::string_view text) {
-  TRY(const std::vector<uint8_t> packed, from_letters(text));
-  if (packed.size() < 8) return base::fail(base::errc::malformed);
-  if (base::load_big<uint32_t>(packed.data()) != cookie_compressed) return base::fail(base::errc::unsupported);
-  // Nine bytes a cell at most, and five digits have 4 million cells.
-  std::vector<uint8_t> plain(size_t{64} << 20);
-  uLongf size = plain.size();
-  if (uncompress(plain.data(), &size, packed.data() + 8, packed.size() - 8) != Z_OK || size < head_bytes) {
-    return base::fail(base::errc::malformed);
-  }
-  plain.resize(size);
-  const uint32_t digits = base::load_big<uint32_t>(plain.data() + 12);
-  const bool ours = base::load_big<uint32_t>(plain.data()) == cookie_plain && digits >= 1 && digits <= 5 &&
-                    base::load_big<int64_t>(plain.data() + 16) == 1 && base::load_big<int64_t>(plain.data() + 24) == highest;
+  bench::hdr_range range;
+  TRY(const std::vector<bench::hdr_cell> cells, bench::decode_hdr(text, &range));
+  const bool ours = range.digits >= 1 && range.digits <= 5 && range.lowest == 1 && range.highest == highest;
   if (!ours) return base::fail(base::errc::unsupported);
-  hdr_histogram read(static_cast<int>(digits));
-  TRY_CHECK(read.read_payload(plain));
-  return read;
-}
-
-base::result<void> hdr_histogram::read_payload(const std::vector<uint8_t>& bytes) {
-  const uint8_t* at = bytes.data() + head_bytes;
-  const uint8_t* const end = bytes.data() + bytes.size();
-  for (size_t i = 0; at != end;) {
-    int64_t word = 0;
-    if (!take_word(at, end, word)) return base::fail(base::errc::truncated);
-    if (word < 0) {
-      if (word < -static_cast<int64_t>(counts_.size())) return base::fail(base::errc::too_large);
-      i += static_cast<size_t>(-word);
-      continue;
-    }
-    if (i >= counts_.size()) return base::fail(base::errc::too_large);
-    if (word > 0) {
-      counts_[i] = static_cast<uint64_t>(word);
-      total_ += counts_[i];
-      least_ = std::min(least_, first_of(i));
-      most_ = last_of(i);
-    }
-    ++i;
+  hdr_histogram read(static_cast<int>(range.digits));
+  for (const bench::hdr_cell& cell : cells) {
+    const auto value = static_cast<int64_t>(cell.value);
+    if (value > read.last_of(read.counts_.size() - 1)) return base::fail(base::errc::too_large);
+    read.record(value, cell.count);
   }
-  return {};
+  return read;
 }
 
 }  // namespace millrace::generator

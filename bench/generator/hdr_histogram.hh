@@ -43,7 +43,7 @@ class hdr_histogram {
   int64_t percentile(double percent) const;
 
   std::string to_base64() const;
-  /// Errors: malformed, too_large, unsupported (another encoding or range).
+  /// Errors: those of bench::decode_hdr; unsupported and too_large also for another range than ours.
   static base::result<hdr_histogram> from_base64(std::string_view text);
 
  private:
@@ -56,7 +56,6 @@ class hdr_histogram {
   int64_t first_of(size_t index) const;
   int64_t last_of(size_t index) const;
   std::vector<uint8_t> payload() const;
-  base::result<void> read_payload(const std::vector<uint8_t>& bytes);
 
   int digits_;
   int sub_bits_;        // of sub_count_

@@ -10,6 +10,7 @@
 
 #include "base/bytes.hh"
 #include "base/limits.hh"
+#include "base/varint.hh"
 
 namespace millrace::bench {
 namespace {
@@ -135,7 +136,7 @@ result<int64_t> read_zigzag(base::bytes bytes, size_t& at) {
     value |= (index == 8 ? byte : byte & 0x7f) << (7 * index);
     if (last) break;
   }
-  return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
+  return base::unzigzag(value);
 }
 
 /// The counts from cell 0 on; a negative number skips so many empty cells.
@@ -164,7 +165,7 @@ result<std::vector<hdr_cell>> read_counts(base::bytes bytes, const cell_layout& 
 
 }  // namespace
 
-result<std::vector<hdr_cell>> decode_hdr(std::string_view text) {
+result<std::vector<hdr_cell>> decode_hdr(std::string_view text, hdr_range* range) {
   TRY(const std::vector<uint8_t> outer, decode_base64(text));
   TRY(const std::vector<uint8_t> inner, decompress(outer));
   if (inner.size() < header_size) return fail(errc::truncated);
@@ -172,8 +173,11 @@ result<std::vector<hdr_cell>> decode_hdr(std::string_view text) {
   if (base::load_big<uint32_t>(inner.data() + 8) != 0) return fail(errc::unsupported);
   const auto length = base::load_big<uint32_t>(inner.data() + 4);
   if (length > inner.size() - header_size) return fail(errc::truncated);
-  TRY(const cell_layout layout,
-      cell_layout::of(base::load_big<uint32_t>(inner.data() + 12), base::load_big<uint64_t>(inner.data() + 16)));
+  const hdr_range found{.digits = base::load_big<uint32_t>(inner.data() + 12),
+                        .lowest = base::load_big<uint64_t>(inner.data() + 16),
+                        .highest = base::load_big<uint64_t>(inner.data() + 24)};
+  TRY(const cell_layout layout, cell_layout::of(found.digits, found.lowest));
+  if (range != nullptr) *range = found;
   return read_counts(base::bytes(inner).subspan(header_size, length), layout);
 }
 
