@@ -114,10 +114,6 @@ void check_core_listeners(const config& values, complaints& say) {
     say.error("core_listeners.enable",
               fmt::format("ids of cores are 1000 x node.id + core, and node.id ({}) is too large", values.node_id));
   }
-  const auto cores = static_cast<int64_t>(values.cores.empty() ? 1 : values.cores.size());
-  if (values.core_listeners_port > 0 && values.core_listeners_port + cores - 1 > 65535) {
-    say.error("core_listeners.port", fmt::format("there are not {} ports from {} on", cores, values.core_listeners_port));
-  }
   if (!values.core_listeners_advertised_host.empty() && is_any(values.core_listeners_advertised_host)) {
     say.error("core_listeners.advertised_host",
               fmt::format("{} is no address that a client can reach", values.core_listeners_advertised_host));
@@ -202,6 +198,11 @@ std::vector<std::string> check_machine(const config& values, std::span<const uin
       errors.push_back(fmt::format("placement.override: {} names core {}, and there are {}, counted from 0", to_text(one),
                                    one.core.value(), cores));
     }
+  }
+  const bool many_ports = values.core_listeners_enable && values.core_listeners_port > 0;
+  if (many_ports && values.core_listeners_port + static_cast<int64_t>(cores) - 1 > 65535) {
+    errors.push_back(
+        fmt::format("core_listeners.port: there are not {} ports from {} on", cores, values.core_listeners_port));
   }
   const int64_t memory = values.memory != 0 ? values.memory : default_memory(machine_bytes);
   const auto least = static_cast<int64_t>(cores) * memory_per_core_min;

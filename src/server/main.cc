@@ -128,7 +128,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   if (!problems.empty()) return 1;
   std::vector<unsigned> cpus = cpus_of(settings);
   const auto cores = static_cast<unsigned>(cpus.size());
-  std::vector<api::kafka::door_listener> listeners = server::listener_settings(settings, cores);
+  std::vector<api::kafka::door_listener> listeners = server::listener_settings(settings);
   const auto unresolved = server::resolve(listeners);
   for (const std::string& p : unresolved) std::fprintf(stderr, "millraced: %s\n", p.c_str());
   if (!unresolved.empty()) return 1;
@@ -140,9 +140,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   raise_limit(RLIMIT_MEMLOCK, RLIM_INFINITY, "locked memory");
 
   keep_what_is_offered(settings);
-  const size_t common = settings.listeners.size();
-  std::vector<api::kafka::door_listener> of_cores(listeners.begin() + static_cast<ptrdiff_t>(common), listeners.end());
-  listeners.resize(common);
+  std::vector<api::kafka::door_listener> of_cores = server::core_listener_settings(settings, listeners.front(), cores);
   server::wiring program({.storage = server::storage_settings(settings, cores),
                           .producers = server::producer_settings(settings),
                           .retention = server::retention_settings(settings),

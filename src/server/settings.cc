@@ -217,7 +217,7 @@ uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_fil
   return std::min({static_cast<uint64_t>(from.max_connections), sockets, uint64_t{kafka_connections_max()} * cores});
 }
 
-std::vector<api::kafka::door_listener> listener_settings(const config& from, unsigned cores) {
+std::vector<api::kafka::door_listener> listener_settings(const config& from) {
   std::vector<api::kafka::door_listener> all;
   for (const endpoint& l : from.listeners) {
     api::kafka::door_listener one;
@@ -228,8 +228,14 @@ std::vector<api::kafka::door_listener> listener_settings(const config& from, uns
     if (said != from.advertised_listeners.end()) one.advertised = {.host = said->host, .port = said->port};
     all.push_back(std::move(one));
   }
+  return all;
+}
+
+std::vector<api::kafka::door_listener> core_listener_settings(const config& from, const api::kafka::door_listener& first,
+                                                              unsigned cores) {
+  std::vector<api::kafka::door_listener> all;
   if (!from.core_listeners_enable) return all;
-  api::kafka::door_listener of_core = all.front();
+  api::kafka::door_listener of_core = first;
   of_core.bind.shared = false;
   if (!from.core_listeners_advertised_host.empty()) of_core.advertised.host = from.core_listeners_advertised_host;
   for (unsigned core = 0; core < cores; ++core) {

@@ -39,7 +39,10 @@ struct http_settings {
 std::optional<http_settings> http_door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files);
-/// Each listener with what it tells clients; behind them one for each core, where cores have their own.
-std::vector<api::kafka::door_listener> listener_settings(const config& from, unsigned cores);
+/// Each listener with what it tells clients.
+std::vector<api::kafka::door_listener> listener_settings(const config& from);
+/// By core, beside the first of the listeners; none where cores have no listeners of their own.
+std::vector<api::kafka::door_listener> core_listener_settings(const config& from, const api::kafka::door_listener& first,
+                                                              unsigned cores);
 
 }  // namespace millrace::server

@@ -141,10 +141,14 @@ TEST_CASE("core listeners: ids and ports that there are not are refused") {
     CHECK(said.empty() == (*r.why == '\0'));
     CHECK(contains(said, r.why));
   }
-  CHECK(contains(
-      joined(load_sets({set("core_listeners.enable", "true"), set("cores", "0,1"), set("core_listeners.port", "65535")})
-                 .errors),
-      "there are not 2 ports from 65535 on"));
+  const uint32_t allowed[] = {0, 1};
+  for (const bool named : {false, true}) {  // all that it may use are cores too
+    std::vector<setting> sets{set("core_listeners.enable", "true"), set("core_listeners.port", "65535")};
+    if (named) sets.push_back(set("cores", "0,1"));
+    const auto errors = check_machine(load_sets(std::move(sets)).values, allowed, int64_t{8} << 30);
+    REQUIRE(errors.size() == 1);
+    CHECK(errors[0] == "core_listeners.port: there are not 2 ports from 65535 on");
+  }
 }
 
 TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB") {

@@ -50,7 +50,10 @@ TEST_CASE("settings: a request of the largest size on each core has its place be
 TEST_CASE("listeners: where cores have their own, each follows behind the common ones with the next port") {
   const auto ports = [](std::vector<setting> sets) {
     std::vector<std::string> all;
-    for (const auto& l : listener_settings(load_sets(std::move(sets)).values, 3)) {
+    const config from = load_sets(std::move(sets)).values;
+    auto listeners = listener_settings(from);
+    for (const auto& l : core_listener_settings(from, listeners.front(), 3)) listeners.push_back(l);
+    for (const auto& l : listeners) {
       all.push_back(l.bind.host + ":" + std::to_string(l.bind.port) + " " + l.advertised.host + ":" +
                     std::to_string(l.advertised.port) + (l.bind.shared ? " shared" : ""));
     }
