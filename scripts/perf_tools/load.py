@@ -66,17 +66,6 @@ def wait_until_steady(row, port, loader):
     raise tools.Refused(f"the load did not come going within {START_MAX_S} s")
 
 
-def stop(process):
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
 class Room(threading.Thread):
     """Stops a load before it fills the disk: a fast one writes gigabytes a second, and ten thousand partitions grow their
     segments ahead. It may use half of what was free at the start."""
@@ -139,7 +128,7 @@ def run(words, options, look_at):
     finally:
         room.over.set()
         for process in reversed(started):
-            stop(process)
+            processes.stop(process, 60)
         if room.used_up:
             print("scripts/perf: the load was ended, for it had used half of the free disk", file=sys.stderr)
         log.close()

@@ -53,6 +53,14 @@ struct fixture {
     REQUIRE(b.w.run_until([&] { return one.done; }, base::seconds(5)));
     REQUIRE_FALSE(one.part.failed);
   }
+  /// The next write of a snapshot of producers takes so long that more can come meanwhile.
+  void slow_snapshot() {
+    b.n.disk().add_rule({.kind = reactor::op_kind::write,
+                         .path_part = "producers.snapshot",
+                         .count = 1,
+                         .error = 0,
+                         .delay = base::milliseconds(50)});
+  }
   int64_t start_of(const std::string& name, size_t p = 0) { return log_of(name, p).log_start().value(); }
   base::unix_ms now() { return b.n.core().wall_clock(); }
   broker_node b;
@@ -188,11 +196,7 @@ TEST_CASE("retention: who asks for more while a snapshot is written has one that
   f.create("t", 1, {{"retention.ms", "-1"}});
   const storage::log_id id = f.where("t").id;
   f.append("t", 0, numbered_batch({.id = 77, .first = 0}));
-  f.b.n.disk().add_rule({.kind = reactor::op_kind::write,
-                         .path_part = "producers.snapshot",
-                         .count = 1,
-                         .error = 0,
-                         .delay = base::milliseconds(50)});
+  f.slow_snapshot();
   auto one = f.b.w.start(f.b.n, 0, f.b.brokers[0]->raise_log_starts({{id, base::offset(1)}}));
   f.b.w.run_for(base::milliseconds(10));
   f.append("t", 0, numbered_batch({.id = 77, .first = 1}));
@@ -208,11 +212,7 @@ TEST_CASE("retention: what is not in the log yet is not deleted, though it comes
   f.create("t", 1, {{"retention.ms", "-1"}});
   const storage::log_id id = f.where("t").id;
   f.append("t", 0, numbered_batch({.id = 77, .first = 0}));
-  f.b.n.disk().add_rule({.kind = reactor::op_kind::write,
-                         .path_part = "producers.snapshot",
-                         .count = 1,
-                         .error = 0,
-                         .delay = base::milliseconds(50)});
+  f.slow_snapshot();
   auto one = f.b.w.start(f.b.n, 0, f.b.brokers[0]->raise_log_starts({{id, base::offset(2)}}));
   f.b.w.run_for(base::milliseconds(10));
   f.append("t", 0, numbered_batch({.id = 77, .first = 1}));
