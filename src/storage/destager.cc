@@ -191,17 +191,33 @@ reactor::task<void> destager::close_worker(pass_state* state) {
   state->done.wake_all();
 }
 
-/// Closes the sealed segments before the one that is staged. The log is as dirty as before: a pass still brings it on.
-reactor::task<base::result<void>> destager::close_sealed(log& l) {
+void destager::begin_destage(log& l) {
   ASSERT(!l.destaging_);
   l.destaging_ = true;
+  l.destaged_below_ = l.segments_.front()->base();
+}
+
+/// The first segment from `from` to `last` that is not closed, null where there is none; `from` goes on behind it. It is
+/// found by its offset, never by its place: while it is written those before it may leave, or become fewer by compaction.
+segment* destager::next_to_destage(log& l, base::offset* from, base::offset last) {
+  segment* s = l.segment_from(*from);
+  while (s != nullptr && s->state == segment_state::closed) s = l.segment_from(s->base() + 1);
+  if (s == nullptr || s->base() > last) return nullptr;
+  l.destaged_below_ = s->base();
+  *from = s->base() + 1;
+  return s;
+}
+
+/// Closes the sealed segments before the one that is staged. The log is as dirty as before: a pass still brings it on.
+reactor::task<base::result<void>> destager::close_sealed(log& l) {
+  begin_destage(l);
   log_point target;
   bool reached = false;
   base::result<void> outcome;
-  for (size_t i = 0; outcome && i < l.segments_.size(); ++i) {
-    segment& s = *l.segments_[i];
-    if (s.base() >= l.staged_.segment) break;
-    if (s.state == segment_state::sealed) outcome = co_await destage_segment(l, s, &target, &reached);
+  for (base::offset from; outcome;) {
+    segment* s = next_to_destage(l, &from, l.staged_.segment - 1);
+    if (s == nullptr) break;
+    outcome = co_await destage_segment(l, *s, &target, &reached);
   }
   l.destaging_ = false;
   co_return outcome;
@@ -235,16 +251,15 @@ bool destager::may_destage(log& l) {
 
 /// Brings a log's segments to its staged point; then a checkpoint may name that point.
 reactor::task<base::result<void>> destager::destage(log& l) {
-  ASSERT(!l.destaging_);
-  l.destaging_ = true;
+  begin_destage(l);
   log_point target = l.checkpointed_;
   bool reached = false;
   base::result<void> outcome;
   // Only until the target is set: a segment that was the staged one then may have grown and been rolled since.
-  for (size_t i = 0; outcome && !reached && i < l.segments_.size(); ++i) {
-    segment& s = *l.segments_[i];
-    if (s.base() > l.staged_.segment) break;
-    if (s.state != segment_state::closed) outcome = co_await destage_segment(l, s, &target, &reached);
+  for (base::offset from; outcome && !reached;) {
+    segment* s = next_to_destage(l, &from, l.staged_.segment);
+    if (s == nullptr) break;
+    outcome = co_await destage_segment(l, *s, &target, &reached);
   }
   if (outcome && !reached) {  // all that is staged is in closed segments
     target = l.staged_;

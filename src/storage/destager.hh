@@ -76,6 +76,8 @@ class destager final : public segment_write_owner {
   void close_rolled(log& l);
   reactor::task<void> close_all_rolled();
   reactor::task<void> close_worker(pass_state* state);
+  static void begin_destage(log& l);
+  static segment* next_to_destage(log& l, base::offset* from, base::offset last);
   reactor::task<base::result<void>> close_sealed(log& l);
   void note_failure(pass_state& state, log& l, const base::error& why);
   reactor::task<bool> pass();

@@ -134,10 +134,10 @@ void log::end_active() {
 }
 
 bool log::front_may_leave() const noexcept {
-  if (!front_is_left() || destaging_ || segments_[1]->base() > durable_.next) return false;
+  if (!front_is_left() || segments_[1]->base() > durable_.next) return false;
   const segment& front = *segments_[0];
-  if (front.readers > 0) return false;
-  const bool untouched = front.state == segment_state::sealed && groups_ == 0 && writes_ == 0 && !preparing_;
+  if (front.readers > 0 || (destaging_ && front.base() >= destaged_below_)) return false;
+  const bool untouched = front.state == segment_state::sealed && groups_ == 0 && writes_ == 0 && !preparing_ && !destaging_;
   return front.state == segment_state::closed || untouched;
 }
 

@@ -23,6 +23,7 @@
 namespace millrace::storage {
 
 class log_manager;
+class work_pace;
 
 /// Told on the log's core, at the end of a turn or when a write completed; must not suspend and not destroy the log.
 class log_listener {
@@ -51,6 +52,7 @@ struct read_plan {
   uint32_t bytes_max = 0;           ///< whole batches up to this many bytes
   bool one_at_least = false;        ///< the first batch comes whole however large it is
   bool file_range_will_do = false;  ///< who reads can send from a file: where storage_options::splice_reads is set
+  work_pace* pace = nullptr;        ///< of background work, on whose share of the core its batches are checked
   bool empty() const noexcept { return end == 0; }
 };
 
@@ -220,10 +222,11 @@ class log : public base::list_hook<waiting_tag> {
   bool preparing_ = false;  ///< a task makes room in a segment's file: that segment is not closed meanwhile
   bool touched_ = false;    ///< appended to since start or park: indexes and size on disk are behind
   bool destaging_ = false;
-  bool rolled_ = false;  ///< and the destager did not hear yet that all of the sealed segment is durable
-  uint32_t groups_ = 0;  ///< commit groups in flight that hold bytes of it
-  uint32_t writes_ = 0;  ///< segment writes in flight
-  uint32_t users_ = 0;   ///< tasks that use it: it is not destroyed before they let go
+  base::offset destaged_below_{0};  ///< while destaging_: with the segments below it the destager is done
+  bool rolled_ = false;             ///< and the destager did not hear yet that all of the sealed segment is durable
+  uint32_t groups_ = 0;             ///< commit groups in flight that hold bytes of it
+  uint32_t writes_ = 0;             ///< segment writes in flight
+  uint32_t users_ = 0;              ///< tasks that use it: it is not destroyed before they let go
 
   /// Commit log positions of the oldest record that holds bytes which no checkpoint covers, and of the oldest built
   /// since the destage in progress began. clean: none.

@@ -32,7 +32,7 @@ log_manager::log_manager(reactor::core& on, storage_options options)
       retention_(*this),
       compaction_(*this, options_.compact),
       room_(on),
-      let_go_(on),
+      front_freed_(on),
       scope_(std::make_unique<reactor::scope>(on)) {}
 
 log_manager::~log_manager() = default;
@@ -116,6 +116,7 @@ base::result<void> log_manager::adopt(taken one) {
 reactor::task<base::result<void>> log_manager::stop() {
   stopping_ = true;
   room_.wake_all();
+  front_freed_.wake_all();
   cold_.stop();
   const base::instant limit = core_.now() + base::seconds(8);
   while (!commits_.idle() && !commits_.failed() && core_.now() < limit) {

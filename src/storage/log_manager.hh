@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hh"
+#include "reactor/bell.hh"
 #include "reactor/core.hh"
 #include "reactor/scope.hh"
 #include "reactor/wait.hh"
@@ -259,6 +260,7 @@ class log_manager {
   void leave_front(log& l, base::offset start);
   reactor::task<void> trim_fronts_task();
   reactor::task<void> trim_front(log_id id);
+  std::unique_ptr<segment> take_front(log& l);
   reactor::task<void> all_let_go(log& l);
 
   reactor::core& core_;
@@ -280,12 +282,13 @@ class log_manager {
   std::vector<std::unique_ptr<segment>> replaced_;  ///< compacted, with files that are still being read
   bool closing_replaced_ = false;
   reactor::wait_list room_;
-  reactor::wait_list let_go_;
   storage_counters counters_;
   std::vector<log_id> starts_staged_;                            ///< of which no durable checkpoint says their start
   std::vector<std::pair<log_id, base::offset>> starts_written_;  ///< what the checkpoint says that is being written
   std::set<log_id> fronts_;                                      ///< have segments that are to leave
   bool trimming_ = false;
+  reactor::wait_list front_freed_;  ///< some front may leave that could not
+  reactor::bell trim_bell_{front_freed_};
   unsigned logs_without_space_ = 0;
   std::vector<std::string> stale_;  ///< files of segments below their log's start, found when it was taken over
   uint64_t open_files_ = 0;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "storage/layout.hh"
@@ -11,6 +12,8 @@ namespace millrace::storage {
 
 namespace {
 constexpr base::duration removal_retry_interval = base::seconds(1);
+/// Segments of a log whose names are synced together.
+constexpr size_t leave_together_max = 16;
 }  // namespace
 
 // ---- whole logs
@@ -149,14 +152,13 @@ reactor::task<void> log_manager::remove_deleted_logs(std::vector<deleted_log> lo
 reactor::task<void> log_manager::recycle_segments(std::string directory, const std::vector<std::string>* spliced) {
   const auto entries = core_.effects().list(directory);
   if (!entries) co_return;  // remove_deleted says why
+  std::vector<segment_pool::pooled_file> files;
   for (const reactor::directory_entry& e : *entries) {
-    if (!layout::parse_log_file(e.name) || !pool_.is_for(e.size)) continue;
-    if (std::ranges::find(*spliced, e.name) != spliced->end()) continue;
-    std::string path = directory + "/" + e.name;
-    std::string from = directory;
-    const bool taken = co_await pool_.put(std::move(path), std::move(from), e.size);
-    if (!taken) break;
+    if (!layout::parse_log_file(e.name)) continue;
+    if (std::ranges::find(*spliced, e.name) == spliced->end()) files.push_back({directory + "/" + e.name, e.size});
   }
+  // What stays goes with the directory.
+  (void)co_await pool_.put(std::move(files), std::move(directory));
 }
 
 // ---- the front of a log, below its start
@@ -167,25 +169,36 @@ reactor::task<void> log_manager::trim_front(log_id id) {
   if (l == nullptr || l->removed_) co_return;
   ++l->users_;
   while (!l->removed_ && l->front_may_leave()) {
-    l->step_over_front();
-    std::unique_ptr<segment> gone = std::move(l->segments_.front());
-    l->segments_.pop_front();
-    ++counters_.segments_trimmed;
-    indexes_.forget(*gone);  // it may outlive the manager, with this frame
-    while (!l->tail_.empty() && l->tail_.front().segment == gone->base()) l->tail_.drop_front();
-    co_await gone->close_file();
-    std::vector<std::string> paths{gone->index_path(), gone->time_index_path()};
-    std::string path = gone->log_path();
-    std::string directory = gone->directory();
-    // Only what was cut to its bytes has the size that it says; a log that waits for space is not helped by the pool.
-    const bool recycles =
-        gone->state == segment_state::closed && !gone->spliced && logs_without_space_ == 0 && !no_checkpoint_space_;
-    bool recycled = false;
-    if (recycles) recycled = co_await pool_.put(std::move(path), std::move(directory), gone->size);
-    if (!recycled) paths.push_back(gone->log_path());
+    std::vector<std::unique_ptr<segment>> gone;
+    while (gone.size() < leave_together_max && l->front_may_leave()) gone.push_back(take_front(*l));
+    std::vector<std::string> paths;
+    std::vector<segment_pool::pooled_file> whole;
+    for (const auto& s : gone) {
+      co_await s->close_file();
+      paths.push_back(s->index_path());
+      paths.push_back(s->time_index_path());
+      // Only what was cut to its bytes has the size that it says; a log that waits for space is not helped by the pool.
+      const bool recycles =
+          s->state == segment_state::closed && !s->spliced && logs_without_space_ == 0 && !no_checkpoint_space_;
+      if (recycles) whole.push_back({s->log_path(), s->size});
+      if (!recycles) paths.push_back(s->log_path());
+    }
+    std::string directory = path_of(*l);
+    std::vector<std::string> left = co_await pool_.put(std::move(whole), std::move(directory));
+    std::ranges::move(left, std::back_inserter(paths));
     co_await remove_files(std::move(paths));
   }
   --l->users_;
+}
+
+std::unique_ptr<segment> log_manager::take_front(log& l) {
+  l.step_over_front();
+  std::unique_ptr<segment> gone = std::move(l.segments_.front());
+  l.segments_.pop_front();
+  ++counters_.segments_trimmed;
+  indexes_.forget(*gone);  // it may outlive the manager, with the frame of who took it
+  while (!l.tail_.empty() && l.tail_.front().segment == gone->base()) l.tail_.drop_front();
+  return gone;
 }
 
 /// Files that a crash kept from leaving with their segments.

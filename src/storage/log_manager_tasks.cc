@@ -17,8 +17,7 @@ constexpr base::duration room_wanted_at_most = base::seconds(1);
 }  // namespace
 
 void log_manager::let_go(log& l) {
-  (void)l;
-  let_go_.wake_all();
+  if (l.front_may_leave()) front_freed_.wake_all();
   bound_open_files();
 }
 

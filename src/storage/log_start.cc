@@ -10,7 +10,7 @@
 namespace millrace::storage {
 
 namespace {
-/// Between two looks for segments that could not leave: they are read, or not closed yet.
+/// Between two looks for segments that could not leave: who reads them tells nobody when that ends.
 constexpr base::duration trim_retry_interval = base::seconds(1);
 }  // namespace
 
@@ -98,7 +98,10 @@ reactor::task<void> log_manager::trim_fronts_task() {
       if (!left) fronts_.erase(id);
       any_left = any_left || left;
     }
-    if (any_left && !stopping_) co_await reactor::sleep(core_, trim_retry_interval);
+    if (!any_left || stopping_) continue;
+    core_.timers().arm(trim_bell_, core_.now() + trim_retry_interval);
+    co_await front_freed_.wait();
+    core_.timers().disarm(trim_bell_);
   }
   trimming_ = false;
 }

@@ -52,34 +52,53 @@ task<void> segment_pool::unlink(std::string path) {
   }
 }
 
-task<bool> segment_pool::put(std::string path, std::string directory, uint64_t bytes) {
-  if (!is_for(bytes) || bytes_ + bytes > options_.bytes_max) co_return false;
-  bytes_ += bytes;  // here already: others may come meanwhile
-  const std::string target = layout::pool_file(data_dir_, {core_.id().value(), next_number_++});
-  std::string argument = target;
-  const result<void> renamed = co_await reactor::rename(core_, std::move(path), std::move(argument));
-  if (!renamed) {
-    bytes_ -= bytes;
-    co_return false;
+task<std::vector<std::string>> segment_pool::put(std::vector<pooled_file> files, std::string directory) {
+  std::vector<std::string> left;
+  std::vector<pooled_file> moved;
+  for (pooled_file& f : files) {
+    if (!is_for(f.bytes) || bytes_ + f.bytes > options_.bytes_max) {
+      left.push_back(std::move(f.path));
+      continue;
+    }
+    bytes_ += f.bytes;  // here already: others may come meanwhile
+    std::string target = layout::pool_file(data_dir_, {core_.id().value(), next_number_++});
+    std::string from = f.path;
+    std::string to = target;
+    const result<void> renamed = co_await reactor::rename(core_, std::move(from), std::move(to));
+    if (renamed) {
+      moved.push_back({std::move(target), f.bytes});
+    } else {
+      bytes_ -= f.bytes;
+      left.push_back(std::move(f.path));
+    }
   }
-  // A crash before this finds it under either name, and useless under both.
-  argument = directory_;
-  result<void> durable = co_await reactor::sync_directory(core_, std::move(argument));
-  if (durable) {
-    const result<void> left = co_await reactor::sync_directory(core_, std::move(directory));
-    durable = left;
-  }
+  if (moved.empty()) co_return std::move(left);
+  // A crash before this finds them under either name, and useless under both.
+  const result<void> durable = co_await sync_names(std::move(directory));
   if (!durable) {
-    // Given to another log it might one day be found under its old name again.
-    core_.log().warn("storage", "file does not enter the pool", field("path", target), field("error", durable.error()));
-    bytes_ -= bytes;
-    argument = target;
-    co_await unlink(std::move(argument));
-    co_return true;
+    // Given to another log they might one day be found under their old names again.
+    core_.log().warn("storage", "files do not enter the pool", field("files", moved.size()),
+                     field("error", durable.error()));
   }
-  const auto at = std::ranges::upper_bound(files_, bytes, {}, &pooled_file::bytes);
-  files_.insert(at, {target, bytes});
-  co_return true;
+  for (pooled_file& f : moved) {
+    if (durable) {
+      const auto at = std::ranges::upper_bound(files_, f.bytes, {}, &pooled_file::bytes);
+      files_.insert(at, std::move(f));
+    } else {
+      bytes_ -= f.bytes;
+      co_await unlink(std::move(f.path));
+    }
+  }
+  co_return std::move(left);
+}
+
+/// The pool's names, and those of the directory that files left.
+task<result<void>> segment_pool::sync_names(std::string directory) {
+  std::string own = directory_;
+  const result<void> synced = co_await reactor::sync_directory(core_, std::move(own));
+  if (!synced) co_return synced;
+  const result<void> left = co_await reactor::sync_directory(core_, std::move(directory));
+  co_return left;
 }
 
 task<result<bool>> segment_pool::take(std::string path, std::string directory, uint64_t bytes_max) {

@@ -35,9 +35,13 @@ class segment_pool {
 
   /// Whether segments of this size are the pool's: they draw from it, and their files enter it.
   bool is_for(uint64_t bytes) const noexcept { return options_.bytes_max > 0 && bytes >= options_.file_bytes_least; }
-  /// Takes a file that nobody has open, `bytes` long, by its full path in `directory`. What needed it is durably gone. False
-  /// where the file is still there under its name: it is too small, the pool full, or renaming failed.
-  reactor::task<bool> put(std::string path, std::string directory, uint64_t bytes);
+  struct pooled_file {
+    std::string path;  ///< whole
+    uint64_t bytes;
+  };
+  /// Takes files that nobody has open, out of one `directory`. What needed them is durably gone. The paths of those that are
+  /// still there under their names: they are too small, the pool is full, or renaming failed.
+  reactor::task<std::vector<std::string>> put(std::vector<pooled_file> files, std::string directory);
   /// Gives a file of at most `bytes_max` the name `path` in `directory`, durable. False where the pool has none. Errors: io
   /// (the name is there, and nobody knows for how long).
   reactor::task<base::result<bool>> take(std::string path, std::string directory, uint64_t bytes_max);
@@ -49,10 +53,7 @@ class segment_pool {
   uint64_t taken() const noexcept { return taken_; }  ///< files handed to segments so far
 
  private:
-  struct pooled_file {
-    std::string path;
-    uint64_t bytes;
-  };
+  reactor::task<base::result<void>> sync_names(std::string directory);
   reactor::task<void> unlink(std::string path);
 
   reactor::core& core_;

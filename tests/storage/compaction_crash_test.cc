@@ -57,5 +57,41 @@ TEST_CASE("compaction: crashes while a start goes through with it lose nothing e
   }
 }
 
+TEST_CASE("compaction: what is appended and rolled while segments before it become fewer outlives every crash") {
+  for (const uint64_t seed : seeds(6700, 40)) {
+    CAPTURE(seed);
+    compaction_world f(seed);
+    f.put_random(600, 30);
+    f.roll();
+    REQUIRE(f.pass());  // small segments, which the next pass makes one of
+    f.put_random(60, 30);
+    f.roll();
+    f.n.disk().faults.write = {base::microseconds(100), base::milliseconds(3)};
+    f.n.disk().add_rule(
+        {.kind = reactor::op_kind::truncate, .path_part = f.l().directory(), .error = 0, .delay = base::milliseconds(10)});
+    auto passing = f.w.start(f.n, 0, f.managers[0]->compaction().run(f.m().id));
+    bool smaller = false;
+    while (!passing->done() && !smaller) {
+      // Destaging is at a segment when that is rolled: it closes that one, and has the next ones still to write.
+      f.managers[0]->commit_space_wanted();
+      f.put_random(1 + static_cast<unsigned>(f.random.below(80)), 30);
+      const uint64_t bytes = f.l().size_bytes();
+      smaller = f.w.run_until([&] { return f.l().size_bytes() < bytes; }, base::microseconds(500));
+    }
+    // What it then calls durable.
+    const uint64_t before = f.managers[0]->counters().checkpoints;
+    REQUIRE(f.w.run_until([&] { return f.managers[0]->counters().checkpoints > before; }, base::seconds(10)));
+    f.crash({.keep = 0});
+    passing->abandon();
+    f.n.disk().faults.write = {};
+    f.n.disk().clear_rules();
+    f.restart();
+    f.check_compacted(std::nullopt);
+    f.put_random(20, 30);
+    f.roll();
+    f.check_compacted(std::nullopt);
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage::test

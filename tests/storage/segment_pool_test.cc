@@ -217,7 +217,8 @@ TEST_CASE("pool: where a file cannot be renamed, the old one is unlinked and the
   model_log& old = *f.logs[0];
   f.append_segments(old, 4);
   f.fill_pool(old, 20, 2);
-  f.n.disk().add_rule({.kind = reactor::op_kind::rename});
+  f.n.disk().add_rule({.kind = reactor::op_kind::rename, .path_part = "/pool/"});
+  f.n.disk().add_rule({.kind = reactor::op_kind::rename, .path_part = ".log"});
   f.append_segments(*f.logs[1], 4);
   CHECK(f.counters().pool_taken == 0);
   CHECK(f.counters().pool_files == 0);

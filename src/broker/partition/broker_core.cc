@@ -199,7 +199,8 @@ void broker_core::append(append_work& w) {
   w.part_settled();
 }
 
-void broker_core::wait_for_room() {
+void broker_core::wait_for_room(partition& p) {
+  if (!static_cast<base::list_hook<short_of_room_tag>&>(p).linked()) short_of_room_.push_back(p);
   if (retrying_) return;
   retrying_ = true;
   scope_->spawn(retry_appends());
@@ -207,9 +208,14 @@ void broker_core::wait_for_room() {
 
 /// False where some append still waits.
 bool broker_core::retry_all() {
-  bool all_done = true;
-  for (auto& [id, p] : partitions_) all_done = p->retry() && all_done;
-  return all_done;
+  base::intrusive_list<partition, short_of_room_tag> still;
+  while (!short_of_room_.empty()) {
+    partition& p = short_of_room_.pop_front();
+    // What settles on the way may bring it an append that waits, and link it again.
+    if (!p.retry() && !static_cast<base::list_hook<short_of_room_tag>&>(p).linked()) still.push_back(p);
+  }
+  short_of_room_.splice_back(still);
+  return short_of_room_.empty();
 }
 
 /// Room may have come between the append that found none and this task's first step: it tries before it waits. And it

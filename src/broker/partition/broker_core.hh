@@ -9,6 +9,7 @@
 #include "broker/partition/partition.hh"
 #include "broker/partition/retention_keeper.hh"
 #include "broker/partition/work.hh"
+#include "reactor/bell.hh"
 #include "reactor/core.hh"
 #include "reactor/scope.hh"
 #include "storage/log_manager.hh"
@@ -86,7 +87,8 @@ class broker_core {
   reactor::task<void> read_rest(read_work* w, size_t from, uint32_t left, bool one);
   void unpark(read_work& w);
   bool retry_all();
-  void wait_for_room();
+  /// Some append of `p` waits: it is tried again when there may be room.
+  void wait_for_room(partition& p);
   reactor::task<void> retry_appends();
 
   reactor::core& core_;
@@ -108,16 +110,9 @@ class broker_core {
   retention_keeper retention_;
   compaction_keeper compaction_;
   std::unordered_map<storage::log_id, std::unique_ptr<partition>, id_hash> partitions_;
+  base::intrusive_list<partition, short_of_room_tag> short_of_room_;  ///< those with waiting appends, longest first
   bool retrying_ = false;
-  class room_bell final : public reactor::timer {
-   public:
-    explicit room_bell(storage::log_manager& logs) : logs_(logs) {}
-    void run(reactor::core&) override { logs_.room().wake_all(); }
-
-   private:
-    storage::log_manager& logs_;
-  };
-  room_bell room_bell_{logs_};
+  reactor::bell room_bell_{logs_.room()};
   broker_counters counters_;
   bool started_ = false;
   bool stopping_ = false;

@@ -1,9 +1,8 @@
 #pragma once
 
 #include "base/time.hh"
+#include "reactor/bell.hh"
 #include "reactor/core.hh"
-#include "reactor/timer_wheel.hh"
-#include "reactor/wait.hh"
 
 /// What a task of a core waits for that looks at something again and again: one interval after each look, until a stop.
 
@@ -31,19 +30,10 @@ class look_alarm {
   bool stopped() const noexcept { return stopped_; }
 
  private:
-  class bell final : public reactor::timer {
-   public:
-    explicit bell(look_alarm& of) : of_(of) {}
-    void run(reactor::core&) override { of_.due_.wake_all(); }
-
-   private:
-    look_alarm& of_;
-  };
-
   reactor::core& core_;
   const base::duration interval_;
-  bell bell_{*this};
   reactor::wait_list due_;
+  reactor::bell bell_{due_};
   bool stopped_ = false;
 };
 

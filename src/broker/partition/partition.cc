@@ -25,7 +25,7 @@ void partition::append(append_part& part) {
   if (!waiting_.empty() || !try_append(part)) {
     waiting_.push_back(part);
     ++core_.counters().appends_waiting_now;
-    core_.wait_for_room();
+    core_.wait_for_room(*this);
   }
 }
 

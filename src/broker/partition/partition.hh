@@ -12,8 +12,9 @@
 namespace millrace::broker {
 
 class broker_core;
+struct short_of_room_tag;
 
-class partition final : public storage::log_listener {
+class partition final : public storage::log_listener, public base::list_hook<short_of_room_tag> {
  public:
   partition(broker_core& on, storage::log& l, base::leader_epoch epoch);
   ~partition() override;
