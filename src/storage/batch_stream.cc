@@ -27,14 +27,16 @@ reactor::task<base::result<std::optional<record::batch_view>>> batch_stream::nex
 reactor::task<base::result<void>> batch_stream::read_more() {
   const log* l = manager_.find(id_);
   if (l == nullptr || manager_.stopping()) co_return base::fail(base::errc::closed);
-  const auto plan = l->plan_read(next_, read_bytes_max, true);
+  auto plan = l->plan_read(next_, read_bytes_max, true);
   if (!plan) co_return plan.failure();
+  plan->pace = &pace_;
   auto got = co_await manager_.reader().read(id_, *plan);
   if (!got) co_return got.failure();
   if (got->bytes == 0) co_return base::fail(base::errc::storage);  // below `limit` there are batches
   got_ = std::move(*got);
   bytes_ += got_.bytes;
   joined_.clear();
+  const work_pace::counted joining(&pace_);
   batches_.emplace(reader::in_one_piece(got_, joined_));
   co_return base::result<void>();
 }

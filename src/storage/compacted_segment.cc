@@ -16,8 +16,9 @@ namespace {
 constexpr uint64_t grow_bytes = 16 * base::mib;
 }  // namespace
 
-compacted_segment::compacted_segment(reactor::core& on, std::unique_ptr<segment> made, uint64_t bytes_expected)
-    : core_(on), made_(std::move(made)), bytes_expected_(block_ceil(bytes_expected)) {}
+compacted_segment::compacted_segment(reactor::core& on, work_pace& pace, std::unique_ptr<segment> made,
+                                     uint64_t bytes_expected)
+    : core_(on), pace_(pace), made_(std::move(made)), bytes_expected_(block_ceil(bytes_expected)) {}
 
 std::string compacted_segment::path() const { return made_->directory() + "/" + layout::cleaned_file(made_->base()); }
 
@@ -37,17 +38,22 @@ task<result<void>> compacted_segment::append(record::header_view header, base::b
   made_->note_batch(size_, static_cast<uint32_t>(batch.size()), header.last_offset(), header.newest_record());
   if (size_ == 0) made_->first_timestamp = header.max_timestamp();
   while (!batch.empty()) {
-    const uint64_t used = size_ - written_;
-    const size_t part = std::min<size_t>(batch.size(), buffer_.size() - used);
-    std::memcpy(buffer_.data() + used, batch.data(), part);
-    size_ += part;
-    batch = batch.subspan(part);
-    if (used + part < buffer_.size()) continue;
+    if (!take_in(batch)) continue;
     const uint64_t bytes = buffer_.size();
     const result<void> flushed = co_await flush(bytes);
     if (!flushed) co_return flushed;
   }
   co_return result<void>();
+}
+
+bool compacted_segment::take_in(base::bytes& batch) {
+  const work_pace::counted copying(&pace_);
+  const uint64_t used = size_ - written_;
+  const size_t part = std::min<size_t>(batch.size(), buffer_.size() - used);
+  std::memcpy(buffer_.data() + used, batch.data(), part);
+  size_ += part;
+  batch = batch.subspan(part);
+  return used + part == buffer_.size();
 }
 
 /// Writes so many bytes of the buffer, whole blocks.

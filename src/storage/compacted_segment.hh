@@ -10,6 +10,7 @@
 #include "record/batch_header.hh"
 #include "storage/segment.hh"
 #include "storage/types.hh"
+#include "storage/work_pace.hh"
 
 /// The file of a segment that compaction writes (layout::cleaned_file): batches one behind the other, through one buffer,
 /// by O_DIRECT. close() it before it dies.
@@ -18,8 +19,9 @@ namespace millrace::storage {
 
 class compacted_segment {
  public:
-  /// `made`: the segment that it will be, empty. `bytes_expected`: no more than these.
-  compacted_segment(reactor::core& on, std::unique_ptr<segment> made, uint64_t bytes_expected);
+  /// `made`: the segment that it will be, empty. `bytes_expected`: no more than these. What it takes of the core is
+  /// `pace`'s.
+  compacted_segment(reactor::core& on, work_pace& pace, std::unique_ptr<segment> made, uint64_t bytes_expected);
 
   /// Makes the file, or an older one of the name empty. Errors: no_memory, no_space, io.
   reactor::task<base::result<void>> open();
@@ -38,7 +40,11 @@ class compacted_segment {
  private:
   reactor::task<base::result<void>> flush(uint64_t bytes);
 
+  /// Copies what the buffer has room for; whether it is full then.
+  bool take_in(base::bytes& batch);
+
   reactor::core& core_;
+  work_pace& pace_;
   std::unique_ptr<segment> made_;
   const uint64_t bytes_expected_;
   reactor::file file_;

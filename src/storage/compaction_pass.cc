@@ -107,7 +107,7 @@ task<result<void>> compaction_pass::make_map(uint64_t dirty_bytes) {
 
 /// Notes the keys of [from, limit), or of as much of it as the map holds.
 task<result<void>> compaction_pass::learn(base::offset from, base::offset limit) {
-  batch_stream batches(manager_, id_, from, limit);
+  batch_stream batches(manager_, pace_, id_, from, limit);
   map_end_ = limit;
   while (true) {
     const uint64_t before = batches.bytes();
@@ -219,7 +219,7 @@ task<result<void>> compaction_pass::compact_group(group& g) {
   if (!marked) co_return marked;
   log* l = manager_.find(id_);
   if (!may_go_on(l)) co_return base::fail(base::errc::closed);
-  compacted_segment out(manager_.on(), manager_.new_segment(*l, g.begin), g.bytes);
+  compacted_segment out(manager_.on(), pace_, manager_.new_segment(*l, g.begin), g.bytes);
   ++l->users_;
   const auto opened = co_await out.open();
   --l->users_;
@@ -247,7 +247,7 @@ task<result<void>> compaction_pass::compact_group(group& g) {
 task<result<void>> compaction_pass::rewrite(const group& g, compacted_segment& out) {
   const log* l = manager_.find(id_);
   if (!may_go_on(l)) co_return base::fail(base::errc::closed);
-  batch_stream batches(manager_, id_, std::max(g.begin, l->log_start_), g.next);
+  batch_stream batches(manager_, pace_, id_, std::max(g.begin, l->log_start_), g.next);
   while (true) {
     const uint64_t before = batches.bytes() + out.size();
     const auto batch = co_await batches.next();

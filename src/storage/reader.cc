@@ -7,6 +7,7 @@
 #include "record/verify.hh"
 #include "storage/log_manager.hh"
 #include "storage/read_ahead.hh"
+#include "storage/work_pace.hh"
 
 namespace millrace::storage {
 
@@ -199,6 +200,7 @@ reactor::task<base::result<read_result>> reader::read_file(log_id id, read_plan 
     uint64_t missing = 0;
     base::offset next = plan.wanted;
     uint64_t position = begin;
+    const work_pace::counted checking(plan.pace);
     auto result = cut(id, plan, *loaded, begin, loaded->begin + loaded->size, &missing, &next, &position);
     if (result && result->bytes > 0 && !range_follows(id, plan, next)) ahead_->note(id, plan, next, position);
     if (!result || missing == 0) co_return result;

@@ -26,6 +26,21 @@ class work_pace {
   /// Around each stretch of work that does not wait; it may be as short as it likes.
   void begin() noexcept { begun_ = core_.effects().clock(); }
   void end() noexcept { used_ = used_ + (core_.effects().clock() - begun_); }
+  /// One stretch, as long as it lives; none where `pace` is null.
+  class counted {
+   public:
+    explicit counted(work_pace* pace) : pace_(pace) {
+      if (pace_ != nullptr) pace_->begin();
+    }
+    ~counted() {
+      if (pace_ != nullptr) pace_->end();
+    }
+    counted(const counted&) = delete;
+    counted& operator=(const counted&) = delete;
+
+   private:
+    work_pace* pace_;
+  };
   void moved(uint64_t bytes) noexcept { bytes_ += bytes; }
   /// Whether rest() is due: a turn has had enough of this.
   bool due() const noexcept { return used_ >= stretch || (options_.bytes_per_second > 0 && bytes_ >= bytes_at_once); }
