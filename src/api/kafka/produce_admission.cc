@@ -58,8 +58,9 @@ produce_exchange::progress produce_exchange::admit_rest() {
     const reactor::core& on = door_.on();
     if (!of().checks().allows(on, cost) || !door_.checks().allows(on, cost)) return progress::next_turn;
     spend(cost);
-    if (!look_at(e)) continue;
-    if (!admit(e)) return progress::in_steps;
+    const broker::topic_info* topic = look_at(e);
+    if (topic == nullptr) continue;
+    if (!admit(e, *topic)) return progress::in_steps;
   }
   return progress::through;
 }
@@ -75,28 +76,28 @@ void produce_exchange::refuse(entry& e, int16_t error, const char* message) {
   e.message = message;
 }
 
-void produce_exchange::refuse_records(entry& e, int16_t error, const char* message) {
+void produce_exchange::refuse_records(entry& e, const broker::topic_info& topic, int16_t error, const char* message) {
   if (e.error != 0) return;
   refuse(e, error, message);
   e.records = {};  // a part without a batch is answered with the log's start
-  hand_over(e, storage::crc_check::already_verified);
+  hand_over(e, topic, storage::crc_check::already_verified);
 }
 
-/// What can be said without opening the batch. False where that refuses it.
-bool produce_exchange::look_at(entry& e) {
+/// What can be said without opening the batch. The entry's topic, until the turn ends; null where it is refused.
+const broker::topic_info* produce_exchange::look_at(entry& e) {
   const broker::topic_info* topic = topic_of(e);
   if (topic == nullptr || e.index < 0 || static_cast<size_t>(e.index) >= topic->partitions.size()) {
     const bool by_id = version_ >= topic_ids_since && topic == nullptr;
     refuse(e, error_code(by_id ? base::errc::unknown_topic_id : base::errc::unknown_topic_or_partition));
-    return false;
+    return nullptr;
   }
   if (topic->internal) {
     refuse(e, code::invalid_topic, "the broker keeps its own data there");
-    return false;
+    return nullptr;
   }
   if (e.records.empty()) {
     refuse(e, code::invalid_record, "no records");
-    return false;
+    return nullptr;
   }
   const auto batch = record::batch_view::frame(e.records);
   if (!batch) {
@@ -104,36 +105,37 @@ bool produce_exchange::look_at(entry& e) {
     const base::errc why = batch.error().code;
     const bool not_one = why == base::errc::invalid_record || why == base::errc::truncated;
     refuse(e, not_one ? code::invalid_record : code::corrupt_message);
-    return false;
+    return nullptr;
   }
   if (batch->size() != e.records.size()) {
     refuse(e, record::verify_crc(*batch) ? code::invalid_record : code::corrupt_message,
            "more than one batch for a partition");
-    return false;
+    return nullptr;
   }
   if (batch->is_transactional()) {
     refuse(e, code::transactional_id_authorization_failed);
-    return false;
+    return nullptr;
   }
   if (batch->size() > batch_bytes_max(*topic)) {
     refuse(e, error_code(base::errc::too_large));
-    return false;
+    return nullptr;
   }
   const auto shape = record::verify_produced(*batch);
   if (!shape) {
     const char* why = record::explain(static_cast<record::check>(shape.error().place));
-    record::verify_crc(*batch) ? refuse_records(e, code::invalid_record, why) : refuse(e, code::corrupt_message, why);
-    return false;
+    record::verify_crc(*batch) ? refuse_records(e, *topic, code::invalid_record, why)
+                               : refuse(e, code::corrupt_message, why);
+    return nullptr;
   }
   if (batch->codec() == record::codec::zstd && version_ < zstd_since) {
     refuse(e, error_code(base::errc::unsupported_compression));
-    return false;
+    return nullptr;
   }
   if (batch->size() > topic->config.log.segment_bytes) {
     refuse(e, error_code(base::errc::record_list_too_large));
-    return false;
+    return nullptr;
   }
-  return true;
+  return topic;
 }
 
 /// What the topic allows and this node can hold.
@@ -159,8 +161,7 @@ record::walk_rules produce_exchange::rules_for(const entry& e, const broker::top
 }
 
 /// Opens, corrects and routes one batch at once. False where that is too much for one turn: then nothing was done.
-bool produce_exchange::admit(entry& e) {
-  const broker::topic_info& topic = *topic_of(e);
+bool produce_exchange::admit(entry& e, const broker::topic_info& topic) {
   const auto batch = record::batch_view::frame(e.records);
   ASSERT(batch.ok());
   const record::codec target = wanted_codec(topic.config.compression, batch->codec());
@@ -187,7 +188,7 @@ bool produce_exchange::admit(entry& e) {
     const record::walk_rules rules = rules_for(e, topic);
     walked = record::walk_batch(*batch, rules, door_.unpacker(), topic.config.decompressed_bytes_max);
   }
-  if (!conclude(e, walked, opened)) return true;
+  if (!conclude(e, topic, walked, opened)) return true;
   if (repacked) {
     if (!may_repack(e)) return true;
     std::vector<uint8_t> made;
@@ -196,7 +197,7 @@ bool produce_exchange::admit(entry& e) {
     spend(opened_at_once * packing_cost);
     if (!take_over(e, topic, done, std::move(made))) return true;
   }
-  route(e);
+  route(e, topic);
   return true;
 }
 
@@ -230,9 +231,9 @@ bool produce_exchange::take_over(entry& e, const broker::topic_info& topic, cons
 }
 
 /// Judges a walked batch and corrects its header. False where it is refused.
-bool produce_exchange::conclude(entry& e, const base::result<record::walk_summary>& walked, bool opened) {
+bool produce_exchange::conclude(entry& e, const broker::topic_info& topic, const base::result<record::walk_summary>& walked,
+                                bool opened) {
   const auto batch = record::batch_view::frame(e.records);
-  const broker::topic_info& topic = *topic_of(e);
   const bool faulty = walked && walked->fault_count > 0;
   e.fault_count = faulty ? std::min<size_t>(walked->fault_count, faults_answered_max) : 0;
   faults_.resize(e.fault_begin + e.fault_count);
@@ -242,10 +243,10 @@ bool produce_exchange::conclude(entry& e, const base::result<record::walk_summar
       refuse(e, code::corrupt_message);
     } else if (!walked) {
       const bool bounded = walked.error().code == base::errc::too_large;
-      refuse_records(e, bounded ? error_code(walked.error()) : code::invalid_record,
+      refuse_records(e, topic, bounded ? error_code(walked.error()) : code::invalid_record,
                      record::explain(static_cast<record::check>(walked.error().place)));
     } else {
-      refuse_records(e, error_code(walked->fault_code()), record::explain(faults_[e.fault_begin].why));
+      refuse_records(e, topic, error_code(walked->fault_code()), record::explain(faults_[e.fault_begin].why));
     }
     return false;
   }
@@ -260,19 +261,19 @@ bool produce_exchange::conclude(entry& e, const base::result<record::walk_summar
   return true;
 }
 
-void produce_exchange::route(entry& e) {
-  const broker::partition_info& where = topic_of(e)->partitions[static_cast<size_t>(e.index)];
+void produce_exchange::route(entry& e, const broker::topic_info& topic) {
+  const broker::partition_info& where = topic.partitions[static_cast<size_t>(e.index)];
   // On its own core the copy computes the CRC; what travels is checked here, where its bytes are warm.
   storage::crc_check crc = storage::crc_check::compute;
   if (where.owner != door_.on().id()) {
     if (!record::verify_crc(*record::batch_view::frame(e.records))) return refuse(e, code::corrupt_message);
     crc = storage::crc_check::already_verified;
   }
-  hand_over(e, crc);
+  hand_over(e, topic, crc);
 }
 
-void produce_exchange::hand_over(entry& e, storage::crc_check crc) {
-  const broker::partition_info& where = topic_of(e)->partitions[static_cast<size_t>(e.index)];
+void produce_exchange::hand_over(entry& e, const broker::topic_info& topic, storage::crc_check crc) {
+  const broker::partition_info& where = topic.partitions[static_cast<size_t>(e.index)];
   owner_work& w = work_for(where.owner, &e.work);
   e.part = w.count;
   broker::append_part& part = w.memory[w.count++];

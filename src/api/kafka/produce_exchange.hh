@@ -82,18 +82,18 @@ class produce_exchange final : public exchange {
   progress admit_rest();
   void spend(size_t cost);
   const broker::topic_info* topic_of(const entry& e) const;
-  bool admit(entry& e);
-  bool look_at(entry& e);
+  bool admit(entry& e, const broker::topic_info& topic);
+  const broker::topic_info* look_at(entry& e);
   uint64_t batch_bytes_max(const broker::topic_info& topic) const;
   static record::codec wanted_codec(broker::compression_type type, record::codec as_sent);
-  bool conclude(entry& e, const base::result<record::walk_summary>& walked, bool opened);
+  bool conclude(entry& e, const broker::topic_info& topic, const base::result<record::walk_summary>& walked, bool opened);
   record::walk_rules rules_for(const entry& e, const broker::topic_info& topic);
-  void route(entry& e);
+  void route(entry& e, const broker::topic_info& topic);
   /// Adds the entry to the work of its partition's owner.
-  void hand_over(entry& e, storage::crc_check crc);
+  void hand_over(entry& e, const broker::topic_info& topic, storage::crc_check crc);
   void refuse(entry& e, int16_t error, const char* message = nullptr);
   /// Refuses for what its records are; such an answer carries the log's start, which its owner knows.
-  void refuse_records(entry& e, int16_t error, const char* message = nullptr);
+  void refuse_records(entry& e, const broker::topic_info& topic, int16_t error, const char* message = nullptr);
   bool may_repack(entry& e);
   record::batch_rebuild::options how_to_repack(const broker::topic_info& topic, record::codec target) const;
   bool take_over(entry& e, const broker::topic_info& topic, const base::result<void>& done, std::vector<uint8_t> made);

@@ -80,17 +80,17 @@ reactor::task<void> produce_exchange::admit_plain(entry* e) {
   });
   base::result<record::walk_summary> walked = walker.summary();
   if (!done) walked = done.failure();
-  if (still_there(*e, done) && conclude(*e, walked, true)) route(*e);
+  if (still_there(*e, done) && conclude(*e, *topic_of(*e), walked, true)) route(*e, *topic_of(*e));
 }
 
 /// Opens, and packs anew where the topic wants that, in a lane that is ours. `outgrown`: it needs a longer one.
 reactor::task<produce_exchange::opening> produce_exchange::admit_in(opening_lane* lane, entry* e) {
   // While it waited for the lane its topic may have gone or changed.
-  if (of().aborted() || !look_at(*e)) {
+  const broker::topic_info* topic = of().aborted() ? nullptr : look_at(*e);
+  if (topic == nullptr) {
     refuse(*e, error_code(base::errc::canceled));
     co_return opening::concluded;
   }
-  const broker::topic_info* topic = topic_of(*e);
   const auto batch = record::batch_view::frame(e->records);
   e->fault_begin = faults_.size();
   const uint64_t bytes_max = std::min(topic->config.decompressed_bytes_max, lane->bytes_max());
@@ -108,14 +108,15 @@ reactor::task<produce_exchange::opening> produce_exchange::admit_in(opening_lane
   }
   base::result<record::walk_summary> walked = walk.summary();
   if (!opened) walked = opened.failure();
-  if (!still_there(*e, opened) || !conclude(*e, walked, true)) co_return opening::concluded;
-
+  if (!still_there(*e, opened)) co_return opening::concluded;
   topic = topic_of(*e);
+  if (!conclude(*e, *topic, walked, true)) co_return opening::concluded;
+
   const record::codec as_sent = record::header_view(e->records.data()).codec();
   const record::codec target = wanted_codec(topic->config.compression, as_sent);
   bool packed = true;
   if (target != as_sent) packed = co_await repack_in(lane, e, target);
-  if (packed) route(*e);
+  if (packed) route(*e, *topic_of(*e));
   co_return opening::concluded;
 }
 
