@@ -9,7 +9,7 @@ namespace millrace::base {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, mutant>, 19> names = {{
+constexpr std::array<std::pair<std::string_view, mutant>, 20> names = {{
     {"acknowledge_before_written", mutant::acknowledge_before_written},
     {"free_before_flushed", mutant::free_before_flushed},
     {"rewrite_unprotected_tail", mutant::rewrite_unprotected_tail},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, mutant>, 19> names = {{
     {"reuse_offset", mutant::reuse_offset},
     {"reply_out_of_order", mutant::reply_out_of_order},
     {"forget_pinned_buffer", mutant::forget_pinned_buffer},
+    {"skip_duplicate_check", mutant::skip_duplicate_check},
     {"two_owners", mutant::two_owners},
     {"move_offset_back", mutant::move_offset_back},
     {"commit_before_durable", mutant::commit_before_durable},

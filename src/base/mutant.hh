@@ -24,6 +24,7 @@ enum class mutant : uint8_t {
   reuse_offset,                  ///< the first batch after a recovery gets the last offset before it
   reply_out_of_order,            ///< an answer that is ready leaves before those that were asked for earlier
   forget_pinned_buffer,          ///< memory is given back while a send still reads it
+  skip_duplicate_check,          ///< an idempotent producer's repeat is appended once more
   two_owners,                    ///< SyncGroup answers a member with what the leader was assigned
   move_offset_back,              ///< of a partition's commits in the log the oldest is taken over at a start
   commit_before_durable,         ///< OffsetCommit is answered, and seen, when it is appended

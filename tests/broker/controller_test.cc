@@ -106,6 +106,10 @@ TEST_CASE("controller: what a new topic may be") {
          t.configs = {{"no.such", "5"}};
        }),
        errc::invalid_config},
+      {"settings that contradict each other", with([](auto& t) {
+         t.configs = {{"min.compaction.lag.ms", "5"}, {"max.compaction.lag.ms", "4"}};
+       }),
+       errc::invalid_config},
       {"setting before counts", with([](auto& t) {
          t.configs = {{"no.such", "5"}};
          t.partitions = 0;

@@ -60,6 +60,10 @@ TEST_CASE("producers: each row of the table of numbers has its answer") {
       {{.epoch = 1, .first = 0}, "duplicate of 4"},
       {{.id = 1, .first = 0}, "appended"},  // another producer is nobody's business
       {{.epoch = 1, .first = 1}, "appended"},
+      {{.epoch = INT16_MAX, .first = 0}, "appended"},  // the last one: behind it comes another id
+      {{.epoch = INT16_MAX, .first = 0}, "duplicate of 7"},
+      {{.epoch = INT16_MAX - 1, .first = 0}, "invalid_producer_epoch"},
+      {{.epoch = 0, .first = 0}, "invalid_producer_epoch"},
   };
   for (const row& r : rows) {
     CAPTURE(r.offered.id);
@@ -113,6 +117,27 @@ TEST_CASE("producers: a flood of ids is refused, until an old one may go") {
   CHECK(f.offer({.id = 9}) == "appended");
   CHECK(f.table.find(1) == nullptr);  // it was silent for the longest
   CHECK(f.ages.count() == 3);
+}
+
+TEST_CASE("producers: what a start finds is bounded too, and those that may still be on the way are kept first") {
+  fixture f(10);
+  f.now = 1000 * minute;
+  producer_state kept;
+  kept.count = 1;
+  for (int64_t id = 0; id < 100; ++id) {
+    kept.id = id;
+    kept.last_write = f.now - (id < 50 ? 16 : 14) * minute;
+    f.table.restore(kept, f.now);
+    CHECK(f.ages.count() <= 20);
+  }
+  CHECK(f.ages.count() == 20);
+  for (int64_t id = 100; id < 200; ++id) {
+    const std::vector<uint8_t> bytes = numbered_batch({.id = id});
+    f.table.note(*record::batch_view::frame(bytes), base::offset(id), base::offset(id + 1), f.now);
+    CHECK(f.ages.count() == 20);
+  }
+  CHECK(f.table.find(199) != nullptr);
+  CHECK(f.offer({.id = 1000}) == "policy_violation");
 }
 
 TEST_CASE("producers: what is read again from the log changes nothing") {

@@ -138,6 +138,10 @@ bool check_settings(const new_topic& asked, const broker_settings& settings, con
     }
     overrides.insert_or_assign(key, *value);
   }
+  if (std::string why = settings_conflict(overrides, settings); !why.empty()) {
+    outcome.refuse(base::errc::invalid_config, std::move(why));
+    return false;
+  }
   return true;
 }
 

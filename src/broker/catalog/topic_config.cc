@@ -106,17 +106,24 @@ std::optional<config_refusal> apply(config_overrides& overrides, const config_ch
   return std::nullopt;
 }
 
-/// What two settings together cannot be; empty where they can.
-std::string conflict(const config_overrides& overrides, const broker_settings& broker) {
+}  // namespace
+
+std::string settings_conflict(const config_overrides& overrides, const broker_settings& broker) {
   const values in(overrides, broker);
   const int64_t least = in.number("min.compaction.lag.ms");
   const int64_t most = in.number("max.compaction.lag.ms");
-  if (least <= most) return {};
-  return "conflict topic config setting min.compaction.lag.ms (" + std::to_string(least) + ") > max.compaction.lag.ms (" +
-         std::to_string(most) + ")";
+  if (least > most) {
+    return "conflict topic config setting min.compaction.lag.ms (" + std::to_string(least) + ") > max.compaction.lag.ms (" +
+           std::to_string(most) + ")";
+  }
+  if (in.text("millrace.ack") != "memory") return {};
+  for (const auto& [key, at_once] : {std::pair{"flush.messages", 1}, std::pair{"flush.ms", 0}}) {
+    if (in.number(key) != at_once) continue;
+    return std::string(key) + "=" + std::to_string(at_once) +
+           " asks for a flush before each answer, millrace.ack=memory for none";
+  }
+  return {};
 }
-
-}  // namespace
 
 std::string_view default_value(const config_key& key, const broker_settings& broker) {
   const broker_setting* set = broker.default_of(key.name);
@@ -186,7 +193,7 @@ std::optional<config_refusal> apply_changes(config_overrides& overrides, std::sp
   for (const config_change& change : changes) {
     if (auto refused = apply(draft, change, broker)) return refused;
   }
-  if (std::string why = conflict(draft, broker); !why.empty()) {
+  if (std::string why = settings_conflict(draft, broker); !why.empty()) {
     return config_refusal{base::errc::invalid_config, std::move(why)};
   }
   overrides = std::move(draft);

@@ -53,6 +53,9 @@ std::string_view default_value(const config_key& key, const broker_settings& bro
 /// other than the default of keys that do not work.
 std::string setting_problem(std::string_view key, std::string_view value, const broker_settings& broker);
 
+/// What two settings together cannot be; empty where they can.
+std::string settings_conflict(const config_overrides& overrides, const broker_settings& broker);
+
 /// As IncrementalAlterConfigs numbers them.
 enum class config_op : int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
 
@@ -69,7 +72,7 @@ struct config_refusal {
 };
 
 /// Carries changes out on `overrides`, all or none. Errors: invalid_argument (a key twice, a null
-/// value), invalid_config (setting_problem; append or subtract to what is no list).
+/// value), invalid_config (setting_problem, settings_conflict; append or subtract to what is no list).
 std::optional<config_refusal> apply_changes(config_overrides& overrides, std::span<const config_change> changes,
                                             const broker_settings& broker);
 

@@ -18,7 +18,7 @@ class partition;
 
 struct producer_options {
   base::duration expiration = base::milliseconds(int64_t{86400} * 1000);  ///< producer.id.expiration.ms
-  size_t count_max = 0;                                                   ///< of a core; 0: what a 32nd of its memory holds
+  size_t count_max = 0;                                                   ///< of a core; 0: what a 16th of its memory holds
   uint64_t unkept_bytes_max = 16 << 20;  ///< a snapshot is due when so much of a log would have to be read again
 };
 

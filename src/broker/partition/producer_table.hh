@@ -67,6 +67,7 @@ class producer_ages {
  private:
   friend class producer_table;
   static constexpr base::duration spared = base::milliseconds(int64_t{15} * 60 * 1000);
+  bool is_full() const noexcept { return count_ >= count_max_; }
   void drop_oldest();
 
   const size_t count_max_;
@@ -90,8 +91,8 @@ class producer_table {
   base::result<std::optional<producer_batch>> check(const record::header_view& batch, base::unix_ms now);
   /// A batch was appended, or is read again from the log: then nothing is checked, and what is known already is passed over.
   void note(const record::header_view& batch, base::offset first, base::offset next, base::unix_ms now);
-  /// Takes over one that a snapshot kept; the newest first, since it counts as older than all there are. Where that is more
-  /// than may be, no new one is taken for a while.
+  /// Takes over one that a snapshot kept; the newest first, since it counts as older than all there are. Where there are as
+  /// many as may be, only one that may still be on the way: twice as many then at most.
   void restore(const producer_state& kept, base::unix_ms now);
 
   size_t size() const noexcept { return producers_.size(); }
