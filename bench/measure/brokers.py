@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Contender:
         self.setup = setup
 
     def has(self, row):
-        return True
+        return not row.own
 
     def run(self, row):
         raise NotImplementedError
@@ -113,6 +114,9 @@ class Millrace(KafkaSpeaking):
         program = setup.build / "millraced"
         self.what = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout.strip()
 
+    def has(self, row):
+        return True
+
     def run(self, row):
         try:
             with self.started(row.memory):
@@ -121,40 +125,45 @@ class Millrace(KafkaSpeaking):
             print(f"millraced did not start: {error}", file=sys.stderr)
             return None
 
-    def started(self, memory=None, cores=(SERVER_CPU,), settings=()):
-        return _Started(self, memory or self.setup.memory, cores, [*self.settings, *settings, *self.setup.settings])
+    def started(self, memory=None, cores=(SERVER_CPU,), settings=(), keep=False):
+        return _Started(self, memory or self.setup.memory, cores, [*self.settings, *settings, *self.setup.settings], keep)
 
 
 class _Started:
-    """A millraced that runs in the body of a `with`. Its directory goes with it; its log stays until the next one."""
+    """A millraced that runs in the body of a `with`. Its directory goes with it, unless it is kept for the next one; its log stays
+    until then."""
 
-    def __init__(self, broker, memory, cores, settings):
-        self.broker, self.memory, self.cores, self.settings = broker, memory, cores, settings
+    def __init__(self, broker, memory, cores, settings, keep):
+        self.broker, self.memory, self.cores, self.settings, self.keep = broker, memory, cores, settings, keep
 
     def __enter__(self):
         setup, broker = self.broker.setup, self.broker
         broker.data, broker.log = setup.scratch / "millrace", setup.scratch / "millrace.log"
         broker.log.unlink(missing_ok=True)
         port = processes.free_port(setup.port)
+        broker.address = f"127.0.0.1:{port}"
         command = [setup.build / "millraced", "--data-dir", broker.data, "--cores", ",".join(map(str, self.cores)),
                    "--kafka", f"127.0.0.1:{port}", "--http", "off",
                    "--memory", self.memory]
         for setting in self.settings:
             command += ["--set", setting]
+        begun = time.monotonic()
         self.process = processes.start(command, broker.log, cpus=self.cores, before=setup.before)
         try:
-            processes.wait_for_port(port, self.process, broker.log)
+            processes.wait_for_answer(port, self.process, broker.log)
+            broker.start_seconds = time.monotonic() - begun
         except processes.NotStarted:
             self.__exit__()
             raise
         processes.wait_until_touched(self.process.pid)
-        broker.address, broker.pid = f"127.0.0.1:{port}", self.process.pid
+        broker.pid = self.process.pid
         return broker
 
     def __exit__(self, *_):
         if not processes.stop(self.process):
             print("millraced did not stop within 30 s", file=sys.stderr)
-        shutil.rmtree(self.broker.data, ignore_errors=True)
+        if not self.keep:
+            shutil.rmtree(self.broker.data, ignore_errors=True)
 
 
 class Steady(Millrace):

@@ -23,7 +23,7 @@ class Nats(OwnTool):
         self.what = f"NATS JetStream {version}, file store, sync_interval {self.sync}; nats bench js pub"
 
     def has(self, row):
-        return row.load.startswith("produce")
+        return super().has(row) and row.load.startswith("produce")
 
     def start(self, data, port, log):
         config = data / "nats.conf"

@@ -57,6 +57,21 @@ def wait_for_port(port, process, log_path, seconds=60):
     raise NotStarted(f"nothing listens on {port}: {said}")
 
 
+def wait_for_answer(port, process, log_path, seconds=60):
+    """Until a broker of Kafka's protocol there has answered ApiVersions (v0); raises NotStarted as above."""
+    request = bytes.fromhex("0000000c") + bytes.fromhex("0012" "0000" "00000001" "0002") + b"up"
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                connection.sendall(request)
+                if len(connection.recv(8)) == 8:
+                    return
+        except OSError:
+            time.sleep(0.001)
+    wait_for_port(port, process, log_path, 0)
+
+
 def stop(process, seconds=30):
     """SIGTERM, and SIGKILL to its session where that does not help; True where it ended by itself."""
     if process.poll() is not None:
@@ -95,8 +110,17 @@ def resident(pid):
 
 def disk_read(pid):
     """Bytes that the process had the disk read so far."""
+    return _disk(pid)["read_bytes"]
+
+
+def disk_moved(pid):
+    """Bytes that the process had the disk read and write so far."""
+    return _disk(pid)["read_bytes"] + _disk(pid)["write_bytes"]
+
+
+def _disk(pid):
     lines = Path(f"/proc/{pid}/io").read_text(encoding="ascii").splitlines()
-    return int(next(line for line in lines if line.startswith("read_bytes")).split()[1])
+    return {name: int(value) for name, value in (line.split(": ") for line in lines)}
 
 
 def children(pid):

@@ -23,7 +23,7 @@ class Redis(OwnTool):
         self.what = f"Redis {words[2].removeprefix('v=')}, appendonly yes, appendfsync {self.fsync}; redis-benchmark"
 
     def has(self, row):
-        return row.name not in ("open", "cold")
+        return super().has(row) and row.name not in ("open", "cold")
 
     def start(self, data, port, log):
         return self.serve([self.programs / "redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", data, "--save", "",

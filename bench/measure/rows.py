@@ -47,6 +47,7 @@ class Row:
     preload_mb: int = 0     # of a fetch, written before
     cold: bool = False      # what was written before is to come from the disk
     memory: str | None = None
+    own: bool = False       # with a setting that no other broker has
     segment_kb: int = 0     # of the steady state, in which each partition keeps two to three such segments; 0: a disk of
                             # ordinary size has no room for it (1 MiB is the least that a segment may have)
     warm_with: str = ""     # the row that warms a JVM for this one, where it is too light or too long itself
@@ -102,6 +103,9 @@ ROWS = [
         "produce --connections 1 --in-flight 1 --messages-per-batch 1",
         "produce --connections 1 --in-flight 1 --partitions 1 --frame 1070",
         P50, Asked(None, None, 49 / 60), segment_kb=1 << 10, warm_with="10x1K"),
+    Row("one-memory", "1 x 1 KB, 1 x 1, answered before the flush, p50",
+        "produce --connections 1 --in-flight 1 --messages-per-batch 1 --config millrace.ack=memory", None,
+        P50, own=True),
     Row("open", f"{OPEN}, p99",
         "open --rate 1000 --connections 16 --in-flight 64 --partitions 16", None,
         P99, segment_kb=1 << 10, warm_with="10x1K",
