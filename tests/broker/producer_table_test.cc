@@ -206,6 +206,9 @@ TEST_CASE("producer snapshot: bytes that are none are refused") {
   std::string six = good;
   six[16 + 18] = 6;  // batches of the first
   CHECK_FALSE(decode_producers(base::as_bytes(six)));
+  std::string before_1970 = good;
+  before_1970[16 + 8 + 7] = '\x80';  // the last write, from which ages are counted
+  CHECK_FALSE(decode_producers(base::as_bytes(before_1970)));
 }
 
 }  // namespace millrace::broker

@@ -181,7 +181,8 @@ def main():
         waited(lambda: live.described() == ("Empty", 0), "the member's leave")
         ends = live.ends()
         broker.stop()
-        table.cell("java tools", "dump with --offsets-decoder", lambda: dumped(broker.log_dir, ends))
+        if broker.log_dir is not None:
+            table.cell("java tools", "dump with --offsets-decoder", lambda: dumped(broker.log_dir, ends))
         if not table.failures:
             shutil.rmtree(broker.data_dir, ignore_errors=True)
     table.show()

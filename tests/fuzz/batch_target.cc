@@ -27,8 +27,27 @@ void make_whole(std::vector<uint8_t>& data) {
   record::seal(data);
 }
 
-/// What comes out of another codec is the same records.
-void check_rebuild(const record::batch_view& batch, const record::walk_summary& walked) {
+/// The bytes of the records, whatever they are packed in.
+std::vector<uint8_t> opened(const record::batch_view& batch) {
+  std::vector<uint8_t> out;
+  const uint64_t bytes_max = batch.is_compressed() ? unpacked_max : batch.size();
+  ASSERT(record::decompress(batch.codec(), batch.records(), bytes_max, out).ok());
+  return out;
+}
+
+/// The header without what another codec changes: length, codec and CRC.
+std::vector<uint8_t> kept_header(const record::batch_view& batch) {
+  namespace header = record::header;
+  std::vector<uint8_t> kept = copy_of(batch.data().first(header::size));
+  base::store_big<int32_t>(kept.data() + header::batch_length_at, 0);
+  base::store_big<uint32_t>(kept.data() + header::crc_at, 0);
+  base::store_big(kept.data() + header::attributes_at, static_cast<int16_t>(batch.attributes() & ~header::codec_mask));
+  return kept;
+}
+
+/// What comes out of another codec has the same header and the same records, byte for byte.
+void check_rebuild(const record::batch_view& batch) {
+  const std::vector<uint8_t> records = opened(batch);
   for (uint8_t to = 0; to < codecs; ++to) {
     std::vector<uint8_t> rebuilt;
     const record::batch_rebuild::options how{.codec = static_cast<record::codec>(to),
@@ -37,9 +56,7 @@ void check_rebuild(const record::batch_view& batch, const record::walk_summary& 
     const auto again = record::batch_view::frame(rebuilt);
     ASSERT(again.ok() && again->size() == rebuilt.size() && again->codec() == how.codec);
     ASSERT(record::verify_crc(*again).ok());
-    record::decompressor unpack;
-    const auto walked_again = record::walk_batch(*again, record::walk_rules::stored(*again), unpack, unpacked_max);
-    ASSERT(walked_again.ok() && walked_again->max_timestamp == walked.max_timestamp);
+    ASSERT(kept_header(*again) == kept_header(batch) && opened(*again) == records);
   }
 }
 
@@ -62,7 +79,7 @@ void take_batch(const record::batch_view& batch) {
       if (!more || !*more) break;
     }
   }
-  if (shaped && intact && stored) check_rebuild(batch, *stored);
+  if (shaped && intact && stored) check_rebuild(batch);
   if (produced) {
     std::vector<uint8_t> copy = copy_of(batch.data());
     record::correct_create_time(copy, *produced);

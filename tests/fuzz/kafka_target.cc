@@ -1,3 +1,4 @@
+#include <array>
 #include <string_view>
 
 #include "fuzz.hh"
@@ -7,9 +8,10 @@
 #include "wire/kafka/messages/all_messages.inc"
 #include "wire/kafka/produce_reader.hh"
 
-/// A request's frame, without its length: key and version are the input's own. Its body is decoded as the request and as the
-/// answer of that key, since clients of ours read answers; what decodes must encode, in the size that was announced, to what
-/// decodes to the same bytes again. The cursors of the hot path must agree with the codec.
+/// A request's frame, without its length: key and version are the input's own. Header and body are decoded, the body as the
+/// request and as the answer of that key, since clients of ours read answers; what decodes must encode, in the size that was
+/// announced, to the bytes that it was read from, and those to the same again. The cursors of the hot path must agree with
+/// the codec.
 
 namespace millrace::fuzz {
 
@@ -28,6 +30,36 @@ std::vector<uint8_t> encoded(const Message& message, int16_t version) {
   return out;
 }
 
+/// Every value but 0 says true, and every mark that is not negative says that a struct follows: we say 1.
+bool same_at_each_place(base::bytes in, base::bytes once) {
+  for (size_t i = 0; i < in.size(); ++i) {
+    if (in[i] != once[i] && !(once[i] == 1 && in[i] != 0)) return false;
+  }
+  return true;
+}
+
+/// Tagged fields may come in any order: then the same bytes are there, at other places.
+bool same_in_other_order(base::bytes in, base::bytes once) {
+  std::array<size_t, 256> in_counts{}, once_counts{};
+  for (const uint8_t byte : in) ++in_counts[byte];
+  for (const uint8_t byte : once) ++once_counts[byte];
+  for (size_t value = 0; value < in_counts.size(); ++value) {
+    if (value != 1 && once_counts[value] > in_counts[value]) return false;
+  }
+  return true;
+}
+
+/// `once` says what `in` says. A flexible version has longer ways to say it, and only longer ones: lengths in more bytes
+/// than they need, tagged fields that nobody knows, and known ones that say what is so without them.
+void check_same(base::bytes in, base::bytes once, bool flexible) {
+  ASSERT(once.size() <= in.size());
+  if (!flexible) {
+    ASSERT(once.size() == in.size() && same_at_each_place(in, once));
+  } else if (once.size() == in.size()) {
+    ASSERT(same_at_each_place(in, once) || same_in_other_order(in, once));
+  }
+}
+
 template <class Message>
 void round_trip(base::bytes body, int16_t version) {
   wk::arena memory(arena_bytes);
@@ -35,6 +67,7 @@ void round_trip(base::bytes body, int16_t version) {
   const auto first = wk::decode<Message>(in, version, memory);
   if (!first) return;
   const std::vector<uint8_t> once = encoded(*first, version);
+  check_same(body.first(body.size() - in.remaining()), once, version >= Message::first_flexible);
   wk::arena more(arena_bytes * 4);
   wk::reader again(once);
   const auto second = wk::decode<Message>(again, version, more);
@@ -109,6 +142,9 @@ void kafka_frame(base::bytes input) {
   }
   const int16_t key = header->request_api_key;
   const int16_t version = header->request_api_version;
+  const int16_t header_version = wk::request_header_version(key, version);
+  check_same(base::bytes(frame).first(frame.size() - in.remaining()), encoded(*header, header_version),
+             header_version >= wk::request_header::first_flexible);
   const wk::reader body = in;
   const base::bytes rest = base::bytes(frame).last(in.remaining());
 #define MESSAGE(name) try_message<wk::name>(key, version, rest);

@@ -54,8 +54,14 @@ base::result<std::vector<uint8_t>> rewrite(base::bytes in, int16_t version) {
   return encoded(message, version).encoded;
 }
 
-#define MESSAGE(name)                                                                    \
-  any_message{#name,       name::min_version,   name::max_version, name::first_flexible, \
+template <class Message>
+constexpr int16_t api_key_of() {
+  if constexpr (requires { Message::api_key; }) return Message::api_key;
+  return -1;
+}
+
+#define MESSAGE(name)                                                                                        \
+  any_message{#name,       name::min_version,   name::max_version, name::first_flexible, api_key_of<name>(), \
               &make<name>, &make_default<name>, &read<name>,       &rewrite<name>},
 constexpr any_message messages[] = {
 #include "wire/kafka/messages/all_messages.inc"

@@ -24,6 +24,7 @@ struct any_message {
   int16_t min_version;
   int16_t max_version;
   int16_t first_flexible;
+  int16_t api_key;  ///< -1: of none
 
   /// A random message with the fields of all versions set, as `version` sends it.
   sample (*make)(base::prng&, int16_t version);

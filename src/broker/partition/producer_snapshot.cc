@@ -30,7 +30,7 @@ bool unpack(storage::unpacker& from, producer_state& p) {
   p.last_write = from.number<int64_t>();
   p.epoch = from.number<int16_t>();
   p.count = from.number<uint8_t>();
-  if (p.count > producer_state::batches_max || p.id < 0) return false;
+  if (p.count > producer_state::batches_max || p.id < 0 || p.last_write < 0) return false;
   for (size_t i = 0; i < p.count; ++i) {
     producer_batch& b = p.batches[i];
     b.first_sequence = from.number<int32_t>();

@@ -23,8 +23,8 @@
 
 namespace millrace::wire::kafka {
 
-/// Reads one whole message. Errors: unsupported (no such version), truncated, malformed (also:
-/// bytes left over after it), too_large (a limit of reader.hh, or the arena's).
+/// Reads one message; bytes behind it are left in the reader. Errors: unsupported (no such version),
+/// truncated, malformed, too_large (a limit of reader.hh, or the arena's).
 template <class Message>
 base::result<Message> decode(reader& in, int16_t version, arena& memory);
 

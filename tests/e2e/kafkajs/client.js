@@ -68,7 +68,7 @@ async function main() {
   let text = ''
   for await (const part of process.stdin) text += part
   const q = JSON.parse(text)
-  const kafka = new Kafka({ clientId: 'e2e', brokers: [q.address], logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ clientId: 'kafkajs', brokers: [q.address], logLevel: logLevel.NOTHING })
   const answer = await (q.do === 'produce' ? produce(kafka, q) : administer(kafka, q))
   process.stdout.write(JSON.stringify(answer) + '\n')
 }
