@@ -27,6 +27,7 @@ kind operation(const char* name) {
 const std::vector<kind>& all_kinds() {
   static const std::vector<kind> all = {
       fault<&fault_options::power_cuts>("power_cuts"),
+      fault<&fault_options::aimed_cuts>("aimed_cuts"),
       fault<&fault_options::kills>("kills"),
       fault<&fault_options::stops>("stops"),
       fault<&fault_options::resets>("resets"),

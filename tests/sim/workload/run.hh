@@ -32,6 +32,7 @@ class run {
 
   run_outcome go();
   base::instant now() const noexcept { return world_.now(); }
+  uint64_t schedule_hash() const noexcept { return world_.schedule_hash(); }
 
  private:
   struct trouble {
