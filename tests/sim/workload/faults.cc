@@ -42,6 +42,7 @@ void run::strike() {
   offer(f.pauses && lives, 7);
   offer(f.wall_jumps, 8);
   offer(f.io_errors && state == server_state::serving && troubles_.empty(), 9);
+  offer(f.half_open, 10);
   if (kinds.empty()) return;
   const int kind = kinds[random_.below(kinds.size())];
   const base::duration length = milliseconds(random_.between(1, 2000));
@@ -95,6 +96,11 @@ void run::strike() {
       node.jump_wall_clock(random_.between(-60'000, 60'000) - node.wall_offset_ms() / 2);
       model_.wall_ahead_ms = std::max(model_.wall_ahead_ms, node.wall_offset_ms());
       model_.wall_behind_ms = std::max(model_.wall_behind_ms, -node.wall_offset_ms());
+      return;
+    case 10:
+      say("a connection half open");
+      model_.watch.disturbed(world_.now());
+      (void)world_.network().strand_any();
       return;
     default: {
       say("disk errors");

@@ -89,6 +89,8 @@ void run::make_peace() {
   world_.network().heal();
   sim::network_faults& network = world_.network().faults;
   network.vanish = 0;
+  network.reset = 0;
+  network.silence = sim::network_faults{}.silence;
   network.release = sim::network_faults{}.release;
   network.window_bytes_least = 64 << 10;  // what there is has to be read in a time that is bounded
   model_.watch.disturbed(world_.now());

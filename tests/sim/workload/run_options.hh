@@ -25,11 +25,12 @@ struct fault_options {
   bool pauses = false;
   bool wall_jumps = false;
   bool io_errors = false;
+  bool half_open = false;     ///< connections that nothing gets through any more, and nobody is told
   base::duration gap_most{};  ///< between two faults
 
   bool restarts() const { return power_cuts || kills || stops; }
   bool any() const {
-    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps || io_errors;
+    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps || io_errors || half_open;
   }
 };
 
