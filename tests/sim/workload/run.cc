@@ -24,6 +24,15 @@ sim::node& add_clients(sim::world& w) {
   faults = drawn;
   return made;
 }
+
+/// Batches of all live topics.
+size_t acknowledged(const model& m) {
+  size_t all = 0;
+  for (const topic_ref& t : m.topics) {
+    for (const partition_model& p : t->partitions) all += p.acked.count();
+  }
+  return all;
+}
 }  // namespace
 
 run::run(uint64_t seed, run_options options, narrator say)
@@ -32,7 +41,14 @@ run::run(uint64_t seed, run_options options, narrator say)
       world_(seed, options_.world),
       server_(world_, world_.add_node(1), options_.server),
       clients_(add_clients(world_)),
-      random_(world_.stream("run")) {}
+      random_(world_.stream("run")) {
+  server_.on_recovered([this] {
+    const size_t before = acknowledged(model_);
+    model_.logs_found(server_.ends_of_logs());
+    if (const size_t lost = before - acknowledged(model_); lost > 0)
+      this->say(fmt::format("lost {} acknowledged from memory", lost));
+  });
+}
 
 run_outcome run::go() {
   start_server();
@@ -259,6 +275,7 @@ void run::look_after_server() {
       break;
     case server_state::stopped: {
       const size_t held = server_.leave();
+      model_.process_ended(true, world_.now());
       if (held != 0)
         model_.safety("memory_returned", std::to_string(held) + " bytes of core memory are still lent after a stop");
       restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
@@ -290,6 +307,7 @@ void run::crash_server(sim::crash_kind kind) {
   say(kind == sim::crash_kind::power ? "power cut" : "kill");
   if (!down_) model_.watch.begin_trouble();
   down_ = true;
+  model_.process_ended(false, world_.now());
   server_.crash({.kind = kind});
   restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
 }

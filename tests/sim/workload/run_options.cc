@@ -226,6 +226,9 @@ run_options draw_options(uint64_t seed) {
   base::prng compaction = root.split("compaction");
   if (kind != 1 && compaction.chance(0.35)) draw_compaction(compaction, o);
   // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
+  base::prng flush = root.split("flush");
+  if (flush.chance(0.25)) o.flush.from_memory = flush.chance(0.5) ? 1 : 0.5;
+  if (flush.chance(0.25)) o.flush.preallocate = 0.5;
   if (o.crowd > 1) {
     o.big = 0;
     o.even = 0;
@@ -256,14 +259,15 @@ std::string describe(const run_options& o) {
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} sessions={} topics={} "
       "partitions<={} segment={}M value<={} big={} even={}K remakes={} deletes={} retention={} retries={} idempotent={} "
-      "compaction={}x{} members={}x{} silence={}ms idle<={}ms faults={} gap<={}ms",
+      "compaction={}x{} from_memory={} preallocate={} members={}x{} silence={}ms idle<={}ms faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
       o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd,
       o.session_consumers, o.topics, o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0,
       o.even >> 10, o.remakes, o.deletes, o.retention, o.retries, o.idempotent, o.compaction.topics,
-      o.compaction.on() ? o.compaction.keys : 0, o.groups.count, o.groups.members_most, o.world.network.silence.ms(),
-      o.server.door.idle_max.ms(), faults.empty() ? "none" : faults, o.faults.gap_most.ms());
+      o.compaction.on() ? o.compaction.keys : 0, o.flush.from_memory, o.flush.preallocate, o.groups.count,
+      o.groups.members_most, o.world.network.silence.ms(), o.server.door.idle_max.ms(), faults.empty() ? "none" : faults,
+      o.faults.gap_most.ms());
 }
 
 }  // namespace millrace::swarm

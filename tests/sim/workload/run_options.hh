@@ -47,6 +47,12 @@ struct group_workload {
 };
 
 /// Topics with keys that are compacted.
+/// When and how topics' bytes go to the disk; drawn for each topic when it is made.
+struct flush_policy {
+  double from_memory = 0;  ///< chance of millrace.ack=memory, where it is not compacted
+  double preallocate = 0;
+};
+
 struct compaction_workload {
   double topics = 0;  ///< chance that one is; 0: none
   uint64_t keys = 1;
@@ -82,6 +88,7 @@ struct run_options {
   double remake = 0.2;      ///< chance of that each time somebody looks
   compaction_workload compaction;
   group_workload groups;
+  flush_policy flush;
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest
   /// For the test of shrinking: a kill is called a failure once something was acknowledged.

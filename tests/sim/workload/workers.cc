@@ -51,6 +51,10 @@ bool worker::took(const topic_model& t, partition_model& m, read_answer& a, std:
     auto keyed = keyed_records_of(*records);
     if (!keyed) {
       model_.safety("answers_decode", "records of " + m.name + " that cannot be read, or without keys");
+  if (const int64_t limit = m.prefix.limit(link_.process()); limit < a.high_watermark) {
+    std::erase_if(a.batches, [&](const read_batch& b) { return b.base >= limit; });
+    a.high_watermark = limit;
+  }
       return false;
     }
     a.records = std::move(*keyed);

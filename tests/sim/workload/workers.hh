@@ -76,6 +76,8 @@ class producer final : public worker {
     int16_t refused = 0;  ///< its code, of the last attempt
   };
   struct request {
+    int64_t base = -1;    ///< where it was acknowledged, by which process
+    unsigned process = 0;
     topic_ref topic;
     std::vector<part> parts;
     int16_t acks;
@@ -96,7 +98,9 @@ class producer final : public worker {
   struct numbering {
     struct lane {
       int32_t next = 0;
-      bool acked = false;          ///< something of this epoch
+      bool acked = false;       ///< something of this epoch
+      int64_t acked_base = -1;  ///< the last of it, and by which process
+      unsigned acked_process = 0;
       bool refused_first = false;  ///< before anything was acknowledged: what came behind may have been taken for the first
     };
     topic_ref topic;
@@ -110,6 +114,7 @@ class producer final : public worker {
   void keep_unacknowledged(std::vector<request>& window);
   bool idempotent_ = false;
   int64_t id_ = -1;
+  static bool lost_what_it_acknowledged(const request& r, int32_t partition, const numbering::lane& lane);
   std::map<std::string, numbering> numbering_;
   std::set<const topic_model*> on_the_way_;  ///< in the window: their epoch stays
 };
@@ -147,6 +152,11 @@ class admin final : public worker {
   topic_compaction draw_compaction();
   std::vector<std::string> free_names_;  ///< of topics that are known to be deleted
 };
+  struct flushing {
+    bool from_memory = false;
+    bool preallocate = false;
+  };
+  flushing draw_flushing(bool compacted);
 
 /// Deletes records here and there.
 class deleter final : public worker {
