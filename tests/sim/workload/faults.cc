@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "workload/damage.hh"
 #include "workload/run.hh"
 
 /// What the world does to the broker while the clients work.
@@ -119,6 +120,15 @@ void run::strike() {
       });
     }
   }
+}
+
+/// Before a start.
+void run::harm_what_is_at_rest(double chance) {
+  if (!options_.faults.damage || harmed_ || !random_.chance(chance)) return;
+  base::prng random = world_.stream("damage").split(model_.process);
+  const std::string what = harm_one_batch(server_.node().disk(), model_, random);
+  harmed_ = !what.empty();
+  if (harmed_) say(what);
 }
 
 }  // namespace millrace::swarm

@@ -105,6 +105,7 @@ struct model {
   uint64_t acked_commits = 0;
   uint64_t read_batches_count = 0;
   uint64_t refused = 0;
+  uint64_t damage_met = 0;  ///< refusals of the batch that was harmed
   uint64_t lost_connections = 0;
   uint64_t compacted_away = 0;
 
@@ -126,8 +127,8 @@ struct model {
     t->partitions.resize(static_cast<size_t>(partitions));
     for (size_t i = 0; i < t->partitions.size(); ++i) t->partitions[i].name = t->name + "-" + std::to_string(i);
     topics.push_back(std::move(t));
-  }
     return *topics.back();
+  }
 
   /// Those of live topics, "topic-partition".
   std::set<std::string> live_partitions() const {
@@ -138,7 +139,6 @@ struct model {
     return names;
   }
 
-  /// A high watermark in an answer of the broker's start number `process`, to a request that was sent when the floor was
   /// A process of the broker ended, as prefix_is_kept wants to hear it.
   void process_ended(bool stopped, base::instant now) {
     for (const topic_ref& t : topics) {
@@ -159,6 +159,7 @@ struct model {
     }
   }
 
+  /// A high watermark in an answer of the broker's start number `process`, to a request that was sent when the floor was
   /// `floor`.
   void shown(partition_model& p, int64_t floor, int64_t high, unsigned process) {
     const int64_t limit = p.prefix.limit(process);

@@ -67,10 +67,10 @@ run_outcome run::go() {
   out.schedule_hash = world_.schedule_hash();
   out.events = world_.events();
   out.virtual_time = world_.now();
-  out.summary =
-      fmt::format("acked={} read={} commits={} compacted_away={} refused={} lost_connections={} starts={} topics={}",
-                  model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.compacted_away,
-                  model_.refused, model_.lost_connections, server_.node().starts() - 1, model_.names);
+  out.summary = fmt::format(
+      "acked={} read={} commits={} compacted_away={} refused={} damage_met={} lost_connections={} starts={} topics={}",
+      model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.compacted_away, model_.refused,
+      model_.damage_met, model_.lost_connections, server_.node().starts() - 1, model_.names);
   return out;
 }
 
@@ -101,6 +101,7 @@ void run::work_through_faults() {
 /// Faults stop; what the clients still have to do must come to its end.
 void run::make_peace() {
   say("peace");
+  peace_ = true;
   end_troubles(true);
   world_.network().heal();
   sim::network_faults& network = world_.network().faults;
@@ -274,8 +275,8 @@ void run::look_after_server() {
       }
       break;
     case server_state::stopped: {
-      const size_t held = server_.leave();
       model_.process_ended(true, world_.now());
+      const size_t held = server_.leave();
       if (held != 0)
         model_.safety("memory_returned", std::to_string(held) + " bytes of core memory are still lent after a stop");
       restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
@@ -299,15 +300,16 @@ void run::start_server() {
   if (!down_) model_.watch.begin_trouble();
   down_ = true;
   if (troubles_.empty()) excused_ = false;
+  harm_what_is_at_rest(peace_ ? 1 : 0.3);
   ++model_.process;
   server_.start(cores);
 }
 
 void run::crash_server(sim::crash_kind kind) {
   say(kind == sim::crash_kind::power ? "power cut" : "kill");
+  model_.process_ended(false, world_.now());
   if (!down_) model_.watch.begin_trouble();
   down_ = true;
-  model_.process_ended(false, world_.now());
   server_.crash({.kind = kind});
   restart_at_ = world_.now() + milliseconds(random_.between(0, 300));
 }

@@ -28,6 +28,7 @@ fault_options draw_faults(base::prng random) {
   f.io_errors = some(0.15);
   f.gap_most = one_of(random, {20, 100, 300, 1000});
   f.half_open = some(0.3);
+  f.damage = some(0.3);
   return f;
 }
 
@@ -225,10 +226,10 @@ run_options draw_options(uint64_t seed) {
   if (kind != 2 && groups.chance(0.3)) draw_groups(groups, o);
   base::prng compaction = root.split("compaction");
   if (kind != 1 && compaction.chance(0.35)) draw_compaction(compaction, o);
-  // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
   base::prng flush = root.split("flush");
   if (flush.chance(0.25)) o.flush.from_memory = flush.chance(0.5) ? 1 : 0.5;
   if (flush.chance(0.25)) o.flush.preallocate = 0.5;
+  // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
   if (o.crowd > 1) {
     o.big = 0;
     o.even = 0;
@@ -254,6 +255,7 @@ std::string describe(const run_options& o) {
   add(o.faults.wall_jumps, "wall_jumps");
   add(o.faults.io_errors, "io_errors");
   add(o.faults.half_open, "half_open");
+  add(o.faults.damage, "damage");
   add(o.world.network.reset > 0, "piece_resets");
   return fmt::format(
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "

@@ -25,6 +25,7 @@ struct fault_options {
   bool pauses = false;
   bool wall_jumps = false;
   bool io_errors = false;
+  bool damage = false;        ///< once, of one batch in a closed segment, while the broker is down
   bool half_open = false;     ///< connections that nothing gets through any more, and nobody is told
   base::duration gap_most{};  ///< between two faults
 
@@ -46,13 +47,13 @@ struct group_workload {
   double restless = 0;        ///< chance that one leaves, vanishes or says something else, at each step
 };
 
-/// Topics with keys that are compacted.
 /// When and how topics' bytes go to the disk; drawn for each topic when it is made.
 struct flush_policy {
   double from_memory = 0;  ///< chance of millrace.ack=memory, where it is not compacted
   double preallocate = 0;
 };
 
+/// Topics with keys that are compacted.
 struct compaction_workload {
   double topics = 0;  ///< chance that one is; 0: none
   uint64_t keys = 1;
@@ -87,8 +88,8 @@ struct run_options {
   bool remakes = false;     ///< topics are deleted and made again
   double remake = 0.2;      ///< chance of that each time somebody looks
   compaction_workload compaction;
-  group_workload groups;
   flush_policy flush;
+  group_workload groups;
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest
   /// For the test of shrinking: a kill is called a failure once something was acknowledged.
