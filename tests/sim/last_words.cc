@@ -56,10 +56,11 @@ void write_failed(std::string_view checker, const run_named& of) {
   char* at = line;
   char* const end = line + sizeof line;
   const double seconds = of.it == nullptr ? 0 : static_cast<double>(of.it->now().ns) / 1e9;
-  at = fmt::format_to_n(at, end - at, "FAILED {} at {:.6f} s   replay: {} --seed={}{}   commit {}", checker, seconds,
-                        program, of.seed, of.words, commit)
+  at = fmt::format_to_n(at, static_cast<size_t>(end - at), "FAILED {} at {:.6f} s   replay: {} --seed={}{}   commit {}",
+                        checker, seconds, program, of.seed, of.words, commit)
            .out;
-  if (of.it != nullptr) at = fmt::format_to_n(at, end - at, "   schedule_hash={:016x}", of.it->schedule_hash()).out;
+  if (of.it != nullptr)
+    at = fmt::format_to_n(at, static_cast<size_t>(end - at), "   schedule_hash={:016x}", of.it->schedule_hash()).out;
   if (at == end) --at;
   *at++ = '\n';
   for (const char* from = line; from < at;) {

@@ -14,6 +14,7 @@
 #include "base/mutant.hh"
 #include "child_run.hh"
 #include "last_words.hh"
+#include "quiet.hh"
 #include "workload/run.hh"
 #include "workload/shrink.hh"
 
@@ -26,6 +27,7 @@ namespace {
 constexpr const char* usage =
     "swarm --seed N [--repeat N] [--log debug|info|warn]   one run, and its schedule hash\n"
     "swarm --seed N --shrink                               a run that fails, made smaller\n"
+    "swarm --quiet                                         ten minutes of a broker that nobody asks for anything\n"
     "swarm --seeds N [--from N] [--jobs N]                 N runs\n"
     "swarm --minutes N [--from N] [--jobs N]               runs for so long\n"
     "Less in a run: --without kills,codecs,... --steps N --seconds N --producers N --consumers N --cores N --topics N\n"
@@ -47,6 +49,7 @@ struct arguments {
   std::string log;
   bool shrink = false;
   bool planted = false;
+  bool quiet = false;
   overrides with;
   std::string mutant;
 };
@@ -108,6 +111,31 @@ int run_seed(uint64_t seed, const arguments& a, bool talk, run_outcome& out) {
   return 0;
 }
 
+/// The last line of a run.
+void say_passed(uint64_t seed, const run_outcome& out, double took) {
+  const double virtual_seconds = static_cast<double>(out.virtual_time.ns) / 1e9;
+  std::printf(
+      "seed %llu passed: schedule_hash=%016llx events=%llu events/s=%.0f virtual=%.3fs "
+      "virtual/real=%.1f\n",
+      static_cast<unsigned long long>(seed), static_cast<unsigned long long>(out.schedule_hash),
+      static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took, virtual_seconds,
+      virtual_seconds / took);
+}
+
+int run_idle(const arguments& a) {
+  running_now({.seed = a.seed, .words = " --quiet"});
+  const double begun = real_seconds();
+  const run_outcome out = run_quiet(a.seed);
+  const double took = real_seconds() - begun;
+  if (out.found.kind != broken::nothing) {
+    std::printf("%s\n", out.found.what.c_str());
+    say_failed(out.found.checker, {.seed = a.seed, .words = " --quiet"});
+    return static_cast<int>(out.found.kind);
+  }
+  say_passed(a.seed, out, took);
+  return 0;
+}
+
 int run_one(const arguments& a) {
   uint64_t hash = 0;
   for (uint64_t i = 0; i < a.repeat; ++i) {
@@ -115,14 +143,8 @@ int run_one(const arguments& a) {
     const double begun = real_seconds();
     run_seed(a.seed, a, i == 0, out);
     const double took = real_seconds() - begun;
-    const double virtual_seconds = static_cast<double>(out.virtual_time.ns) / 1e9;
     std::printf("%s\n", out.summary.c_str());
-    std::printf(
-        "seed %llu passed: schedule_hash=%016llx events=%llu events/s=%.0f virtual=%.3fs "
-        "virtual/real=%.1f\n",
-        static_cast<unsigned long long>(a.seed), static_cast<unsigned long long>(out.schedule_hash),
-        static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took, virtual_seconds,
-        virtual_seconds / took);
+    say_passed(a.seed, out, took);
     if (i > 0 && out.schedule_hash != hash) {
       say_failed("schedule_hash", {.seed = a.seed, .words = words_of(a) + fmt::format(" --repeat={}", a.repeat)});
       return two_schedules;
@@ -243,8 +265,8 @@ bool parse(int count, char** words, arguments& a) {
       continue;
     }
     std::string_view value;
-    if (word == "--shrink" || word == "--planted") {
-      (word == "--shrink" ? a.shrink : a.planted) = true;
+    if (word == "--shrink" || word == "--planted" || word == "--quiet") {
+      (word == "--shrink" ? a.shrink : word == "--quiet" ? a.quiet : a.planted) = true;
       continue;
     }
     if (const size_t at = word.find('='); at != std::string_view::npos) {
@@ -271,7 +293,7 @@ bool parse(int count, char** words, arguments& a) {
     *target = std::strtoull(text.c_str(), &end, 10);
     if (*end != 0) return false;
   }
-  return (a.one || ((a.seeds > 0 || a.minutes > 0) && !a.shrink)) && a.jobs > 0 && a.repeat > 0;
+  return (a.one || a.quiet || ((a.seeds > 0 || a.minutes > 0) && !a.shrink)) && a.jobs > 0 && a.repeat > 0;
 }
 
 }  // namespace
@@ -291,6 +313,7 @@ int main(int count, char** words) {
     }
   }
   millrace::swarm::prepare_last_words(words[0]);
+  if (a.quiet) return millrace::swarm::run_idle(a);
   if (a.one && a.shrink) return millrace::swarm::run_shrink(a);
   return a.one ? millrace::swarm::run_one(a) : millrace::swarm::pool(a).go();
 }
