@@ -216,7 +216,7 @@ void connection::arrive(pipe& p) {
 
 bool connection::lets_through(const pipe& p) const {
   const endpoint& to = ends_[1 - p.from];
-  return to.now != endpoint::state::vanished && !network_.blocked(*ends_[p.from].home, *to.home);
+  return !stranded_ && to.now != endpoint::state::vanished && !network_.blocked(*ends_[p.from].home, *to.home);
 }
 
 /// Nothing gets through: try again later, and give up in the end.

@@ -94,6 +94,8 @@ class connection {
   // What the world does.
   /// Both ends fail with `error` at once.
   void reset(int error);
+  /// Nothing arrives any more, either way: an end that sends gives up, one that waits hears nothing.
+  void strand() noexcept { stranded_ = true; }
   /// No more bytes from this end, which still receives.
   void half_close(endpoint& e);
   /// The node is gone: its operations are forgotten; the other end hears a reset or nothing.
@@ -123,6 +125,7 @@ class connection {
   base::prng random_;
   endpoint ends_[2];
   pipe pipes_[2];
+  bool stranded_ = false;
 };
 
 }  // namespace millrace::sim

@@ -49,8 +49,9 @@
 /// THE NETWORK
 /// 11. A connection delivers a prefix of what was sent, in order, in pieces of any size, after
 ///     any delay, or it is reset. A partition holds bytes back; the sender gives up
-///     (-ETIMEDOUT) where it lasts too long, and the other end may never hear of it. Bytes do
-///     not change.
+///     (-ETIMEDOUT) where it lasts too long, and the other end may never hear of it. A connection
+///     may be cut off alone and for good (strand_any): no end hears of the other again, and who
+///     sends gives up. Bytes do not change.
 /// 12. What a send reported as sent may still be lost with the connection. A reader that does
 ///     not read stops its sender.
 ///     A zero-copy send tells with a delay of its own when its memory is free again, at a reset by

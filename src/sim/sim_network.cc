@@ -59,6 +59,16 @@ bool sim_network::reset_any() {
   return true;
 }
 
+bool sim_network::strand_any() {
+  std::vector<connection*> whole;
+  for (auto& [number, c] : connections_) {
+    if (c->end(0).now == endpoint::state::open && c->end(1).now == endpoint::state::open) whole.push_back(c.get());
+  }
+  if (whole.empty()) return false;
+  whole[random_.below(whole.size())]->strand();
+  return true;
+}
+
 // Listeners.
 
 base::result<reactor::listening> sim_network::listen(sim_backend& on, const reactor::listen_address& where) {

@@ -59,6 +59,8 @@ class sim_network {
   bool half_close(node& n, int handle);
   /// Resets one connection, drawn. False where there is none.
   bool reset_any();
+  /// Nothing gets through one connection any more, either way: drawn of those with two ends. False where there is none.
+  bool strand_any();
 
   size_t connections() const noexcept { return connections_.size(); }
   uint64_t bytes_delivered = 0;

@@ -345,3 +345,26 @@ TEST_CASE(
     }
   }
 }
+
+TEST_CASE("network: of a connection that is cut off alone an end that sends gives up, and one that waits hears nothing") {
+  sim::world_options options;
+  options.network.silence = base::seconds(1);
+  pair p(14, options);
+  receiver here(p.client.core(), p.near);
+  receiver there(p.server.core(), p.far);
+  here.start();
+  there.start();
+  REQUIRE(p.w.network().strand_any());
+  CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(5, 5))) == 5);
+  p.w.run_for(base::seconds(60));
+  REQUIRE(here.ended());
+  CHECK(here.ends.back() == -ETIMEDOUT);
+  CHECK_FALSE(there.ended());
+  CHECK(p.w.run(p.server, 0, send(p.server.core(), p.far, filled(5, 5))) == 5);
+  p.w.run_for(base::seconds(60));
+  REQUIRE(there.ended());
+  CHECK(there.ends.back() == -ETIMEDOUT);
+  // Others go on.
+  const int64_t again = p.w.run(p.client, 0, connect(p.client.core(), p.server.address(), 9092));
+  CHECK(p.w.run(p.client, 0, send(p.client.core(), static_cast<int>(again), filled(5, 5))) == 5);
+}

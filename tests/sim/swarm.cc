@@ -2,10 +2,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <string>
 #include <string_view>
@@ -15,6 +13,8 @@
 
 #include "base/mutant.hh"
 #include "child_run.hh"
+#include "last_words.hh"
+#include "quiet.hh"
 #include "workload/run.hh"
 #include "workload/shrink.hh"
 
@@ -27,6 +27,7 @@ namespace {
 constexpr const char* usage =
     "swarm --seed N [--repeat N] [--log debug|info|warn]   one run, and its schedule hash\n"
     "swarm --seed N --shrink                               a run that fails, made smaller\n"
+    "swarm --quiet                                         ten minutes of a broker that nobody asks for anything\n"
     "swarm --seeds N [--from N] [--jobs N]                 N runs\n"
     "swarm --minutes N [--from N] [--jobs N]               runs for so long\n"
     "Less in a run: --without kills,codecs,... --steps N --seconds N --producers N --consumers N --cores N --topics N\n"
@@ -48,6 +49,7 @@ struct arguments {
   std::string log;
   bool shrink = false;
   bool planted = false;
+  bool quiet = false;
   overrides with;
   std::string mutant;
 };
@@ -60,48 +62,16 @@ run_options options_of(uint64_t seed, const arguments& a) {
 }
 
 /// The words of the command line that make a seed this run.
-std::string words_of(const arguments& a) { return (a.planted ? " --planted" : "") + words_of(a.with); }
+std::string words_of(const arguments& a) {
+  std::string words = a.mutant.empty() ? "" : " --mutant=" + a.mutant;
+  if (a.planted) words += " --planted";
+  return words + words_of(a.with);
+}
 
 double real_seconds() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
-}
-
-/// The commit of the sources, asked for only where something failed.
-std::string commit() {
-  char own[4096];
-  const ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
-  if (length <= 0) return "unknown";
-  const std::string path(own, static_cast<size_t>(length));
-  for (const std::string& place : {std::string("."), path.substr(0, path.rfind('/'))}) {
-    const std::string command = "git -C '" + place + "' describe --always --dirty 2>/dev/null";
-    FILE* asked = popen(command.c_str(), "r");
-    if (asked == nullptr) continue;
-    char line[128] = {};
-    const bool got = std::fgets(line, sizeof line, asked) != nullptr;
-    pclose(asked);
-    if (got) return std::string(line, std::strcspn(line, "\n"));
-  }
-  return "unknown";
-}
-
-void say_failed(std::string_view checker, double at, uint64_t seed, const arguments& a) {
-  const std::string line = fmt::format("FAILED {} at {:.6f} s   replay: build/tests/sim/swarm --seed={}{}   commit {}\n",
-                                       checker, at, seed, words_of(a), commit());
-  std::fwrite(line.data(), 1, line.size(), stdout);
-  std::fflush(stdout);
-}
-
-// What a dying run still has to say.
-const run* running = nullptr;
-uint64_t running_seed = 0;
-const arguments* running_with = nullptr;
-
-void on_abort(int) {
-  std::signal(SIGABRT, SIG_DFL);
-  say_failed("crash", running == nullptr ? 0 : static_cast<double>(running->now().ns) / 1e9, running_seed, *running_with);
-  _exit(static_cast<int>(broken::crash));
 }
 
 void narrate(std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); }
@@ -114,6 +84,7 @@ struct totals {
 };
 
 int run_seed(uint64_t seed, const arguments& a, bool talk, run_outcome& out) {
+  running_now({.seed = seed, .words = words_of(a)});
   run_options options = options_of(seed, a);
   const std::string& log = a.log;
   if (talk) std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), describe(options).c_str());
@@ -126,18 +97,42 @@ int run_seed(uint64_t seed, const arguments& a, bool talk, run_outcome& out) {
   }
   // Not destroyed after a failure: what it holds may be in any state.
   auto* one = new run(seed, options, log.empty() ? nullptr : narrate);
-  running = one;
-  running_seed = seed;
-  running_with = &a;
+  const run_named named{.seed = seed, .words = words_of(a), .it = one};
+  running_now(named);
   out = one->go();
   if (out.found.kind != broken::nothing) {
     std::printf("seed %llu: %s: %s\n", static_cast<unsigned long long>(seed), out.found.checker.c_str(),
                 out.found.what.c_str());
-    say_failed(out.found.checker, static_cast<double>(out.virtual_time.ns) / 1e9, seed, a);
+    say_failed(out.found.checker, named);
     _exit(static_cast<int>(out.found.kind));
   }
-  running = nullptr;
+  running_now({.seed = seed, .words = named.words});
   delete one;
+  return 0;
+}
+
+/// The last line of a run.
+void say_passed(uint64_t seed, const run_outcome& out, double took) {
+  const double virtual_seconds = static_cast<double>(out.virtual_time.ns) / 1e9;
+  std::printf(
+      "seed %llu passed: schedule_hash=%016llx events=%llu events/s=%.0f virtual=%.3fs "
+      "virtual/real=%.1f\n",
+      static_cast<unsigned long long>(seed), static_cast<unsigned long long>(out.schedule_hash),
+      static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took, virtual_seconds,
+      virtual_seconds / took);
+}
+
+int run_idle(const arguments& a) {
+  running_now({.seed = a.seed, .words = " --quiet"});
+  const double begun = real_seconds();
+  const run_outcome out = run_quiet(a.seed);
+  const double took = real_seconds() - begun;
+  if (out.found.kind != broken::nothing) {
+    std::printf("%s\n", out.found.what.c_str());
+    say_failed(out.found.checker, {.seed = a.seed, .words = " --quiet"});
+    return static_cast<int>(out.found.kind);
+  }
+  say_passed(a.seed, out, took);
   return 0;
 }
 
@@ -148,16 +143,10 @@ int run_one(const arguments& a) {
     const double begun = real_seconds();
     run_seed(a.seed, a, i == 0, out);
     const double took = real_seconds() - begun;
-    const double virtual_seconds = static_cast<double>(out.virtual_time.ns) / 1e9;
     std::printf("%s\n", out.summary.c_str());
-    std::printf(
-        "seed %llu passed: schedule_hash=%016llx events=%llu events/s=%.0f virtual=%.3fs "
-        "virtual/real=%.1f\n",
-        static_cast<unsigned long long>(a.seed), static_cast<unsigned long long>(out.schedule_hash),
-        static_cast<unsigned long long>(out.events), static_cast<double>(out.events) / took, virtual_seconds,
-        virtual_seconds / took);
+    say_passed(a.seed, out, took);
     if (i > 0 && out.schedule_hash != hash) {
-      say_failed("schedule_hash", virtual_seconds, a.seed, a);
+      say_failed("schedule_hash", {.seed = a.seed, .words = words_of(a) + fmt::format(" --repeat={}", a.repeat)});
       return two_schedules;
     }
     hash = out.schedule_hash;
@@ -185,8 +174,8 @@ int run_shrink(const arguments& a) {
   arguments least = a;
   least.with = small.with;
   const std::string said =
-      fmt::format("seed {}: {}\nSHRUNK {} in {} tries   replay: build/tests/sim/swarm --seed={}{}   commit {}\n", a.seed,
-                  describe(options_of(a.seed, least)), first.checker, small.tries, a.seed, words_of(least), commit());
+      fmt::format("seed {}: {}\nSHRUNK {} in {} tries   replay: {}\n", a.seed, describe(options_of(a.seed, least)),
+                  first.checker, small.tries, replay_of(a.seed, words_of(least)));
   std::fwrite(said.data(), 1, said.size(), stdout);
   return first.code;
 }
@@ -255,7 +244,7 @@ class pool {
     const bool said = WIFEXITED(status) && code >= 2 && code <= 4;
     if (!said) {  // by a signal, or by a sanitizer
       code = static_cast<int>(broken::crash);
-      say_failed("crash", 0, seed, arguments_);
+      say_failed("crash", {.seed = seed, .words = words_of(arguments_)});
     }
     if (worst_ == 0 || code < worst_) worst_ = code;
   }
@@ -276,8 +265,8 @@ bool parse(int count, char** words, arguments& a) {
       continue;
     }
     std::string_view value;
-    if (word == "--shrink" || word == "--planted") {
-      (word == "--shrink" ? a.shrink : a.planted) = true;
+    if (word == "--shrink" || word == "--planted" || word == "--quiet") {
+      (word == "--shrink" ? a.shrink : word == "--quiet" ? a.quiet : a.planted) = true;
       continue;
     }
     if (const size_t at = word.find('='); at != std::string_view::npos) {
@@ -304,7 +293,7 @@ bool parse(int count, char** words, arguments& a) {
     *target = std::strtoull(text.c_str(), &end, 10);
     if (*end != 0) return false;
   }
-  return (a.one || ((a.seeds > 0 || a.minutes > 0) && !a.shrink)) && a.jobs > 0 && a.repeat > 0;
+  return (a.one || a.quiet || ((a.seeds > 0 || a.minutes > 0) && !a.shrink)) && a.jobs > 0 && a.repeat > 0;
 }
 
 }  // namespace
@@ -323,7 +312,8 @@ int main(int count, char** words) {
       return 1;
     }
   }
-  std::signal(SIGABRT, millrace::swarm::on_abort);
+  millrace::swarm::prepare_last_words(words[0]);
+  if (a.quiet) return millrace::swarm::run_idle(a);
   if (a.one && a.shrink) return millrace::swarm::run_shrink(a);
   return a.one ? millrace::swarm::run_one(a) : millrace::swarm::pool(a).go();
 }

@@ -39,6 +39,20 @@ class acked_is_kept {
     }
   }
 
+  /// Whether this very batch was acknowledged.
+  bool holds(const read_batch& b) const {
+    const auto at = acked_.find(b.base);
+    return at != acked_.end() && at->second.body == b.body && at->second.next == b.next;
+  }
+  /// What was acknowledged from `end` on is lost, and may be.
+  void cut(findings& out, const std::string& partition, int64_t end) {
+    const auto from = acked_.lower_bound(end);
+    if (from != acked_.begin() && std::prev(from)->second.next > end) {
+      out.report(broken::safety, "acked_is_kept", "an acknowledged batch is cut in two: " + at_offset(partition, end));
+    }
+    acked_.erase(from, acked_.end());
+  }
+
   /// f(base, body) for each batch that was acknowledged and lies wholly in [from, to), in order.
   template <class F>
   void each(int64_t from, int64_t to, F&& f) const {

@@ -29,6 +29,8 @@ class reads_stable {
       }
     }
   }
+  /// What was read from `end` on is lost, and may be.
+  void cut(int64_t end) { seen_.erase(seen_.lower_bound(end), seen_.end()); }
 
  private:
   std::map<int64_t, read_batch> seen_;  // by base offset

@@ -25,6 +25,8 @@ class watermark_monotonic {
   }
   /// An acknowledgement: a request sent from now on must see it.
   void acknowledged(int64_t next) noexcept { high_ = std::max(high_, next); }
+  /// What lay above `end` is lost, and may be.
+  void cut(int64_t end) noexcept { high_ = std::min(high_, end); }
 
  private:
   int64_t high_ = 0;

@@ -71,6 +71,19 @@ TEST_CASE("damaged middle: of a segment at rest, one batch is refused and the re
   }
 }
 
+TEST_CASE(
+    "damaged middle: a sector of a segment in the wrong place costs the batch that it met, and is not read as another") {
+  story f(4);
+  f.start();
+  const made_batch harmed = thirty(f);
+  f.stop();
+  const std::string path = segment_path("t", 0, 0);
+  const uint64_t target = place_of(f, path, base::bytes(harmed.bytes).subspan(1000, 64)) / 512 * 512;
+  REQUIRE(f.disk().misdirect(path, target + 512, target, 512));
+  f.start();
+  check_fifteen_is_refused(f);
+}
+
 TEST_CASE("damaged middle: of the commit log, one batch is refused and the acknowledged ones behind it are there") {
   for (const sim::damage how : {sim::damage::flip_bit, sim::damage::zeros, sim::damage::garbage}) {
     CAPTURE(static_cast<int>(how));

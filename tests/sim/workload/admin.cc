@@ -42,6 +42,9 @@ task<bool> admin::create(std::string name) {
   if (compaction.on) {
     for (const auto& [key, value] : words) configs.push_back({.name = key, .value = value});
   }
+  const flushing flush = draw_flushing(compaction.on);
+  if (flush.from_memory) configs.push_back({.name = "millrace.ack", .value = "memory"});
+  if (flush.preallocate) configs.push_back({.name = "preallocate", .value = "true"});
   wire::kafka::create_topics_request_creatable_topic topic{
       .name = name, .num_partitions = partitions, .replication_factor = 1, .assignments = {}, .configs = configs};
   const wire::kafka::create_topics_request body{.topics = {&topic, 1}, .timeout_ms = 30000};
@@ -55,7 +58,8 @@ task<bool> admin::create(std::string name) {
   if (!got) co_return false;
   for (const auto& t : got->body.topics) {
     if (t.error_code == 0) {
-      model_.add(name, partitions, retention, compaction);
+      topic_model& made = model_.add(name, partitions, retention, compaction);
+      if (flush.from_memory) made.answer_from_memory();
     } else {
       refused("create", name, t.error_code, since);
     }
@@ -99,6 +103,12 @@ topic_compaction admin::draw_compaction() {
   if (random.chance(0.2)) made.min_lag_ms = random.between(1, 5'000);
   if (random.chance(0.5)) made.max_lag_ms = made.min_lag_ms + random.between(100, 5'000);
   return made;
+}
+
+admin::flushing admin::draw_flushing(bool compacted) {
+  base::prng random = random_.split("flush").split(model_.topics_made);
+  const bool from_memory = random.chance(options_.flush.from_memory);
+  return {.from_memory = from_memory && !compacted, .preallocate = random.chance(options_.flush.preallocate)};
 }
 
 kept_bounds admin::draw_bounds() {

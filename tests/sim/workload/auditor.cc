@@ -23,8 +23,10 @@ timestamps_match::records times_of(const keyed_records& all) {
 
 }  // namespace
 
-/// One answer of ListOffsets; its error is reported under `what`. Nothing: the connection is of no use.
-task<std::optional<auditor::listed>> auditor::list(topic_ref t, int32_t partition, int64_t timestamp, const char* what) {
+/// One answer of ListOffsets; its error is reported under `what`, unless what is `expected` is damaged. Nothing: the
+/// connection is of no use.
+task<std::optional<auditor::listed>> auditor::list(topic_ref t, int32_t partition, int64_t timestamp, const char* what,
+                                                   int64_t expected) {
   constexpr int16_t version = 5;
   wire::kafka::list_offsets_request_partition part{.partition_index = partition, .timestamp = timestamp};
   wire::kafka::list_offsets_request_topic topic{.name = t->name, .partitions = {&part, 1}};
@@ -38,7 +40,9 @@ task<std::optional<auditor::listed>> auditor::list(topic_ref t, int32_t partitio
   const auto got = link_.read<wire::kafka::list_offsets_response>(std::move(*frame), version);
   if (!got || got->body.topics.size() != 1 || got->body.topics[0].partitions.size() != 1) co_return std::nullopt;
   const auto& p = got->body.topics[0].partitions[0];
-  if (p.error_code != 0) refused(what, t->partitions[static_cast<size_t>(partition)].name, p.error_code, since);
+  const partition_model& m = t->partitions[static_cast<size_t>(partition)];
+  if (meets_damage(m, expected, p.error_code)) co_return listed{.damaged = true};
+  if (p.error_code != 0) refused(what, m.name, p.error_code, since);
   co_return listed{.error = p.error_code, .offset = p.offset, .timestamp = p.timestamp};
 }
 
@@ -90,6 +94,12 @@ task<bool> auditor::read_all(topic_ref t, int32_t partition) {
       keyed_.clear();
       at = start_;
       high_ = std::max(high_, start_);
+      continue;
+    }
+    if (meets_damage(m, at, p.error_code)) {
+      // Judged as if it had been read: only that it is refused is excused.
+      all_.push_back(*m.damaged);
+      at = m.damaged->next;
       continue;
     }
     if (p.error_code != 0) {
@@ -163,8 +173,13 @@ task<bool> auditor::ask_times(topic_ref t, int32_t partition) {
   const base::instant limit = on_.now() + progress::bound;
   for (int left = 4; left > 0;) {
     const int64_t time = records[random_.below(records.size())].second + random_.between(-3, 3);
-    const auto got = co_await list(t, partition, time, "list offsets by time");
+    const int64_t expected = timestamps_match::scan(records, time).first;
+    const auto got = co_await list(t, partition, time, "list offsets by time", expected);
     if (!got) co_return false;
+    if (got->damaged) {
+      --left;
+      continue;
+    }
     if (got->error != 0) {
       if (model_.found.any() || on_.now() > limit) co_return false;
       co_await reactor::sleep(on_, base::milliseconds(100));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "workload/damage.hh"
 #include "workload/run.hh"
 
 /// What the world does to the broker while the clients work.
@@ -42,6 +43,7 @@ void run::strike() {
   offer(f.pauses && lives, 7);
   offer(f.wall_jumps, 8);
   offer(f.io_errors && state == server_state::serving && troubles_.empty(), 9);
+  offer(f.half_open, 10);
   if (kinds.empty()) return;
   const int kind = kinds[random_.below(kinds.size())];
   const base::duration length = milliseconds(random_.between(1, 2000));
@@ -96,6 +98,11 @@ void run::strike() {
       model_.wall_ahead_ms = std::max(model_.wall_ahead_ms, node.wall_offset_ms());
       model_.wall_behind_ms = std::max(model_.wall_behind_ms, -node.wall_offset_ms());
       return;
+    case 10:
+      say("a connection half open");
+      model_.watch.disturbed(world_.now());
+      (void)world_.network().strand_any();
+      return;
     default: {
       say("disk errors");
       sim::disk_faults& faults = node.disk().faults;
@@ -113,6 +120,15 @@ void run::strike() {
       });
     }
   }
+}
+
+/// Before a start.
+void run::harm_what_is_at_rest(double chance) {
+  if (!options_.faults.damage || harmed_ || !random_.chance(chance)) return;
+  base::prng random = world_.stream("damage").split(model_.process);
+  const std::string what = harm_one_batch(server_.node().disk(), model_, random);
+  harmed_ = !what.empty();
+  if (harmed_) say(what);
 }
 
 }  // namespace millrace::swarm

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "checkers/keyed_sent.hh"
 #include "checkers/log_start.hh"
 #include "checkers/offsets_dense.hh"
+#include "checkers/prefix_is_kept.hh"
 #include "checkers/progress.hh"
 #include "checkers/reads_stable.hh"
 #include "checkers/sent_is_read.hh"
@@ -33,6 +36,11 @@ struct partition_model {
   watermark_monotonic watermark;
   settled_at_start settled;
   log_start start;
+  prefix_is_kept prefix;              ///< on, where answers do not wait for the disk
+  std::optional<read_batch> damaged;  ///< the one batch whose records were harmed on the disk
+
+  /// A read at `offset`, or what a time leads to, may be refused: never is anything else than what was sent given for it.
+  bool is_damaged(int64_t offset) const { return damaged && damaged->base <= offset && offset < damaged->next; }
   compaction_keeps compacted;  ///< of a compacted topic, instead of the checkers that want every offset
 };
 
@@ -56,6 +64,11 @@ struct topic_model {
   topic_retention retention;
   topic_compaction compaction;
   std::vector<partition_model> partitions;
+
+  /// millrace.ack=memory.
+  void answer_from_memory() {
+    for (partition_model& p : partitions) p.prefix.turn_on();
+  }
 };
 using topic_ref = std::shared_ptr<topic_model>;
 
@@ -92,6 +105,7 @@ struct model {
   uint64_t acked_commits = 0;
   uint64_t read_batches_count = 0;
   uint64_t refused = 0;
+  uint64_t damage_met = 0;  ///< refusals of the batch that was harmed
   uint64_t lost_connections = 0;
   uint64_t compacted_away = 0;
 
@@ -102,8 +116,8 @@ struct model {
     t->live = false;
     std::erase(topics, t);
   }
-  void add(std::string name, int32_t partitions, const topic_retention& retention = {},
-           const topic_compaction& compaction = {}) {
+  topic_model& add(std::string name, int32_t partitions, const topic_retention& retention = {},
+                   const topic_compaction& compaction = {}) {
     auto t = std::make_shared<topic_model>();
     t->name = std::move(name);
     t->made = ++topics_made;
@@ -113,6 +127,7 @@ struct model {
     t->partitions.resize(static_cast<size_t>(partitions));
     for (size_t i = 0; i < t->partitions.size(); ++i) t->partitions[i].name = t->name + "-" + std::to_string(i);
     topics.push_back(std::move(t));
+    return *topics.back();
   }
 
   /// Those of live topics, "topic-partition".
@@ -124,10 +139,31 @@ struct model {
     return names;
   }
 
+  /// A process of the broker ended, as prefix_is_kept wants to hear it.
+  void process_ended(bool stopped, base::instant now) {
+    for (const topic_ref& t : topics) {
+      for (partition_model& p : t->partitions) p.prefix.process_ended(stopped, now, watch);
+    }
+  }
+  /// Where a start found the logs' ends, by partition, before anybody could ask it for anything.
+  void logs_found(const std::map<std::string, int64_t>& ends) {
+    for (const topic_ref& t : topics) {
+      for (partition_model& p : t->partitions) {
+        const auto end = ends.find(p.name);
+        if (!p.prefix.on() || end == ends.end()) continue;
+        p.prefix.found(found, p.name, process, end->second);
+        p.acked.cut(found, p.name, end->second);
+        p.stable.cut(end->second);
+        p.watermark.cut(end->second);
+      }
+    }
+  }
+
   /// A high watermark in an answer of the broker's start number `process`, to a request that was sent when the floor was
   /// `floor`.
   void shown(partition_model& p, int64_t floor, int64_t high, unsigned process) {
-    p.watermark.shown(found, p.name, floor, high);
+    const int64_t limit = p.prefix.limit(process);
+    p.watermark.shown(found, p.name, std::min(floor, limit), std::min(high, limit));
     p.settled.shown(process, high);
   }
   /// A log start in an answer to a request that was sent when its floor was `floor`. `now`: of the clients' wall clock.

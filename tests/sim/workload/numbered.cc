@@ -77,6 +77,12 @@ void producer::number(request& r) {
   }
 }
 
+/// The end of a process took what this sequence follows, as it may where answers do not wait for the disk.
+bool producer::lost_what_it_acknowledged(const request& r, int32_t partition, const numbering::lane& lane) {
+  const prefix_is_kept& prefix = r.topic->partitions[static_cast<size_t>(partition)].prefix;
+  return lane.acked_base >= prefix.limit(lane.acked_process);
+}
+
 /// What was not acknowledged goes again, all of it and in order. A batch may be out of order only behind one that was
 /// refused.
 void producer::keep_unacknowledged(std::vector<request>& window) {
@@ -89,8 +95,10 @@ void producer::keep_unacknowledged(std::vector<request>& window) {
       const std::pair key{r.topic.get(), p.partition};
       if (p.acked) {
         lane.acked = true;
+        lane.acked_base = p.base;
+        lane.acked_process = p.process;
       } else if (p.refused == out_of_order && !behind.contains(key)) {
-        if (!lane.refused_first) {
+        if (!lane.refused_first && !lost_what_it_acknowledged(r, p.partition, lane)) {
           model_.safety("producers_in_order",
                         "a sequence is refused in " + r.topic->name + "-" + std::to_string(p.partition));
         }

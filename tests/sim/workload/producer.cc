@@ -65,7 +65,11 @@ void producer::acknowledged(request& r, int32_t partition, int64_t base_offset, 
   if (idempotent_ && code == out_of_order) return;  // judged with what was sent before it
   if (code != 0) return refused("produce", p.name, code, r.since);
   found->acked = true;
+  found->base = base_offset;
+  found->process = link_.process();
   const int64_t next = base_offset + static_cast<int64_t>(found->batch.times.size());
+  if (base_offset >= p.prefix.limit(link_.process())) return;
+  p.prefix.acknowledged(on_.now(), next);
   p.acked.acknowledged(model_.found, p.name, base_offset, next, found->batch.body);
   if (r.topic->compaction.on) {
     p.compacted.acknowledged(model_.found, p.name, model_.keyed[p.name], base_offset, found->batch.keyed);

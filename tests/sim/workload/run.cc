@@ -24,6 +24,15 @@ sim::node& add_clients(sim::world& w) {
   faults = drawn;
   return made;
 }
+
+/// Batches of all live topics.
+size_t acknowledged(const model& m) {
+  size_t all = 0;
+  for (const topic_ref& t : m.topics) {
+    for (const partition_model& p : t->partitions) all += p.acked.count();
+  }
+  return all;
+}
 }  // namespace
 
 run::run(uint64_t seed, run_options options, narrator say)
@@ -32,7 +41,14 @@ run::run(uint64_t seed, run_options options, narrator say)
       world_(seed, options_.world),
       server_(world_, world_.add_node(1), options_.server),
       clients_(add_clients(world_)),
-      random_(world_.stream("run")) {}
+      random_(world_.stream("run")) {
+  server_.on_recovered([this] {
+    const size_t before = acknowledged(model_);
+    model_.logs_found(server_.ends_of_logs());
+    if (const size_t lost = before - acknowledged(model_); lost > 0)
+      this->say(fmt::format("lost {} acknowledged from memory", lost));
+  });
+}
 
 run_outcome run::go() {
   start_server();
@@ -51,10 +67,10 @@ run_outcome run::go() {
   out.schedule_hash = world_.schedule_hash();
   out.events = world_.events();
   out.virtual_time = world_.now();
-  out.summary =
-      fmt::format("acked={} read={} commits={} compacted_away={} refused={} lost_connections={} starts={} topics={}",
-                  model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.compacted_away,
-                  model_.refused, model_.lost_connections, server_.node().starts() - 1, model_.names);
+  out.summary = fmt::format(
+      "acked={} read={} commits={} compacted_away={} refused={} damage_met={} lost_connections={} starts={} topics={}",
+      model_.acked_batches, model_.read_batches_count, model_.acked_commits, model_.compacted_away, model_.refused,
+      model_.damage_met, model_.lost_connections, server_.node().starts() - 1, model_.names);
   return out;
 }
 
@@ -85,10 +101,13 @@ void run::work_through_faults() {
 /// Faults stop; what the clients still have to do must come to its end.
 void run::make_peace() {
   say("peace");
+  peace_ = true;
   end_troubles(true);
   world_.network().heal();
   sim::network_faults& network = world_.network().faults;
   network.vanish = 0;
+  network.reset = 0;
+  network.silence = sim::network_faults{}.silence;
   network.release = sim::network_faults{}.release;
   network.window_bytes_least = 64 << 10;  // what there is has to be read in a time that is bounded
   model_.watch.disturbed(world_.now());
@@ -256,6 +275,7 @@ void run::look_after_server() {
       }
       break;
     case server_state::stopped: {
+      model_.process_ended(true, world_.now());
       const size_t held = server_.leave();
       if (held != 0)
         model_.safety("memory_returned", std::to_string(held) + " bytes of core memory are still lent after a stop");
@@ -280,12 +300,14 @@ void run::start_server() {
   if (!down_) model_.watch.begin_trouble();
   down_ = true;
   if (troubles_.empty()) excused_ = false;
+  harm_what_is_at_rest(peace_ ? 1 : 0.3);
   ++model_.process;
   server_.start(cores);
 }
 
 void run::crash_server(sim::crash_kind kind) {
   say(kind == sim::crash_kind::power ? "power cut" : "kill");
+  model_.process_ended(false, world_.now());
   if (!down_) model_.watch.begin_trouble();
   down_ = true;
   server_.crash({.kind = kind});

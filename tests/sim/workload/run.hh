@@ -32,6 +32,7 @@ class run {
 
   run_outcome go();
   base::instant now() const noexcept { return world_.now(); }
+  uint64_t schedule_hash() const noexcept { return world_.schedule_hash(); }
 
  private:
   struct trouble {
@@ -79,6 +80,7 @@ class run {
   void strike();
   void begin(base::duration length, std::function<void()> end);
   void end_troubles(bool all);
+  void harm_what_is_at_rest(double chance);
   void say(const std::string& what);
 
   const run_options options_;
@@ -90,6 +92,8 @@ class run {
   model model_;
   std::vector<job> jobs_;
   std::vector<trouble> troubles_;
+  bool peace_ = false;
+  bool harmed_ = false;   ///< once in a run
   bool down_ = false;     ///< not serving: counted as a trouble
   bool excused_ = false;  ///< a start may fail: the disk was full
   base::instant restart_at_{};

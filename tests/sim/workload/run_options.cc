@@ -27,6 +27,8 @@ fault_options draw_faults(base::prng random) {
   f.wall_jumps = some(0.2);
   f.io_errors = some(0.15);
   f.gap_most = one_of(random, {20, 100, 300, 1000});
+  f.half_open = some(0.3);
+  f.damage = some(0.3);
   return f;
 }
 
@@ -34,6 +36,10 @@ void draw_world(base::prng random, sim::world_options& w) {
   w.core_memory_bytes = (size_t{16} << 20) << random.below(3);
   w.network.multishot_end = random.chance(0.3) ? 0.2 : 0.01;
   w.network.vanish = random.chance(0.5) ? 0.3 : 0;
+  base::prng network = random.split("network");
+  // Mostly longer than any partition; now and then so short that both ends give up within one.
+  if (network.chance(0.35)) w.network.silence = one_of(network, {300, 1000});
+  if (network.chance(0.25)) w.network.reset = 0.0001 * static_cast<double>(1u << network.below(6));
   if (random.chance(0.3)) w.network.delay.most = base::milliseconds(5);
   w.schedule.mail_delay_most = base::microseconds(random.chance(0.3) ? 500 : 30);
   if (random.chance(0.3)) w.disk.write.most = base::milliseconds(2);
@@ -156,6 +162,8 @@ run_options draw_options(uint64_t seed) {
   base::prng mechanisms = root.split("mechanisms");
   o.server.door.send = static_cast<api::kafka::send_mode>(mechanisms.below(3));
   o.server.splice_reads = mechanisms.chance(0.5);
+  base::prng idle = root.split("idle");
+  if (idle.chance(0.2)) o.server.door.idle_max = one_of(idle, {1000, 3000});
   if (mechanisms.chance(0.2)) o.world.network.release.slow_most = base::seconds(20);
   o.world.network.zero_copy_copied = mechanisms.chance(0.5) ? 0 : 0.01;
   o.producers = static_cast<unsigned>(random.between(1, 4));
@@ -218,6 +226,9 @@ run_options draw_options(uint64_t seed) {
   if (kind != 2 && groups.chance(0.3)) draw_groups(groups, o);
   base::prng compaction = root.split("compaction");
   if (kind != 1 && compaction.chance(0.35)) draw_compaction(compaction, o);
+  base::prng flush = root.split("flush");
+  if (flush.chance(0.25)) o.flush.from_memory = flush.chance(0.5) ? 1 : 0.5;
+  if (flush.chance(0.25)) o.flush.preallocate = 0.5;
   // A crowd asks for all of it at once, again and again: of large batches such a run would take seconds.
   if (o.crowd > 1) {
     o.big = 0;
@@ -243,17 +254,21 @@ std::string describe(const run_options& o) {
   add(o.faults.pauses, "pauses");
   add(o.faults.wall_jumps, "wall_jumps");
   add(o.faults.io_errors, "io_errors");
+  add(o.faults.half_open, "half_open");
+  add(o.faults.damage, "damage");
+  add(o.world.network.reset > 0, "piece_resets");
   return fmt::format(
       "cores<={} memory={}M commit={}K inline={}K groups={} send={} cold_read={} producers={}x{} in_flight={} "
       "consumers={} crowd={} sessions={} topics={} "
       "partitions<={} segment={}M value<={} big={} even={}K remakes={} deletes={} retention={} retries={} idempotent={} "
-      "compaction={}x{} members={}x{} faults={} gap<={}ms",
+      "compaction={}x{} from_memory={} preallocate={} members={}x{} silence={}ms idle<={}ms faults={} gap<={}ms",
       o.cores_most, o.world.core_memory_bytes >> 20, o.server.commits.file_bytes >> 10,
       o.server.commits.inline_bytes_max >> 10, o.server.commits.groups_in_flight, name_of(o.server.door.send),
       o.server.splice_reads ? "splice" : "direct", o.producers, o.requests, o.in_flight, o.consumers, o.crowd,
       o.session_consumers, o.topics, o.partitions_most, o.segment_bytes >> 20, o.value_most, o.big > 0 ? o.big_most : 0,
       o.even >> 10, o.remakes, o.deletes, o.retention, o.retries, o.idempotent, o.compaction.topics,
-      o.compaction.on() ? o.compaction.keys : 0, o.groups.count, o.groups.members_most, faults.empty() ? "none" : faults,
+      o.compaction.on() ? o.compaction.keys : 0, o.flush.from_memory, o.flush.preallocate, o.groups.count,
+      o.groups.members_most, o.world.network.silence.ms(), o.server.door.idle_max.ms(), faults.empty() ? "none" : faults,
       o.faults.gap_most.ms());
 }
 

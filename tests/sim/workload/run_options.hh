@@ -25,11 +25,13 @@ struct fault_options {
   bool pauses = false;
   bool wall_jumps = false;
   bool io_errors = false;
+  bool damage = false;        ///< once, of one batch in a closed segment, while the broker is down
+  bool half_open = false;     ///< connections that nothing gets through any more, and nobody is told
   base::duration gap_most{};  ///< between two faults
 
   bool restarts() const { return power_cuts || kills || stops; }
   bool any() const {
-    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps || io_errors;
+    return restarts() || resets || partitions || slow_disk || disk_full || pauses || wall_jumps || io_errors || half_open;
   }
 };
 
@@ -43,6 +45,12 @@ struct group_workload {
   base::duration rebalance_most{};
   double static_members = 0;  ///< chance that one is
   double restless = 0;        ///< chance that one leaves, vanishes or says something else, at each step
+};
+
+/// When and how topics' bytes go to the disk; drawn for each topic when it is made.
+struct flush_policy {
+  double from_memory = 0;  ///< chance of millrace.ack=memory, where it is not compacted
+  double preallocate = 0;
 };
 
 /// Topics with keys that are compacted.
@@ -80,6 +88,7 @@ struct run_options {
   bool remakes = false;     ///< topics are deleted and made again
   double remake = 0.2;      ///< chance of that each time somebody looks
   compaction_workload compaction;
+  flush_policy flush;
   group_workload groups;
   fault_options faults;
   base::duration faults_last = base::seconds(20);  ///< peace comes then at the latest

@@ -90,6 +90,16 @@ void server_node::crash(sim::crash_options how) {
   forget();
 }
 
+/// Read from outside of the node: a test may look at any core.
+std::map<std::string, int64_t> server_node::ends_of_logs() const {
+  std::map<std::string, int64_t> ends;
+  for (const broker::known_log& k : controller_->logs()) {
+    const storage::log* const found = parts_[k.owner.value()]->broker.logs().find(k.id);
+    if (found != nullptr) ends[k.directory] = found->end().value();
+  }
+  return ends;
+}
+
 size_t server_node::leave() {
   ASSERT(state() == server_state::stopped);
   forget();
@@ -129,6 +139,7 @@ task<result<void>> server_node::boot() {
   }
   CO_TRY_CHECK(co_await controller_->start(std::move(brokers), std::move(catalogs)));
   co_await start_groups();
+  if (recovered_) recovered_();
   CO_TRY_CHECK(co_await open_doors());
   co_return result<void>();
 }

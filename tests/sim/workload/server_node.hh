@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +60,10 @@ class server_node {
   sim::node& node() noexcept { return node_; }
   /// From the next start on this partition lives on this core, where there is one.
   void pin(std::string topic, int32_t partition, unsigned core) { pins_.push_back({std::move(topic), partition, core}); }
+  /// Called at each start when all is recovered, and before anybody can connect.
+  void on_recovered(std::function<void()> told) { recovered_ = std::move(told); }
+  /// The ends of all logs that a running process has, by partition.
+  std::map<std::string, int64_t> ends_of_logs() const;
   /// Starts the process on fresh cores; from down only.
   void start(unsigned cores);
   /// Begins a clean stop; from serving only.
@@ -136,6 +142,7 @@ class server_node {
   server_state state_ = server_state::down;
   const char* step_ = "";
   std::string problem_;
+  std::function<void()> recovered_;
 };
 
 }  // namespace millrace::swarm

@@ -21,6 +21,7 @@ void worker::fetched(topic_model& t, const asked_part& asked, const wire::kafka:
     if (asked.from <= asked.floor) model_.refused_below(t, m, asked.from + 1, on_.wall_clock());
     return;
   }
+  if (meets_damage(m, asked.from, p.error_code)) return;
   if (p.error_code != 0) return refused("fetch", m.name, p.error_code, since);
   model_.shown(m, asked.floor, p.high_watermark, link_.process());
   if (version >= 5) model_.started(t, m, asked.start_floor, p.log_start_offset, on_.wall_clock());
@@ -28,6 +29,13 @@ void worker::fetched(topic_model& t, const asked_part& asked, const wire::kafka:
   read_answer a{.wanted = asked.from, .high_watermark = p.high_watermark, .since = since};
   (void)took(t, m, a, p.records);  // what is wrong was reported
   batches = std::move(a.batches);
+}
+
+bool worker::meets_damage(const partition_model& m, int64_t offset, int16_t code) {
+  constexpr int16_t storage_error = 56;
+  if (code != storage_error || !m.is_damaged(offset)) return false;
+  ++model_.damage_met;
+  return true;
 }
 
 void worker::refused(const char* what, const std::string& partition, int16_t code, base::instant since) {
@@ -42,6 +50,10 @@ bool worker::took(const topic_model& t, partition_model& m, read_answer& a, std:
   if (records && !take_apart(*records, a.batches)) {
     model_.safety("answers_decode", "a cut batch of " + m.name);
     return false;
+  }
+  if (const int64_t limit = m.prefix.limit(link_.process()); limit < a.high_watermark) {
+    std::erase_if(a.batches, [&](const read_batch& b) { return b.base >= limit; });
+    a.high_watermark = limit;
   }
   if (!t.compaction.on) {
     model_.read(m, a.wanted, a.high_watermark, a.batches);

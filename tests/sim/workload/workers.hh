@@ -43,6 +43,8 @@ class worker {
                base::instant since, read_batches& batches);
   /// What a fetch answered goes into `a`, and to the model. False: they are not whole batches, which was reported.
   bool took(const topic_model& t, partition_model& m, read_answer& a, std::optional<base::bytes> records);
+  /// An error of a read at `offset`: whether the damage there is its reason.
+  bool meets_damage(const partition_model& m, int64_t offset, int16_t code);
   /// An error code of an answer to a request that was sent at `since`: counted where something was
   /// wrong, reported where not.
   void refused(const char* what, const std::string& partition, int16_t code, base::instant since);
@@ -74,6 +76,8 @@ class producer final : public worker {
     made_batch batch;
     bool acked = false;
     int16_t refused = 0;  ///< its code, of the last attempt
+    int64_t base = -1;    ///< where it was acknowledged, by which process
+    unsigned process = 0;
   };
   struct request {
     topic_ref topic;
@@ -96,7 +100,9 @@ class producer final : public worker {
   struct numbering {
     struct lane {
       int32_t next = 0;
-      bool acked = false;          ///< something of this epoch
+      bool acked = false;       ///< something of this epoch
+      int64_t acked_base = -1;  ///< the last of it, and by which process
+      unsigned acked_process = 0;
       bool refused_first = false;  ///< before anything was acknowledged: what came behind may have been taken for the first
     };
     topic_ref topic;
@@ -108,6 +114,7 @@ class producer final : public worker {
   reactor::task<bool> get_id();
   void number(request& r);
   void keep_unacknowledged(std::vector<request>& window);
+  static bool lost_what_it_acknowledged(const request& r, int32_t partition, const numbering::lane& lane);
   bool idempotent_ = false;
   int64_t id_ = -1;
   std::map<std::string, numbering> numbering_;
@@ -145,6 +152,11 @@ class admin final : public worker {
   reactor::task<bool> alter(topic_ref t);
   kept_bounds draw_bounds();
   topic_compaction draw_compaction();
+  struct flushing {
+    bool from_memory = false;
+    bool preallocate = false;
+  };
+  flushing draw_flushing(bool compacted);
   std::vector<std::string> free_names_;  ///< of topics that are known to be deleted
 };
 
@@ -171,9 +183,11 @@ class auditor final : public worker {
     int16_t error = 0;
     int64_t offset = -1;
     int64_t timestamp = -1;
+    bool damaged = false;  ///< refused for that reason
   };
   reactor::task<bool> scan(topic_ref t, int32_t partition);
-  reactor::task<std::optional<listed>> list(topic_ref t, int32_t partition, int64_t timestamp, const char* what);
+  reactor::task<std::optional<listed>> list(topic_ref t, int32_t partition, int64_t timestamp, const char* what,
+                                            int64_t expected = -1);
   reactor::task<bool> ask_start(topic_ref t, int32_t partition);
   reactor::task<bool> read_all(topic_ref t, int32_t partition);
   reactor::task<bool> ask_times(topic_ref t, int32_t partition);
