@@ -245,7 +245,8 @@ class Kafkajs(_Json):
 class Java:
     """Kafka's own console producer and consumer, kafka-topics, kafka-configs and kafka-get-offsets."""
 
-    name, codecs = "java tools", ("none", "gzip", "snappy", "lz4", "zstd")
+    name, codecs = "java console", ("none", "gzip", "snappy", "lz4", "zstd")
+    admin_name = "java admin tools"
     own_time = True         # the console producer stamps records itself
     partitions = False      # and places them itself
 
