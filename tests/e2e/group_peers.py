@@ -202,9 +202,8 @@ class Kcat:
         return self.Producer(address, topic)
 
     def member(self, address, topic, group, log):
-        # A member that ended with the broker cannot leave, so that the next one waits for the end of its session.
-        return self.Member(["kcat", "-b", address, "-u", "-J", "-X", "auto.offset.reset=earliest", "-X",
-                            "session.timeout.ms=6000", "-G", group, topic], log)
+        # A member that ended with the broker cannot leave: the next one waits for the end of its session, 45 s.
+        return self.Member(["kcat", "-b", address, "-u", "-J", "-X", "auto.offset.reset=earliest", "-G", group, topic], log)
 
 
 class Console:
