@@ -235,7 +235,7 @@ class Kafkajs(_Json):
 
     def __init__(self, address):
         super().__init__(address)
-        self.command = ["node", pathlib.Path(cache.kafkajs()) / "client.js"]
+        self.command = [cache.node_command(), pathlib.Path(cache.kafkajs()) / "client.js"]
 
     @staticmethod
     def here():

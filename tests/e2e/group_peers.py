@@ -292,5 +292,5 @@ def _always():
 ALL = (Kcat(), Peer("confluent-kafka", _always, _python("with_confluent.py")),
        Peer("kafka-python", _always, _python("with_kafka_python.py")), Peer("aiokafka", _always, _python("with_aiokafka.py")),
        Peer("franz-go", cache.franz, lambda: [cache.franz()]), Sarama("sarama", cache.sarama, lambda: [cache.sarama()]),
-       Peer("kafkajs", cache.kafkajs, lambda: ["node", cache.kafkajs() / "peer.js"]),
+       Peer("kafkajs", cache.kafkajs, lambda: [cache.node_command(), cache.kafkajs() / "peer.js"]),
        Peer("java client", cache.java_peer, lambda: cache.java("Peer", classpath=cache.java_peer())), Console(), Verifiable())
