@@ -318,7 +318,7 @@ class Java:
         raise Failed(f"no low watermark in {out!r}")
 
     def _configs(self, *arguments):
-        return _run(cache.java("kafka.admin.ConfigCommand", "--bootstrap-server", self.address,
+        return _run(cache.java("org.apache.kafka.tools.ConfigCommand", "--bootstrap-server", self.address,
                                "--entity-type", "topics", *arguments))
 
     def configs(self, topic):
