@@ -209,7 +209,7 @@ class Kafka(Broker):
         return super().start(wait, timeout)
 
     def command(self):
-        return ["java", "-Xms256m", f"-Xmx{self.heap}", "-XX:+UseG1GC",
+        return [cache.java_command(), "-Xms256m", f"-Xmx{self.heap}", "-XX:+UseG1GC",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", cache.kafka_classpath(), "kafka.Kafka",
                 str(self.data_dir / "server.properties")]
 

@@ -7,6 +7,7 @@ programs ask at the same time. As a program it fetches all of it, so that no tes
 
 import contextlib
 import fcntl
+import functools
 import os
 import pathlib
 import re
@@ -61,14 +62,31 @@ def in_venv():
     os.execv(python, [python, *sys.argv])
 
 
-def _go_version(program):
-    """(1, 26) of a go command; nothing where it is none."""
+def _version(program, word):
+    """(17, 0) of a command; nothing where it is none. Java before 9 calls itself 1."""
     try:
-        words = subprocess.run([program, "version"], capture_output=True, text=True).stdout
+        words = subprocess.run([program, word], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     except OSError:
         return ()
-    found = re.search(r"\bgo(\d+)\.(\d+)", words)
-    return tuple(map(int, found.groups())) if found else ()
+    found = re.search(r'(?:version "|javac |^v|\bgo)(\d+)(?:\.(\d+))?', words, re.M)
+    return tuple(int(number or 0) for number in found.groups()) if found else ()
+
+
+@functools.cache
+def _command(name, word, least):
+    """The first `name` that is new enough: the one that the machine finds, else Debian's; None where neither is."""
+    for program in (shutil.which(name), f"/usr/bin/{name}"):
+        if program and _version(program, word) >= (least,):
+            return program
+    return None
+
+
+def java_command():
+    return _command("java", "-version", 17)
+
+
+def node_command():
+    return _command("node", "--version", 18)
 
 
 def go_command():
@@ -77,7 +95,7 @@ def go_command():
     needed = tuple(map(int, wanted.groups()))
     folder = CACHE / "go"
     for program in (shutil.which("go"), "/usr/local/go/bin/go", folder / "bin" / "go"):
-        if program and _go_version(program) >= needed:
+        if program and _version(program, "version") >= needed:
             return program
 
     def make():
@@ -106,7 +124,7 @@ def _go_program(name):
 
     def make():
         _run([go, "build", "-C", folder, "-o", program, "."],
-             env={**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"})
+             env={**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false", "GOTOOLCHAIN": "local"})
 
     _made(name, make, *sources)
     return program
@@ -123,8 +141,8 @@ def sarama():
 
 
 def kafkajs():
-    """The directory with the kafkajs program and its modules, or None where Node is not installed."""
-    if shutil.which("npm") is None:
+    """The directory with the kafkajs program and its modules, or None where Node is not there or too old."""
+    if node_command() is None or shutil.which("npm") is None:
         return None
     folder = CACHE / "kafkajs"
 
@@ -140,8 +158,8 @@ def kafkajs():
 
 
 def kafka_classpath():
-    """The class path of Kafka's own broker and tools, or None where Maven or Java is not installed."""
-    if shutil.which("mvn") is None or shutil.which("java") is None:
+    """The class path of Kafka's own broker and tools, or None where Maven or Java is not there or too old."""
+    if shutil.which("mvn") is None or java_command() is None:
         return None
     jars = CACHE / "kafka-jars"
 
@@ -155,19 +173,19 @@ def kafka_classpath():
 
 
 def java_peer():
-    """The class path of java/Peer.java and what it needs, or None where Maven or a Java compiler is not installed."""
-    jars = kafka_classpath()
-    if jars is None or shutil.which("javac") is None:
+    """The class path of java/Peer.java and what it needs, or None where Maven or a Java compiler is not there or too old."""
+    jars, compiler = kafka_classpath(), _command("javac", "-version", 17)
+    if jars is None or compiler is None:
         return None
     folder = CACHE / "java-peer"
-    _made("java-peer", lambda: _run(["javac", "-d", folder, "-cp", jars, HERE / "java" / "Peer.java"]),
+    _made("java-peer", lambda: _run([compiler, "-d", folder, "-cp", jars, HERE / "java" / "Peer.java"]),
           HERE / "java" / "Peer.java")
     return f"{folder}:{jars}"
 
 
 def java(main_class, *arguments, heap="256m", classpath=None):
     """The command line of one of Kafka's programs, with the fastest start that the JVM offers."""
-    return ["java", f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
+    return [java_command(), f"-Xmx{heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classpath or kafka_classpath(), main_class,
             *map(str, arguments)]
 

@@ -14,51 +14,13 @@ import broker as brokers
 import cache
 import drivers
 import drivers_more
+import feature_table
 import protocol
 
 SIZES = (1, 1000, 1_000_000)
 HEADERS = [("origin", b"e2e"), ("n", b"1")]
 ALL = drivers.ALL + drivers_more.ALL
 PARTITION = 1           # of 3, where the client can choose; the console producer cannot and gets a topic of one
-
-
-class Table:
-    """Cells: ok, the number of what failed (the lines are printed), or - for what a client does not have."""
-
-    def __init__(self):
-        self.rows, self.features, self.failures, self.passed = {}, [], [], 0
-
-    def cell(self, client, feature, check):
-        """Runs check(); a text that it returns, and any exception, is a failure."""
-        start = time.monotonic()
-        try:
-            wrong = check()
-        except AttributeError as error:
-            if getattr(error, "obj", None).__class__.__module__ not in ("drivers", "drivers_more"):
-                raise
-            self.put(client, feature, "-")
-            return
-        except Exception as error:
-            wrong = f"{type(error).__name__}: {error}"
-        if wrong:
-            self.failures.append(f"{client} / {feature}: {str(wrong)[:500]}")
-            print(f"FAILED {self.failures[-1]}", flush=True)
-        else:
-            self.passed += 1
-        self.put(client, feature, "FAILED" if wrong else "ok")
-        print(f"  {client:16} {feature:28} {'FAILED' if wrong else 'ok':7} {time.monotonic() - start:5.1f} s", flush=True)
-
-    def put(self, client, feature, text):
-        if feature not in self.features:
-            self.features.append(feature)
-        self.rows.setdefault(client, {})[feature] = text
-
-    def show(self):
-        clients, width = list(self.rows), max(map(len, self.features)) + 2
-        print("\n" + " " * width + "  ".join(f"{name:>15}" for name in clients))
-        for feature in self.features:
-            print(f"{feature:{width}}" + "  ".join(f"{self.rows[name].get(feature, '-'):>15}" for name in clients))
-        print(f"{self.passed} passed, {len(self.failures)} failed")
 
 
 def records_of(client, codec, base_time):
@@ -109,9 +71,14 @@ def differs(name, value, wanted):
     return None if value == wanted else f"{name} is {value!r} instead of {wanted!r}"
 
 
+def admin_name(client):
+    """Who asks and changes: the client itself, or a tool beside it."""
+    return getattr(client, "admin_name", client.name)
+
+
 def administer(table, client, other):
     """The admin verbs, each checked through another client."""
-    topic, name = f"admin-{client.name.replace(' ', '-')}", client.name
+    topic, name = f"admin-{client.name.replace(' ', '-')}", admin_name(client)
 
     def create():
         client.create(topic, 2, {"segment.ms": "3600000", "max.message.bytes": str(drivers.LIMIT)})
@@ -191,13 +158,14 @@ def stored_codecs(log_dir, topic, partition, ranges):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     brokers.add_arguments(parser)
+    feature_table.add_arguments(parser)
     parser.add_argument("--quick", action="store_true", help="each topic is read by its writer and one other client only")
     parser.add_argument("--need-all", action="store_true", help="a client that is not installed counts as failed")
     parser.add_argument("--clients", default="", metavar="LIST", help="only these, by name")
     arguments = parser.parse_args()
     cache.in_venv()
 
-    table, topics = Table(), {}
+    table, topics = feature_table.from_arguments(arguments, "clients"), {}
     with brokers.from_arguments(arguments, "clients") as broker:
         broker.start()
         wanted = [name for name in arguments.clients.split(",") if name]
@@ -226,11 +194,11 @@ def main():
         source, partition, sent, _ = topics.get("confluent-kafka") or topics.get("franz-go") or next(iter(topics.values()))
         for client in clients:
             if hasattr(client, "at"):
-                table.cell(client.name, "offset by timestamp", lambda: differs(
+                table.cell(admin_name(client), "offset by timestamp", lambda: differs(
                     "offsets", [client.at(source, partition, sent[index][3] - back)
                                 for index, back in ((0, 5000), (4, 0), (4, 999))], [0, 4, 4]))
             if hasattr(client, "end"):
-                table.cell(client.name, "end offset",
+                table.cell(admin_name(client), "end offset",
                            lambda: differs("end", client.end(source, partition), end_of(broker.address, source, partition)))
             if hasattr(client, "topics"):
                 administer(table, client, judge)

@@ -11,9 +11,9 @@ import time
 
 import broker as brokers
 import cache
-import clients
 import drivers
 import dump_log
+import feature_table
 import group_tools
 import protocol
 
@@ -230,7 +230,7 @@ def main():
     arguments = parser.parse_args()
     cache.in_venv()
     has_java = cache.kafka_classpath() is not None
-    table, written = clients.Table(), Written()
+    table, written = feature_table.Table(), Written()
     settings = {"log.cleaner.backoff.ms": "200", "log.retention.check.interval.ms": "500",
                 "offsets.topic.segment.bytes": "1048576", "offsets.topic.num.partitions": "1",
                 "log.cleaner.min.cleanable.ratio": "0.1"}

@@ -11,7 +11,7 @@ import sys
 
 import broker as brokers
 import cache
-import clients
+import feature_table
 import protocol
 from scrape import scrape
 
@@ -113,7 +113,7 @@ def main():
     brokers.add_arguments(parser)
     arguments = parser.parse_args()
     cache.in_venv()
-    table = clients.Table()
+    table = feature_table.Table()
     program, work = os.path.abspath(arguments.broker), pathlib.Path(arguments.work)
     cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:2]))
 

@@ -235,7 +235,7 @@ class Kafkajs(_Json):
 
     def __init__(self, address):
         super().__init__(address)
-        self.command = ["node", pathlib.Path(cache.kafkajs()) / "client.js"]
+        self.command = [cache.node_command(), pathlib.Path(cache.kafkajs()) / "client.js"]
 
     @staticmethod
     def here():
@@ -245,7 +245,8 @@ class Kafkajs(_Json):
 class Java:
     """Kafka's own console producer and consumer, kafka-topics, kafka-configs and kafka-get-offsets."""
 
-    name, codecs = "java tools", ("none", "gzip", "snappy", "lz4", "zstd")
+    name, codecs = "java console", ("none", "gzip", "snappy", "lz4", "zstd")
+    admin_name = "java admin tools"
     own_time = True         # the console producer stamps records itself
     partitions = False      # and places them itself
 
@@ -317,7 +318,7 @@ class Java:
         raise Failed(f"no low watermark in {out!r}")
 
     def _configs(self, *arguments):
-        return _run(cache.java("kafka.admin.ConfigCommand", "--bootstrap-server", self.address,
+        return _run(cache.java("org.apache.kafka.tools.ConfigCommand", "--bootstrap-server", self.address,
                                "--entity-type", "topics", *arguments))
 
     def configs(self, topic):

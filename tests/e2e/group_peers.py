@@ -202,9 +202,8 @@ class Kcat:
         return self.Producer(address, topic)
 
     def member(self, address, topic, group, log):
-        # A member that ended with the broker cannot leave, so that the next one waits for the end of its session.
-        return self.Member(["kcat", "-b", address, "-u", "-J", "-X", "auto.offset.reset=earliest", "-X",
-                            "session.timeout.ms=6000", "-G", group, topic], log)
+        # A member that ended with the broker cannot leave: the next one waits for the end of its session, 45 s.
+        return self.Member(["kcat", "-b", address, "-u", "-J", "-X", "auto.offset.reset=earliest", "-G", group, topic], log)
 
 
 class Console:
@@ -293,5 +292,5 @@ def _always():
 ALL = (Kcat(), Peer("confluent-kafka", _always, _python("with_confluent.py")),
        Peer("kafka-python", _always, _python("with_kafka_python.py")), Peer("aiokafka", _always, _python("with_aiokafka.py")),
        Peer("franz-go", cache.franz, lambda: [cache.franz()]), Sarama("sarama", cache.sarama, lambda: [cache.sarama()]),
-       Peer("kafkajs", cache.kafkajs, lambda: ["node", cache.kafkajs() / "peer.js"]),
+       Peer("kafkajs", cache.kafkajs, lambda: [cache.node_command(), cache.kafkajs() / "peer.js"]),
        Peer("java client", cache.java_peer, lambda: cache.java("Peer", classpath=cache.java_peer())), Console(), Verifiable())

@@ -14,9 +14,9 @@ import sys
 
 import broker as brokers
 import cache
-import clients
 import drivers
 import dump_log
+import feature_table
 import group_peers
 import groups
 from clients import differs
@@ -64,9 +64,9 @@ def performance(table, tools, done):
         return differs("records", [int(line[4]) for line in lines], [RECORDS]) or \
             differs("committed", done.committed(), done.ends())
 
-    table.cell("java tools", "kafka-producer-perf-test", produce)
+    table.cell("java performance", "kafka-producer-perf-test", produce)
     table.cell("broker", "end after it", lambda: differs("end", sum(done.ends().values()), RECORDS))
-    table.cell("java tools", "kafka-consumer-perf-test", consume)
+    table.cell("java performance", "kafka-consumer-perf-test", consume)
 
 
 def look(table, tools, done):
@@ -81,12 +81,12 @@ def look(table, tools, done):
         return None if len(lines) == 1 and {"range", "Stable", "1"} <= set(lines[0]) else lines
 
     ends = done.ends()
-    table.cell("java tools", "groups --list", lambda: differs("groups", sorted(map(tuple, tools.groups("--list"))),
+    table.cell("java group tool", "groups --list", lambda: differs("groups", sorted(map(tuple, tools.groups("--list"))),
                                                               [("done",), ("live",)]))
-    table.cell("java tools", "groups --describe", lambda: differs(
+    table.cell("java group tool", "groups --describe", lambda: differs(
         "done", tools.described("done"), {part: (end, end, 0) for part, end in ends.items()}))
-    table.cell("java tools", "groups --describe --members", members)
-    table.cell("java tools", "groups --describe --state", state)
+    table.cell("java group tool", "groups --describe --members", members)
+    table.cell("java group tool", "groups --describe --state", state)
 
 
 def change(table, tools, done, live):
@@ -114,12 +114,12 @@ def change(table, tools, done, live):
             differs("committed", done.committed(), dict.fromkeys(range(groups.PARTITIONS), -1)) or \
             (None if "successful." in sum(lines, []) else lines)
 
-    table.cell("java tools", "groups --reset-offsets --dry-run", lambda: reset("--dry-run", done.ends()))
-    table.cell("java tools", "groups --reset-offsets", lambda: reset("--execute", dict.fromkeys(range(groups.PARTITIONS), RESET)))
-    table.cell("java tools", "groups --delete-offsets", delete_offsets)
-    table.cell("java tools", "groups --delete", delete)
-    table.cell("java tools", "--reset-offsets of a live group", lambda: refused(*resetting, "--execute"))
-    table.cell("java tools", "--delete of a live group", lambda: refused("--delete"))
+    table.cell("java group tool", "groups --reset-offsets --dry-run", lambda: reset("--dry-run", done.ends()))
+    table.cell("java group tool", "groups --reset-offsets", lambda: reset("--execute", dict.fromkeys(range(groups.PARTITIONS), RESET)))
+    table.cell("java group tool", "groups --delete-offsets", delete_offsets)
+    table.cell("java group tool", "groups --delete", delete)
+    table.cell("java group tool", "--reset-offsets of a live group", lambda: refused(*resetting, "--execute"))
+    table.cell("java group tool", "--delete of a live group", lambda: refused("--delete"))
 
 
 def decoded(log_dir):
@@ -155,13 +155,14 @@ def dumped(log_dir, live_ends):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     brokers.add_arguments(parser)
+    feature_table.add_arguments(parser)
     arguments = parser.parse_args()
     cache.in_venv()
     if cache.kafka_classpath() is None:
         print("Maven and Java are needed for Kafka's tools")
         return 2
 
-    table = clients.Table()
+    table = feature_table.from_arguments(arguments, "group_tools")
     log = pathlib.Path(arguments.work) / "group-tools-member.log"
     with brokers.from_arguments(arguments, "group-tools", settings={"group.initial.rebalance.delay.ms": "0"}) as broker:
         broker.start()
@@ -182,7 +183,7 @@ def main():
         ends = live.ends()
         broker.stop()
         if broker.log_dir is not None:
-            table.cell("java tools", "dump with --offsets-decoder", lambda: dumped(broker.log_dir, ends))
+            table.cell("java group tool", "dump with --offsets-decoder", lambda: dumped(broker.log_dir, ends))
         if not table.failures:
             shutil.rmtree(broker.data_dir, ignore_errors=True)
     table.show()

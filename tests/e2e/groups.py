@@ -17,6 +17,7 @@ import broker as brokers
 import cache
 import clients
 import drivers
+import feature_table
 import group_peers
 import protocol
 from drivers import Failed
@@ -212,7 +213,7 @@ class Scenario:
 def steps(table, scenario, *wanted):
     for feature, step in wanted:
         if scenario.over:
-            table.put(scenario.kind.name, feature, "not tried")
+            table.put(scenario.kind.name, feature, feature_table.NOT_TRIED)
             continue
         table.cell(scenario.kind.name, feature, step)
         scenario.over = table.rows[scenario.kind.name][feature] == "FAILED"
@@ -239,12 +240,13 @@ def through(table, broker, scenarios):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     brokers.add_arguments(parser)
+    feature_table.add_arguments(parser)
     parser.add_argument("--need-all", action="store_true", help="a client that is not installed counts as failed")
     parser.add_argument("--clients", default="", metavar="LIST", help="only these, by name")
     arguments = parser.parse_args()
     cache.in_venv()
 
-    table, scenarios = clients.Table(), []
+    table, scenarios = feature_table.from_arguments(arguments, "groups"), []
     work = pathlib.Path(arguments.work) / "groups-clients"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

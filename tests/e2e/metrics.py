@@ -17,7 +17,7 @@ import time
 
 import broker as brokers
 import cache
-import clients
+import feature_table
 import protocol
 from limits_rude import fetch_of
 from metrics_rude import garbage, many, unread
@@ -240,7 +240,7 @@ def main():
     arguments = parser.parse_args()
     cache.in_venv()
     print(f"seed {arguments.seed}")
-    table = clients.Table()
+    table = feature_table.Table()
     settings = {"num.partitions": str(PARTITIONS)}
 
     def make(name="metrics", port=None):
