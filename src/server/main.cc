@@ -153,6 +153,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .http = std::move(http),
                           .version = MILLRACE_VERSION,
                           .connections_max = server::connections_limit(settings, cores, open_files_allowed()),
+                          .huge_frame_bytes = server::huge_frame_bytes(settings, cores, memory_of(settings)),
                           .log_least = settings.logging_level,
                           .recover_by_scan = recover_by_scan},
                          cores);

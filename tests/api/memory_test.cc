@@ -44,22 +44,6 @@ bool taken(socket_client& c, base::duration limit) {
   return got && got->body.responses[0].partition_responses[0].error_code == 0;
 }
 
-/// The first `sent` bytes of a frame of `announced`.
-std::vector<uint8_t> begun_frame(size_t announced, size_t sent) {
-  std::vector<uint8_t> bytes(4 + sent);
-  base::store_big(bytes.data(), static_cast<int32_t>(announced));
-  return bytes;
-}
-
-/// Peers send as fast as they can, and much of it at once: as on a machine's own network.
-sim::world_options fast_network() {
-  sim::world_options how;
-  how.network.window_bytes_least = how.network.window_bytes_most = 4 << 20;
-  how.network.receive_buffers_least = how.network.receive_buffers_most = 256;
-  how.network.receive_buffer_bytes_least = how.network.receive_buffer_bytes_most = 65536;
-  return how;
-}
-
 }  // namespace
 
 TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; others are served meanwhile") {
