@@ -55,6 +55,8 @@ RULES = [
     (r"^bodies_that_lie: (array|client id) of -2", r"", lambda mine, other: (mine, other) == ("closed", "answered"),
      "a length below -1 is malformed; Kafka reads it as null"),
     (r"^zz_find_coordinator: v\d type 1", r"ErrorCode", _codes(53), "transactions do not exist yet"),
+    (r"^fetch_zstd: v[4-9] said", r"Partitions\[0\]", None,
+     "who asks in a version without zstd for a topic that is said to be zstd is told so (76); Kafka 4 hands the batches out"),
     (r"^fetch: v\d+ partition limit -1", r"Partitions\[0\]", None, "a limit below 0 counts as 0; Kafka fails on it (-1)"),
     (r"^fetch: .*session", r"SessionId", lambda mine, other: mine > 0 and other > 0, "the ids of sessions are drawn"),
     (r"^auto_creation: .*first", r"", lambda mine, other: mine == "made or being made", "our own creation is awaited"),
