@@ -29,8 +29,6 @@ RULES = [
     (r"^produce_versions: v\d+ transactional id", r"ErrorCode", _codes(53, 0), "transactions do not exist yet"),
     (r"^produce_versions: v\d+ transactional id", r"BaseOffset|LogStartOffset", _codes(-1), "transactions do not exist yet"),
     (r"transactional", r"ErrorCode", _codes(53), "transactions do not exist yet"),
-    (r"^produce_with_topic_settings: log append time and the bit", r"", None,
-     "on a LogAppendTime topic a producer's bit is overwritten with its times; Kafka refuses it (32)"),
     (r"^advertised: key (18|42)", r"", lambda mine, other: mine == other + 1, "the recorded Kafka is 4.3.1; 4.4 has one more"),
     (r"^(incremental_alter_configs|alter_configs): v\d broker, unknown key", r"ErrorCode", _codes(40, 0),
      "the broker's settings cannot be changed while it runs"),
