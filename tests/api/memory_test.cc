@@ -260,6 +260,18 @@ TEST_CASE("idle: a quiet connection, and one in the middle of a frame, end when 
   CHECK(quiet.closes(base::seconds(60)));
 }
 
+TEST_CASE("idle: a connection with a parked fetch is not idle, however long that is parked") {
+  kafka_node k(12, 1, {}, {.idle_max = base::seconds(10)});
+  k.open_doors();
+  k.create("t", 1);
+  socket_client c(k);
+  c.send(fetch(c, 0, 1 << 20, 1, 65'000));
+  CHECK(!c.closes(base::seconds(60)));
+  CHECK(c.answer<fetch_response>(11, base::seconds(10)).has_value());
+  CHECK(!c.closes(base::seconds(9)));
+  CHECK(c.closes(base::seconds(2)));
+}
+
 TEST_CASE("a connection with 256 unanswered requests is not read on, and answers all in order") {
   kafka_node k(7, 1);
   k.open_doors();
