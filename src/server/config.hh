@@ -57,7 +57,7 @@ struct config {
   // What it may take of the machine.
   std::string log_dirs;
   std::vector<uint32_t> cores;  ///< CPU numbers, sorted; empty: every CPU the process may use
-  int64_t memory = 0;           ///< bytes; 0: default_memory() of the machine
+  int64_t memory = 0;           ///< bytes; 0: use_of() the machine
 
   // Connections and requests.
   int32_t max_connections = 0;

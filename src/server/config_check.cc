@@ -180,8 +180,25 @@ void check_config(loaded_config& loaded) {
   check_data_directory(loaded.values, say);
 }
 
-int64_t default_memory(int64_t machine_bytes) {
-  return std::min<int64_t>(machine_bytes / 4, 4 * static_cast<int64_t>(base::gib));
+int64_t default_memory(int64_t machine_bytes, size_t cores) {
+  const int64_t usual = std::min<int64_t>(machine_bytes / 4, 4 * static_cast<int64_t>(base::gib));
+  const int64_t needed = static_cast<int64_t>(cores) * memory_per_core_min;
+  return std::max(usual, std::min(needed, machine_bytes / 2));
+}
+
+machine_use use_of(const config& values, std::span<const uint32_t> cpus_allowed, int64_t machine_bytes) {
+  machine_use use;
+  use.cpus.assign(cpus_allowed.begin(), cpus_allowed.end());
+  if (!values.cores.empty()) use.cpus.assign(values.cores.begin(), values.cores.end());
+  use.memory = values.memory != 0 ? values.memory : default_memory(machine_bytes, use.cpus.size());
+  const auto enough_for = static_cast<size_t>(std::max<int64_t>(use.memory / memory_per_core_min, 1));
+  if (values.memory != 0 || !values.cores.empty() || use.cpus.size() <= enough_for) return use;
+  use.note = fmt::format(
+      "cores: {} of {} CPUs are used: half of the machine's memory has {} MiB for each of so many; "
+      "--memory and --cores say otherwise",
+      enough_for, use.cpus.size(), memory_per_core_min / int64_t{base::mib});
+  use.cpus.resize(enough_for);
+  return use;
 }
 
 std::vector<std::string> check_machine(const config& values, std::span<const uint32_t> cpus_allowed, int64_t machine_bytes) {
@@ -192,7 +209,8 @@ std::vector<std::string> check_machine(const config& values, std::span<const uin
           fmt::format("cores: this process may not use CPU {} (it may use {})", cpu, fmt::join(cpus_allowed, ",")));
     }
   }
-  const size_t cores = values.cores.empty() ? cpus_allowed.size() : values.cores.size();
+  const machine_use use = use_of(values, cpus_allowed, machine_bytes);
+  const size_t cores = use.cpus.size();
   for (const placement& one : values.placement_override) {
     if (one.core.value() >= cores) {
       errors.push_back(fmt::format("placement.override: {} names core {}, and there are {}, counted from 0", to_text(one),
@@ -204,11 +222,12 @@ std::vector<std::string> check_machine(const config& values, std::span<const uin
     errors.push_back(
         fmt::format("core_listeners.port: there are not {} ports from {} on", cores, values.core_listeners_port));
   }
-  const int64_t memory = values.memory != 0 ? values.memory : default_memory(machine_bytes);
+  const int64_t memory = use.memory;
   const auto least = static_cast<int64_t>(cores) * memory_per_core_min;
   if (memory < least) {
-    errors.push_back(fmt::format("memory: {} cores need at least {} MiB, not {}", cores, least / int64_t{base::mib},
-                                 memory / int64_t{base::mib}));
+    errors.push_back(
+        fmt::format("memory: {} cores need at least {} MiB, not {}: give more with --memory, or fewer with --cores", cores,
+                    least / int64_t{base::mib}, memory / int64_t{base::mib}));
   }
   if (memory > machine_bytes) {
     errors.push_back(fmt::format("memory: {} MiB are more than the machine has ({})", memory / int64_t{base::mib},

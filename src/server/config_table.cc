@@ -96,7 +96,8 @@ constexpr auto rows_before_groups = std::to_array<row>({
      .least = 64 * base::mib,
      .word = "auto",
      .owner = ours,
-     .about = "Bound of the process's memory. auto: a quarter of the machine's, at most 4GiB."},
+     .about = "Bound of the process's memory. auto: a quarter of the machine's, at most 4GiB, but 64MiB a core up to half "
+              "of it."},
 
     {.name = "max.connections",
      .initial = "2147483647",

@@ -91,20 +91,12 @@ void stop_on_signal(reactor::machine& machine) {
   }).detach();
 }
 
-std::vector<unsigned> cpus_of(const server::config& settings) {
-  if (!settings.cores.empty()) return {settings.cores.begin(), settings.cores.end()};
-  const std::vector<uint32_t> allowed = cpus_allowed();
-  return {allowed.begin(), allowed.end()};
-}
-
-uint64_t memory_of(const server::config& settings) {
-  return static_cast<uint64_t>(settings.memory > 0 ? settings.memory : server::default_memory(machine_memory()));
-}
-
 reactor::probe_request probe_of(const server::loaded_config& loaded) {
   const server::config& settings = loaded.values;
+  server::machine_use use = server::use_of(settings, cpus_allowed(), machine_memory());
+  const auto memory = static_cast<uint64_t>(use.memory);
   reactor::probe_request asked{.directory = settings.log_dirs,
-                               .machine = server::machine_settings(settings, cpus_of(settings), memory_of(settings))};
+                               .machine = server::machine_settings(settings, std::move(use.cpus), memory)};
   for (const server::explained_setting& one : server::explain(loaded)) {
     if (one.what.name == "reactor.send") asked.send = one.text;
     if (one.what.name == "reactor.cold_read") asked.cold_read = one.text;
@@ -126,8 +118,10 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
   const auto problems = server::check_machine(settings, allowed, machine_memory());
   for (const std::string& p : problems) std::fprintf(stderr, "millraced: %s\n", p.c_str());
   if (!problems.empty()) return 1;
-  std::vector<unsigned> cpus = cpus_of(settings);
-  const auto cores = static_cast<unsigned>(cpus.size());
+  server::machine_use use = server::use_of(settings, allowed, machine_memory());
+  if (!use.note.empty()) std::fprintf(stderr, "millraced: %s\n", use.note.c_str());
+  const auto cores = static_cast<unsigned>(use.cpus.size());
+  const auto memory = static_cast<uint64_t>(use.memory);
   std::vector<api::kafka::door_listener> listeners = server::listener_settings(settings);
   const auto unresolved = server::resolve(listeners);
   for (const std::string& p : unresolved) std::fprintf(stderr, "millraced: %s\n", p.c_str());
@@ -145,7 +139,7 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .producers = server::producer_settings(settings),
                           .retention = server::retention_settings(settings),
                           .compaction = server::compaction_keeper_settings(settings),
-                          .controller = server::controller_settings(loaded, cores, memory_of(settings)),
+                          .controller = server::controller_settings(loaded, cores, memory),
                           .groups = server::coordinator_settings(settings),
                           .door = server::door_settings(settings),
                           .listeners = std::move(listeners),
@@ -153,12 +147,13 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .http = std::move(http),
                           .version = MILLRACE_VERSION,
                           .connections_max = server::connections_limit(settings, cores, open_files_allowed()),
+                          .huge_frame_bytes = server::huge_frame_bytes(settings, cores, memory),
                           .log_least = settings.logging_level,
                           .recover_by_scan = recover_by_scan},
                          cores);
   reactor::machine::hold_signals();
-  const auto options = server::machine_settings(settings, std::move(cpus), memory_of(settings));
-  for (const std::string& w : server::memory_warnings(settings, cores, memory_of(settings), options.memory_bytes)) {
+  const auto options = server::machine_settings(settings, std::move(use.cpus), memory);
+  for (const std::string& w : server::memory_warnings(settings, cores, memory, options.memory_bytes)) {
     std::fprintf(stderr, "millraced: %s\n", w.c_str());
   }
   reactor::machine machine(options, program);

@@ -13,8 +13,7 @@ namespace millrace::server {
 
 namespace {
 
-/// Of the process's memory, what the cores reserve for buffers; the rest is for everything that is allocated one by one,
-/// and for frames that are larger than a buffer.
+/// Of the process's memory, what the cores reserve for buffers; the rest is for everything that is allocated one by one.
 constexpr unsigned reserved_percent = 72;
 constexpr uint64_t process_bytes = 24u << 20;
 constexpr uint64_t core_bytes_min = 24u << 20;
@@ -23,7 +22,9 @@ constexpr unsigned receive_share = 8;
 /// Of the descriptors, what stays for files and listeners.
 constexpr uint64_t files_min = 64;
 constexpr uint64_t files_max = 65536;
-/// Each core can take one request of the largest size beside its buffers; at most so much of the memory is left for them.
+/// Beside the buffers there is room for requests that these cannot hold: for so many of the largest size, and one for each
+/// further core; at most so much of the memory.
+constexpr unsigned largest_requests = 4;
 constexpr unsigned largest_requests_share = 4;
 /// What partitions may take of the memory, and what one takes: a topic of one 4 KB, each further partition 2.5 (measured by
 /// tests/e2e/many.py).
@@ -48,10 +49,6 @@ uint64_t open_files(unsigned cores) {
 /// What may be divided between buffers, requests of the largest size, and what is allocated one by one.
 uint64_t usable_bytes(uint64_t memory_bytes) { return memory_bytes > process_bytes ? memory_bytes - process_bytes : 0; }
 
-uint64_t largest_requests_bytes(const config& from, size_t cores) {
-  return static_cast<uint64_t>(from.socket_request_max_bytes) * cores;
-}
-
 /// HTTP must find room in its core's ring however many Kafka clients there are.
 unsigned kafka_connections_max() {
   return reactor::connections_max({}) - static_cast<unsigned>(2 * api::http::door_options{}.connections_max);
@@ -73,11 +70,15 @@ api::kafka::send_mode send_mode(send_mechanism from) {
 
 }  // namespace
 
+uint64_t huge_frame_bytes(const config& from, size_t cores, uint64_t memory_bytes) {
+  const uint64_t wanted = static_cast<uint64_t>(from.socket_request_max_bytes) * std::max<uint64_t>(cores, largest_requests);
+  return std::min(wanted, usable_bytes(memory_bytes) / largest_requests_share);
+}
+
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes) {
   reactor::machine_options options;
-  const uint64_t usable = usable_bytes(memory_bytes);
-  const uint64_t kept_free = std::min(largest_requests_bytes(from, cpus.size()), usable / largest_requests_share);
-  options.memory_bytes = std::max(core_bytes_min, (usable - kept_free) * reserved_percent / 100 / cpus.size());
+  const uint64_t divided = usable_bytes(memory_bytes) - huge_frame_bytes(from, cpus.size(), memory_bytes);
+  options.memory_bytes = std::max(core_bytes_min, divided * reserved_percent / 100 / cpus.size());
   options.cpus = std::move(cpus);
   options.ring.receive_buffers = receive_buffers(options.memory_bytes);
   options.ring.spin_max = base::microseconds(from.reactor_spin_max_us);
@@ -89,12 +90,13 @@ reactor::machine_options machine_settings(const config& from, std::vector<unsign
 std::vector<std::string> memory_warnings(const config& from, size_t cores, uint64_t memory_bytes,
                                          uint64_t core_memory_bytes) {
   std::vector<std::string> warnings;
-  const uint64_t left = usable_bytes(memory_bytes) / largest_requests_share;
-  if (const uint64_t largest = largest_requests_bytes(from, cores); largest > left) {
+  const uint64_t largest =
+      std::max<uint64_t>(huge_frame_bytes(from, cores, memory_bytes), api::kafka::frame_room::large_max);
+  if (static_cast<uint64_t>(from.socket_request_max_bytes) > largest) {
     warnings.push_back(
-        fmt::format("memory: requests of socket.request.max.bytes ({}) on all {} cores at once may take {} MiB "
-                    "more than the {} MiB of memory",
-                    from.socket_request_max_bytes, cores, (largest - left) >> 20, memory_bytes >> 20));
+        fmt::format("socket.request.max.bytes: {} bytes are more than {} MiB of memory take; who sends a "
+                    "request of more than {} bytes is closed",
+                    from.socket_request_max_bytes, memory_bytes >> 20, largest));
   }
   const uint64_t most = broker::batch_bytes_max(core_memory_bytes);
   if (static_cast<uint64_t>(from.message_max_bytes) > most) {

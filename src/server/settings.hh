@@ -19,6 +19,8 @@ namespace millrace::server {
 
 /// `cpus`: one core on each. `memory_bytes`: of the whole process.
 reactor::machine_options machine_settings(const config& from, std::vector<unsigned> cpus, uint64_t memory_bytes);
+/// What all cores together may hold of frames that do not fit their buffers.
+uint64_t huge_frame_bytes(const config& from, size_t cores, uint64_t memory_bytes);
 /// What the settings allow and the memory does not hold: `memory_bytes` of the whole process, `core_memory_bytes` of each
 /// core's buffers.
 std::vector<std::string> memory_warnings(const config& from, size_t cores, uint64_t memory_bytes,

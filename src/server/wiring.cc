@@ -30,7 +30,11 @@ wiring::core_parts::core_parts(reactor::core& on, wiring& whole)
       scope(on) {}
 
 wiring::wiring(wiring_options options, unsigned cores)
-    : options_(std::move(options)), cores_(cores), shares_(cores, options_.connections_max), parts_(cores) {}
+    : options_(std::move(options)),
+      cores_(cores),
+      shares_(cores, options_.connections_max),
+      huge_frames_(cores, options_.huge_frame_bytes, options_.door.request_bytes_max),
+      parts_(cores) {}
 
 wiring::~wiring() = default;
 
@@ -234,7 +238,7 @@ task<result<void>> wiring::open_doors(reactor::core& home) {
     api::kafka::door_listener* own = options_.core_listeners.empty() ? nullptr : &options_.core_listeners[i];
     const result<void> opened = co_await reactor::call_on(home, target, [part, own, this](reactor::core& there) {
       part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, part->groups,
-                                                      shares_, options_.door);
+                                                      shares_, huge_frames_, options_.door);
       return part->door->open(options_.listeners, own);
     });
     if (opened) continue;

@@ -36,6 +36,7 @@ struct wiring_options {
   std::optional<http_settings> http;                      ///< none: not served
   std::string version;
   size_t connections_max = SIZE_MAX;  ///< of all cores together
+  size_t huge_frame_bytes = 0;        ///< likewise
   base::log_level log_least = base::log_level::info;
   bool recover_by_scan = false;  ///< --recover-by-scan: logs are what their segments prove (storage/scan_recovery.hh)
 };
@@ -91,6 +92,7 @@ class wiring final : public reactor::core_program {
   wiring_options options_;
   const unsigned cores_;
   reactor::connection_shares shares_;
+  api::kafka::huge_frames huge_frames_;
   std::vector<std::unique_ptr<core_parts>> parts_;  ///< by core
   std::unique_ptr<broker::file_store> store_;       ///< core 0's, as all below
   std::unique_ptr<broker::controller> controller_;

@@ -36,8 +36,11 @@ class kafka_node {
  public:
   explicit kafka_node(uint64_t seed, unsigned cores = 1, broker::broker_settings settings = {}, door_options options = {},
                       std::optional<broker::placement> where = {}, sim::world_options how = {},
-                      size_t connections_limit = SIZE_MAX, bool splice_reads = false)
-      : b(seed, cores, how), shares_(cores, connections_limit), options_(options) {
+                      size_t connections_limit = SIZE_MAX, bool splice_reads = false, size_t huge_bytes = size_t{200} << 20)
+      : b(seed, cores, how),
+        shares_(cores, connections_limit),
+        huge_frames_(cores, huge_bytes, options.request_bytes_max),
+        options_(options) {
     b.options.settings = std::move(settings);
     if (where) b.options.placement = *where;
     b.splice_reads = splice_reads;
@@ -158,8 +161,8 @@ class kafka_node {
  private:
   void make_doors() {
     for (unsigned i = 0; i < b.n.core_count(); ++i) {
-      doors_.push_back(
-          std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, *b.groups[i], shares_, options_));
+      doors_.push_back(std::make_unique<door>(b.n.core(i), *b.brokers[i], *b.catalogs[i], *b.control, *b.groups[i], shares_,
+                                              huge_frames_, options_));
     }
   }
   template <class Step>
@@ -185,6 +188,7 @@ class kafka_node {
   }
 
   reactor::connection_shares shares_;
+  huge_frames huge_frames_;
   const door_options options_;
   std::vector<std::unique_ptr<door>> doors_;
 };

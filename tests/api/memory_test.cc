@@ -44,22 +44,6 @@ bool taken(socket_client& c, base::duration limit) {
   return got && got->body.responses[0].partition_responses[0].error_code == 0;
 }
 
-/// The first `sent` bytes of a frame of `announced`.
-std::vector<uint8_t> begun_frame(size_t announced, size_t sent) {
-  std::vector<uint8_t> bytes(4 + sent);
-  base::store_big(bytes.data(), static_cast<int32_t>(announced));
-  return bytes;
-}
-
-/// Peers send as fast as they can, and much of it at once: as on a machine's own network.
-sim::world_options fast_network() {
-  sim::world_options how;
-  how.network.window_bytes_least = how.network.window_bytes_most = 4 << 20;
-  how.network.receive_buffers_least = how.network.receive_buffers_most = 256;
-  how.network.receive_buffer_bytes_least = how.network.receive_buffer_bytes_most = 65536;
-  return how;
-}
-
 }  // namespace
 
 TEST_CASE("memory: answers that nobody reads are bounded, and their clients go; others are served meanwhile") {
@@ -274,6 +258,18 @@ TEST_CASE("idle: a quiet connection, and one in the middle of a frame, end when 
   CHECK(half.closes(base::seconds(40)));
   CHECK(!quiet.closes(base::seconds(20)));
   CHECK(quiet.closes(base::seconds(60)));
+}
+
+TEST_CASE("idle: a connection with a parked fetch is not idle, however long that is parked") {
+  kafka_node k(12, 1, {}, {.idle_max = base::seconds(10)});
+  k.open_doors();
+  k.create("t", 1);
+  socket_client c(k);
+  c.send(fetch(c, 0, 1 << 20, 1, 65'000));
+  CHECK(!c.closes(base::seconds(60)));
+  CHECK(c.answer<fetch_response>(11, base::seconds(10)).has_value());
+  CHECK(!c.closes(base::seconds(9)));
+  CHECK(c.closes(base::seconds(2)));
 }
 
 TEST_CASE("a connection with 256 unanswered requests is not read on, and answers all in order") {

@@ -2,6 +2,7 @@
 
 #include "broker/partition/batch_limit.hh"
 #include "record/compression.hh"
+#include "record/corrections.hh"
 #include "socket_requests.hh"
 #include "wire/kafka/messages/produce.hh"
 
@@ -57,6 +58,12 @@ int16_t code_of(socket_client& c, std::string_view topic, std::vector<uint8_t> r
 
 std::vector<uint8_t> damaged(std::vector<uint8_t> batch) {
   batch.back() ^= 1;
+  return batch;
+}
+
+/// Says that the broker has set its times.
+std::vector<uint8_t> stamped(std::vector<uint8_t> batch) {
+  record::set_log_append_time(batch, now);
   return batch;
 }
 
@@ -123,6 +130,30 @@ TEST_CASE("produce: what is refused, with Kafka's codes, from small batches and 
   for (const row& r : rows) {
     CAPTURE(line++);
     CHECK(code_of(c, r.topic, r.records, r.as) == r.code);
+  }
+}
+
+TEST_CASE("produce: LogAppendTime set by the producer is refused where the broker sets the times, and cleared elsewhere") {
+  for (const bool opened : {true, false}) {
+    CAPTURE(opened);
+    kafka_node k(11, 2, {}, {.validate_compressed = opened});
+    k.open_doors();
+    k.create("stamped", 1, {{"message.timestamp.type", "LogAppendTime"}, {"max.message.bytes", "2000000"}});
+    k.create("plain");
+    socket_client c(k);
+    const auto zstd = record::codec::zstd;
+    for (const auto& batch : {batch_of(3, 10), batch_of(1500, 1000), batch_of(3, 10, zstd), batch_of(2000, 1000, zstd),
+                              batch_of(3, 10, record::codec::none, false, -1)}) {
+      CHECK(code_of(c, "stamped", stamped(batch)) == 32);
+      CHECK(code_of(c, "stamped", batch) == 0);
+    }
+    CHECK(code_of(c, "stamped", damaged(stamped(batch_of(3, 10)))) == 2);
+    CHECK(code_of(c, "plain", stamped(batch_of(3, 10))) == 0);
+    std::vector<piece> pieces{{0, stamped(batch_of(3, 10))}};
+    c.send(produce(c, "stamped", pieces));
+    const auto got = c.answer<produce_response>(version);
+    REQUIRE(got);
+    CHECK(got->body.responses[0].partition_responses[0].record_errors.size() == 3);
   }
 }
 

@@ -27,4 +27,20 @@ inline std::vector<uint8_t> fetch(socket_client& c, int64_t offset, int32_t byte
   return c.frame_of(request, 11);
 }
 
+/// The first `sent` bytes of a frame of `announced`.
+inline std::vector<uint8_t> begun_frame(size_t announced, size_t sent) {
+  std::vector<uint8_t> bytes(4 + sent);
+  base::store_big(bytes.data(), static_cast<int32_t>(announced));
+  return bytes;
+}
+
+/// Peers send as fast as they can, and much of it at once: as on a machine's own network.
+inline sim::world_options fast_network() {
+  sim::world_options how;
+  how.network.window_bytes_least = how.network.window_bytes_most = 4 << 20;
+  how.network.receive_buffers_least = how.network.receive_buffers_most = 256;
+  how.network.receive_buffer_bytes_least = how.network.receive_buffer_bytes_most = 65536;
+  return how;
+}
+
 }  // namespace millrace::api::kafka::test

@@ -14,7 +14,7 @@ import sys
 
 import broker as brokers
 import cache
-from semantics import admin_cases, data_cases, deletion_cases, group_cases, wire_cases  # noqa: F401 (they register themselves)
+from semantics import admin_cases, data_cases, deletion_cases, fetch_cases, group_cases, wire_cases  # noqa: F401 (they register themselves)
 from semantics.context import Context, flatten
 from semantics.expected import explain
 

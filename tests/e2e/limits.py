@@ -18,8 +18,6 @@ from limits_cores import CORES
 from limits_endings import ENDINGS
 from limits_rude import RUDE, create, fill
 
-SLACK = 96 << 20            # above --memory: the program itself, its libraries, the kernel's rings
-
 
 def size_of(text):
     """Bytes of 512M, 1G, 1GiB."""
@@ -53,7 +51,7 @@ def main():
     def wanted(functions):
         return [one for one in functions if not arguments.only or one.__name__ in arguments.only.split(",")]
 
-    bound = size_of(arguments.memory) + SLACK
+    bound = size_of(arguments.memory)       # the program, its stacks and its allocator's own are inside
     if wanted(RUDE):
         with brokers.from_arguments(arguments, "limits") as broker:
             broker.start()

@@ -5,11 +5,13 @@ import collections
 import contextlib
 import os
 import re
+import select
 import signal
 import struct
 import subprocess
 import time
 
+import batch
 import protocol
 from limits_rude import connect, create, fetch_of, fill
 
@@ -111,4 +113,70 @@ def stops_beside_a_full_pipe(make):
             os.close(writes)
 
 
-CORES = (cores_share_connections, stops_beside_clients_that_do_not_read, stops_beside_a_full_pipe)
+LARGEST = 104_857_600       # socket.request.max.bytes
+
+
+def flood(broker, count, limit):
+    """Requests of the largest size over so many connections at once, as fast as they are taken; none of them means anything,
+    so the broker closes each that it has read. (The most that was resident, connections left after `limit` seconds.)"""
+    part = memoryview(bytes(1 << 20))
+    head = struct.pack(">ihh", LARGEST, 0x7FFF, 0)
+    left, peak = {}, broker.rss()
+    for _ in range(count):
+        connection = connect(broker.address)
+        connection.sendall(head)
+        connection.setblocking(False)
+        left[connection] = LARGEST - len(head) + 4
+    until = time.monotonic() + limit
+    while left and time.monotonic() < until:
+        reads, writes, _ = select.select(left, [one for one, rest in left.items() if rest], [], 0.1)
+        for connection in {*reads, *writes}:
+            try:
+                if connection in reads and connection.recv(1) == b"":
+                    raise ConnectionResetError
+                if connection in writes:
+                    left[connection] -= connection.send(part[:left[connection]])
+            except ConnectionError:
+                connection.close()
+                del left[connection]
+        peak = max(peak, broker.rss())
+    for connection in left:
+        connection.close()
+    return peak, len(left)
+
+
+def largest_requests_stay_within_memory(make):
+    """On one core and on two: what is resident stays within --memory, and each request has its turn, or is closed where
+    this much memory never holds it."""
+    allowed = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))]
+    for count, megabytes in ((1, 64), (2, 128), (1, 512), (2, 512), (2, 1024)):
+        if len(allowed) < count:
+            print("    one CPU only: two cores are left out")
+            continue
+        broker = make(f"largest-{count}-{megabytes}")
+        broker.cores, broker.memory = ",".join(allowed[:count]), f"{megabytes}M"
+        with broker:
+            broker.start()
+            broker.wait_until_touched()
+            before = broker.rss()
+            peak, left = flood(broker, 12, 60)
+            told = "larger than memory takes" in broker.log_text()
+            print(f"    {count} cores, {megabytes} MiB: {before >> 20} MiB resident before, {peak >> 20} at most")
+            if peak > megabytes << 20:
+                return f"{peak >> 20} MiB resident with {count} cores and {megabytes} MiB"
+            if left:
+                return f"{left} of 12 were not read to their end with {count} cores and {megabytes} MiB"
+            if told != (megabytes < 512):
+                return f"the log does {'' if told else 'not '}say that they are too large for {megabytes} MiB"
+            if megabytes >= 512:
+                create(broker.address, "wide", partitions=100)
+                records = batch.build([bytes(1_000_000)])
+                with protocol.Connection(broker.address, 60) as one:
+                    answer = one.call("Produce", 7, {"Acks": -1, "TimeoutMs": 30000, "TopicData": [
+                        {"Name": "wide", "PartitionData": [{"Index": n, "Records": records} for n in range(100)]}]})
+                codes = {part["ErrorCode"] for part in answer["Responses"][0]["PartitionResponses"]}
+                if codes != {0}:
+                    return f"a request of 100 MB is answered {codes}"
+
+
+CORES = (largest_requests_stay_within_memory, cores_share_connections, stops_beside_clients_that_do_not_read, stops_beside_a_full_pipe)

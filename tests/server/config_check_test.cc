@@ -1,5 +1,7 @@
 #include "server/config_check.hh"
 
+#include <numeric>
+
 #include "support.hh"
 
 namespace millrace::server {
@@ -151,11 +153,46 @@ TEST_CASE("core listeners: ids and ports that there are not are refused") {
   }
 }
 
-TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB") {
+TEST_CASE("memory: auto is a quarter of the machine, at most 4 GiB, and more where cores need it, up to half") {
   const int64_t gib = int64_t{1} << 30;
-  CHECK(default_memory(gib) == gib / 4);
-  CHECK(default_memory(16 * gib) == 4 * gib);
-  CHECK(default_memory(64 * gib) == 4 * gib);
+  CHECK(default_memory(gib, 1) == gib / 4);
+  CHECK(default_memory(16 * gib, 64) == 4 * gib);
+  CHECK(default_memory(64 * gib, 64) == 4 * gib);
+  CHECK(default_memory(64 * gib, 128) == 8 * gib);
+  CHECK(default_memory(64 * gib, 1024) == 32 * gib);
+  CHECK(default_memory(gib, 6) == 6 * gib / 16);
+}
+
+TEST_CASE("machine: where nothing is said the start takes what there is, and never fails for its number of CPUs") {
+  struct row {
+    size_t cpus;
+    int64_t machine_mib;
+    std::vector<setting> sets;
+    size_t cores;
+    int64_t memory_mib;
+  };
+  const row rows[] = {
+      {64, 32768, {}, 64, 4096},
+      {128, 32768, {}, 128, 8192},
+      {16, 1024, {}, 8, 512},
+      {2, 200, {}, 1, 100},
+      {16, 1024, {set("cores", "0-3")}, 4, 256},
+      {16, 2048, {set("memory", "1024MiB")}, 16, 1024},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.cpus);
+    CAPTURE(r.machine_mib);
+    std::vector<uint32_t> allowed(r.cpus);
+    std::iota(allowed.begin(), allowed.end(), 0);
+    const config values = load_sets(r.sets).values;
+    const machine_use use = use_of(values, allowed, r.machine_mib << 20);
+    CHECK(use.cpus.size() == r.cores);
+    CHECK(use.memory == r.memory_mib << 20);
+    const bool fewer = r.sets.empty() && r.cores < r.cpus;
+    CHECK(use.note.empty() == !fewer);
+    if (fewer) CHECK(contains(use.note, std::to_string(r.cores) + " of " + std::to_string(r.cpus) + " CPUs"));
+    CHECK(check_machine(values, allowed, r.machine_mib << 20).empty());
+  }
 }
 
 TEST_CASE("machine: what the configuration asks must be there") {
@@ -169,8 +206,15 @@ TEST_CASE("machine: what the configuration asks must be there") {
       {"defaults", {}, 2048, nullptr},
       {"one core", {set("cores", "2")}, 2048, nullptr},
       {"a CPU that is not ours", {set("cores", "1-2")}, 2048, "may not use CPU 1 (it may use 0,2,3)"},
-      {"too little for three cores", {}, 767, "3 cores need at least 192 MiB, not 191"},
-      {"just enough for three cores", {}, 768, nullptr},
+      {"too little for three cores", {set("memory", "191MiB")}, 2048, "3 cores need at least 192 MiB, not 191"},
+      {"what can be done is said", {set("memory", "191MiB")}, 2048, "give more with --memory, or fewer with --cores"},
+      {"just enough for three cores", {set("memory", "192MiB")}, 2048, nullptr},
+      {"half is too little for the cores that were said",
+       {set("cores", "0,2,3")},
+       383,
+       "3 cores need at least 192 MiB, not 191"},
+      {"a core that is left out", {set("placement.override", "a-0:1")}, 255, "names core 1, and there are 1"},
+      {"not even one", {}, 127, "1 cores need at least 64 MiB, not 63"},
       {"more than there is", {set("memory", "3GiB")}, 2048, "more than the machine has"},
       {"the last core", {set("placement.override", "a-0:2")}, 2048, nullptr},
       {"a core too far", {set("placement.override", "a-0:3")}, 2048, "names core 3, and there are 3"},

@@ -30,19 +30,32 @@ TEST_CASE("settings: connections are bounded by what was said, by the cores and 
   CHECK(connections_limit(few, 4, 1 << 20) == 100);
 }
 
-TEST_CASE("settings: a request of the largest size on each core has its place beside the buffers, or it is said that not") {
+TEST_CASE("settings: buffers and requests of the largest size fit the memory together, or it is said which are refused") {
   const config from = load_sets({set("socket.request.max.bytes", "104857600")}).values;
   const auto buffers = [&](unsigned cores, uint64_t memory) {
     return machine_settings(from, std::vector<unsigned>(cores, 0), memory).memory_bytes;
   };
-  for (const unsigned cores : {1u, 4u}) {
-    const uint64_t memory = uint64_t{4} << 30;
-    const uint64_t each = buffers(cores, memory);
-    CHECK(cores * (each + uint64_t{104857600}) < memory);
-    CHECK(memory_warnings(from, cores, memory, each).empty());
+  struct row {
+    unsigned cores;
+    uint64_t memory_mib;
+    uint64_t huge_mib;
+    bool refused;
+  };
+  for (const row& r :
+       {row{1, 64, 10, true}, row{2, 256, 58, true}, row{1, 424, 100, false}, row{2, 512, 122, false},
+        row{4, 1024, 250, false}, row{1, 4096, 400, false}, row{8, 4096, 800, false}, row{64, 4096, 1018, false}}) {
+    CAPTURE(r.cores);
+    CAPTURE(r.memory_mib);
+    const uint64_t memory = r.memory_mib << 20;
+    const uint64_t each = buffers(r.cores, memory);
+    const uint64_t huge = huge_frame_bytes(from, r.cores, memory);
+    CHECK((huge >> 20) == r.huge_mib);
+    // Beside the program itself a twelfth or more stays for what is allocated one by one.
+    CHECK(r.cores * each + huge + (uint64_t{24} << 20) < memory - memory / 12);
+    const auto said = memory_warnings(from, r.cores, memory, each);
+    CHECK(said.size() == (r.refused ? 1 : 0));
+    if (r.refused) CHECK(contains(said[0], "closed"));
   }
-  const uint64_t small = uint64_t{64} << 20;
-  CHECK(memory_warnings(from, 1, small, buffers(1, small)).size() == 1);
   const config large = load_sets({set("message.max.bytes", "90000000")}).values;
   CHECK(memory_warnings(large, 1, uint64_t{4} << 30, uint64_t{2} << 30).size() == 1);
 }

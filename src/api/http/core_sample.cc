@@ -31,8 +31,9 @@ door_numbers numbers_of(kafka::door& d) {
           .held_max = d.held().bounds(),
           .small_frames = d.frames().small().used(),
           .small_frames_max = d.frames().small().limit(),
-          .large_frames = d.frames().large().used() + d.frames().reserve().used(),
-          .large_frames_max = d.frames().large().limit() + d.frames().reserve().limit(),
+          .large_frames = d.frames().large().used() + d.frames().reserve().used() + d.frames().huge_bytes(),
+          .large_frames_max =
+              d.frames().large().limit() + d.frames().reserve().limit() + d.frames().huge().bytes() / d.on().core_count(),
           .sessions = d.sessions().sessions(),
           .session_bytes = d.sessions().bytes(),
           .session_bytes_max = d.sessions().most().bytes};

@@ -95,6 +95,7 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   reactor::task<void> close();
   void watch_idle();
   void watch_frame();
+  bool may_come(int32_t frame_size);
   void begin_frame(size_t bytes) noexcept;
   void note_frame_progress() noexcept;
   bool frame_crawls() const noexcept;

@@ -159,10 +159,7 @@ connection::next connection::feed(base::mutable_bytes data, size_t* used) {
       continue;
     }
     const int32_t size = base::load_big<int32_t>(rest.data());
-    if (size <= 0 || static_cast<uint32_t>(size) > door_.options().request_bytes_max) {
-      abort("frame size out of range");
-      return next::stop;
-    }
+    if (!may_come(size)) return next::stop;
     if (rest.size() - sizeof length_ < static_cast<size_t>(size)) {
       begin_frame(static_cast<size_t>(size));
       *used += sizeof length_;
@@ -185,10 +182,7 @@ connection::next connection::feed_partial(base::mutable_bytes data, size_t* used
     if (length_have_ < sizeof length_) return next::more;
     length_have_ = 0;
     const int32_t size = base::load_big<int32_t>(length_);
-    if (size <= 0 || static_cast<uint32_t>(size) > door_.options().request_bytes_max) {
-      abort("frame size out of range");
-      return next::stop;
-    }
+    if (!may_come(size)) return next::stop;
     begin_frame(static_cast<size_t>(size));
     return next::more;
   }
@@ -198,6 +192,16 @@ connection::next connection::feed_partial(base::mutable_bytes data, size_t* used
   if (partial_.complete()) return handle_partial();
   if (partial_.have() - frame_had_ >= frame_progress_bytes) note_frame_progress();
   return next::more;
+}
+
+/// Kafka closes a connection that announces more than it takes, without an answer.
+bool connection::may_come(int32_t frame_size) {
+  if (frame_size > 0 && static_cast<uint32_t>(frame_size) <= door_.frames().frame_max()) return true;
+  if (frame_size > 0 && static_cast<uint32_t>(frame_size) <= door_.options().request_bytes_max) {
+    door_.note_too_large(*this, static_cast<size_t>(frame_size));
+  }
+  abort("frame size out of range");
+  return false;
 }
 
 connection::next connection::handle_partial() {
@@ -214,13 +218,13 @@ void connection::begin_frame(size_t bytes) noexcept {
 void connection::note_frame_progress() noexcept {
   frame_had_ = partial_.have();
   frame_since_ = door_core().now();
-  frame_refusals_ = door_.frames().refusals();
+  frame_refusals_ = door_.frames().refusals(partial_);
 }
 
 /// One byte now and then is no progress for whom its memory keeps waiting.
 bool connection::frame_crawls() const noexcept {
   return partial_.active() && door_.on().now() - frame_since_ >= frame_progress_max &&
-         door_.frames().refusals() != frame_refusals_;
+         door_.frames().refusals(partial_) != frame_refusals_;
 }
 
 }  // namespace millrace::api::kafka

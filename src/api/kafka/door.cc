@@ -43,6 +43,7 @@ fetch_session_cache::bounds session_bounds(const reactor::core& on, size_t capac
 /// Connections on their way from one core to others: a share of the rings between cores.
 constexpr size_t passings_max = 64;
 constexpr base::duration turned_away_pause = base::seconds(10);
+constexpr base::duration too_large_pause = base::seconds(10);
 
 reactor::task<void> close_handle(reactor::core* on, int handle) {
   reactor::awaited_op closing(*on, reactor::op_kind::close);
@@ -92,7 +93,7 @@ class door::passing final : public reactor::mail {
 };
 
 door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
-           broker::group_coordinator& groups, reactor::connection_shares& shares, door_options options)
+           broker::group_coordinator& groups, reactor::connection_shares& shares, huge_frames& huge, door_options options)
     : core_(on),
       broker_(broker),
       catalog_(catalog),
@@ -103,7 +104,7 @@ door::door(reactor::core& on, broker::broker_core& broker, broker::catalog& cata
       options_(options),
       passed_(on),
       requests_(served_apis().size()),
-      frames_(on.memory().capacity() / 8, on.memory().capacity() / 4, options.request_bytes_max),
+      frames_(on, options.request_bytes_max, huge),
       held_(on.memory().capacity() / 8, on.memory().capacity() / 4),
       relief_(*this),
       batch_bytes_max_(broker::batch_bytes_max(on.memory().capacity())),
@@ -201,6 +202,14 @@ void door::turn_away(int handle) {
                    base::field("closed", counters_.turned_away - turned_away_count_said_));
   turned_away_said_ = core_.now();
   turned_away_count_said_ = counters_.turned_away;
+}
+
+/// A frame that may be asked for, and that this much memory never holds: its connection ends as with a longer one.
+void door::note_too_large(connection& c, size_t bytes) {
+  if (too_large_said_ > base::instant{} && core_.now() - too_large_said_ < too_large_pause) return;
+  too_large_said_ = core_.now();
+  core_.log().warn("kafka", "connection closed: its request is larger than memory takes", base::field("peer", c.peer_name()),
+                   base::field("bytes", bytes), base::field("limit", frames_.frame_max()));
 }
 
 reactor::task<void> door::serve(connection* c) {

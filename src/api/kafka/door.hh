@@ -67,9 +67,9 @@ struct door_counters {
 
 class door {
  public:
-  /// `shares` is one for all doors of the process, and outlives them.
+  /// `shares` and `huge` are one for all doors of the process, and outlive them.
   door(reactor::core& on, broker::broker_core& broker, broker::catalog& catalog, broker::controller& controller,
-       broker::group_coordinator& groups, reactor::connection_shares& shares, door_options options);
+       broker::group_coordinator& groups, reactor::connection_shares& shares, huge_frames& huge, door_options options);
   ~door();
   door(const door&) = delete;
   door& operator=(const door&) = delete;
@@ -110,7 +110,8 @@ class door {
   /// By row of served_apis().
   std::span<const request_counters> requests() const noexcept { return requests_; }
   size_t connections() const noexcept { return connection_count_; }
-  /// Memory of frames that are still arriving: a quarter of the core's for large ones, an eighth for small ones.
+  /// Memory of frames that are still arriving: a quarter of the core's buffers for large ones, an eighth for small ones,
+  /// a share of the process's for huge ones.
   frame_room& frames() noexcept { return frames_; }
   /// What the requests of all connections hold; a connection says each change.
   const held_memory& held() const noexcept { return held_; }
@@ -139,6 +140,7 @@ class door {
   bool pass(int handle, size_t listener, base::core_id target);
   void begin(int handle, size_t listener);
   void turn_away(int handle);
+  void note_too_large(connection& c, size_t bytes);
   reactor::task<void> serve(connection* c);
   void relieve();
   connection* wanted_away();
@@ -172,6 +174,7 @@ class door {
   reactor::wait_list passed_;  // stop_accepting() waits here for them to come home
   base::instant turned_away_said_{};
   uint64_t turned_away_count_said_ = 0;
+  base::instant too_large_said_{};
   bool closing_ = false;
   door_counters counters_;
   std::vector<request_counters> requests_;

@@ -14,6 +14,8 @@ namespace wk = wire::kafka;
 /// Session epochs that ask for a full fetch, whatever the session (KIP-227).
 constexpr int32_t new_session = 0;
 constexpr int32_t no_session = -1;
+/// Who asks in an older version does not know zstd.
+constexpr int16_t zstd_since = 10;
 /// The lists of a request that names more are not kept for those that name far less.
 constexpr size_t kept_entries_max = 4096;
 }  // namespace
@@ -131,6 +133,10 @@ void fetch_exchange::hand_over(entry& e) {
     const bool by_id = by_ids() && info == nullptr;
     const base::errc why = by_id ? base::errc::unknown_topic_id : base::errc::unknown_topic_or_partition;
     e.error = error_code(why);
+    return;
+  }
+  if (version_ < zstd_since && info->config.compression == broker::compression_type::zstd) {
+    e.error = error_code(base::errc::unsupported_compression);
     return;
   }
   const broker::partition_info& where = info->partitions[static_cast<size_t>(asked.partition)];

@@ -10,7 +10,7 @@
 
 /// A frame that arrives in pieces, gathered into one contiguous range. It costs memory as its bytes arrive, whatever its
 /// length field announces: a pooled block that grows from 4 KiB and is at most about twice what has arrived (four times up
-/// to 64 KiB), large ones (over 4 MiB) address space of their own, which the kernel backs page by page.
+/// to 64 KiB), huge ones (over 4 MiB) address space of their own, which the kernel backs page by page.
 
 namespace millrace::api::kafka {
 
@@ -23,8 +23,9 @@ class frame_buffer : public base::list_hook<frame_tag> {
 
   /// Begins a frame of `bytes` (without its length field).
   void begin(size_t bytes) noexcept;
-  /// Of those that share the room of large ones; only where active().
+  /// Of those that share the room of large ones, or of huge ones; only where active().
   bool is_large() const noexcept;
+  bool is_huge() const noexcept { return wanted_ > frame_room::large_max; }
   bool active() const noexcept { return wanted_ > 0; }
   bool complete() const noexcept { return wanted_ > 0 && have_ == wanted_; }
   size_t have() const noexcept { return have_; }
@@ -40,6 +41,8 @@ class frame_buffer : public base::list_hook<frame_tag> {
 
  private:
   bool grow(size_t bytes);
+  bool grow_pooled(size_t bytes);
+  bool map(size_t bytes);
   size_t block_for(size_t bytes) const noexcept;
   bool charge(size_t bytes) noexcept;
   void discharge() noexcept;

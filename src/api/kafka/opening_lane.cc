@@ -32,7 +32,7 @@ void opening_lane::leave() noexcept {
 void opening_lane::note_held() noexcept {
   const size_t held = unpacker_.held();
   if (held <= charged_) return;
-  room_.overdraw_large(held - charged_);
+  room_.overdraw_huge(held - charged_);
   charged_ = held;
 }
 

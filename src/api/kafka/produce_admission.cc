@@ -153,6 +153,8 @@ record::walk_rules produce_exchange::rules_for(const entry& e, const broker::top
     if (topic.config.timestamp_after_max_ms < INT64_MAX - now) {
       rules.timestamp_most = now + topic.config.timestamp_after_max_ms;
     }
+  } else if (header.timestamp_type() == record::timestamp_type::log_append_time) {
+    rules.timestamp_least = INT64_MAX;  // whatever their times are: conclude() says why
   }
   const size_t room = faults_.size();
   faults_.resize(room + faults_answered_max);
@@ -251,6 +253,11 @@ bool produce_exchange::conclude(entry& e, const broker::topic_info& topic, const
     return false;
   }
   if (topic.config.timestamp_type == record::timestamp_type::log_append_time) {
+    // The times are the broker's to set; a producer that says it has done so is refused.
+    if (batch->timestamp_type() == record::timestamp_type::log_append_time) {
+      refuse_records(e, topic, error_code(base::errc::invalid_timestamp), record::explain(record::check::timestamp));
+      return false;
+    }
     e.append_time = door_.on().wall_clock();
     record::set_log_append_time(e.records, e.append_time);
   } else if (opened) {

@@ -18,7 +18,7 @@ struct memory_share {
   size_t most;
 };
 
-using memory_shares = std::array<memory_share, 10>;
+using memory_shares = std::array<memory_share, 11>;
 
 class memory_within {
  public:

@@ -26,25 +26,27 @@ memory_shares server_node::memory_of(unsigned core) const {
                         {"small frames", 0, 0},
                         {"large frames", 0, 0},
                         {"the reserve of frames", 0, 0},
+                        {"huge frames of all cores", 0, 0},
                         {"requests and answers", 0, 0},
                         {"fetch sessions", 0, 0},
                         {"http", 0, 0}}};
-  if (http_ && core == 0) shares[9] = {"http", http_->memory().used(), http_->memory().limit()};
+  if (http_ && core == 0) shares[10] = {"http", http_->memory().used(), http_->memory().limit()};
   api::kafka::door* door = parts_[core]->door.get();
   if (door == nullptr) return shares;
   const api::kafka::frame_room& frames = door->frames();
   shares[4].now = frames.small().used();
   shares[4].most = frames.small().limit();
   shares[5].now = frames.large().used();
-  // What the lanes hold counts here whether or not there is room.
-  shares[5].most = frames.large().limit() + door->quick_lane().charged() + door->long_lane().charged();
+  shares[5].most = frames.large().limit();
   shares[6].now = frames.reserve().used();
   shares[6].most = frames.reserve().limit();
-  shares[7].now = door->held().now().own;
+  for (const auto& p : parts_) shares[7].now += p->door ? p->door->frames().huge_bytes() : 0;
+  shares[7].most = frames.huge().bytes();
+  shares[8].now = door->held().now().own;
   // No connection is read any more above a quarter.
-  shares[7].most = whole / 4;
-  shares[8].now = door->sessions().bytes();
-  shares[8].most = door->sessions().most().bytes;
+  shares[8].most = whole / 4;
+  shares[9].now = door->sessions().bytes();
+  shares[9].most = door->sessions().most().bytes;
   return shares;
 }
 

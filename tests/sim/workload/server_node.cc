@@ -45,6 +45,8 @@ void server_node::start(unsigned cores) {
   store_ = std::make_unique<broker::file_store>(node_.core(), data_dir + "/meta/catalog");
   controller_ = std::make_unique<broker::controller>(node_.core(), catalog, *store_);
   shares_ = std::make_unique<reactor::connection_shares>(cores, SIZE_MAX);
+  huge_frames_ = std::make_unique<api::kafka::huge_frames>(cores, world_.options().core_memory_bytes / 2 * cores,
+                                                           options_.door.request_bytes_max);
   for (unsigned i = 0; i < cores; ++i) parts_.push_back(std::make_unique<core_parts>(node_.core(i), storage, options_));
   listeners_ = {{.bind = {.host = "0.0.0.0", .port = kafka_port}, .advertised = {node_.address(), kafka_port}}};
   state_ = server_state::starting;
@@ -210,7 +212,7 @@ task<result<void>> server_node::open_doors() {
     core_parts* part = parts_[i].get();
     auto work = [part, this](reactor::core& there) {
       part->door = std::make_unique<api::kafka::door>(there, part->broker, part->catalog, *controller_, part->groups,
-                                                      *shares_, options_.door);
+                                                      *shares_, *huge_frames_, options_.door);
       return part->door->open(listeners_);
     };
     const auto opened = co_await reactor::call_on(home, base::core_id(i), std::move(work));

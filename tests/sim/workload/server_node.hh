@@ -135,6 +135,7 @@ class server_node {
   std::unique_ptr<broker::file_store> store_;
   std::unique_ptr<broker::controller> controller_;
   std::unique_ptr<reactor::connection_shares> shares_;
+  std::unique_ptr<api::kafka::huge_frames> huge_frames_;
   std::vector<std::unique_ptr<core_parts>> parts_;
   std::unique_ptr<api::http::door> http_;           ///< on core 0
   std::unique_ptr<reactor::scope> together_;        ///< the step that all cores take now
