@@ -10,8 +10,7 @@ def _codes(ours, *theirs):
 
 NO_OLDER_EPOCH = "the recorded topics are at epoch 0, which has none before it; ours answers 74"
 NO_OFFSETS_LEFT = "a group goes with its last offset; Kafka keeps it, empty, for up to ten minutes"
-OURS_ONLY = (r"Configs\[(millrace\.ack|errors\.deadletterqueue\.group\.enable|remote\.copy\.lag\.(ms|bytes)|"
-             r"max\.decompressed\.message\.bytes)\]")
+OURS_ONLY = r"Configs\[millrace\.ack\]"
 
 # (label, path, test of (ours, Kafka's) or None for any, reason)
 RULES = [
@@ -29,13 +28,12 @@ RULES = [
     (r"^produce_versions: v\d+ transactional id", r"ErrorCode", _codes(53, 0), "transactions do not exist yet"),
     (r"^produce_versions: v\d+ transactional id", r"BaseOffset|LogStartOffset", _codes(-1), "transactions do not exist yet"),
     (r"transactional", r"ErrorCode", _codes(53), "transactions do not exist yet"),
-    (r"^advertised: key (18|42)", r"", lambda mine, other: mine == other + 1, "the recorded Kafka is 4.3.1; 4.4 has one more"),
     (r"^(incremental_alter_configs|alter_configs): v\d broker, unknown key", r"ErrorCode", _codes(40, 0),
      "the broker's settings cannot be changed while it runs"),
     (r"^describe_configs: v\d broker", r"ReadOnly", lambda mine, other: mine is True,
      "the broker's settings cannot be changed while it runs"),
     (r"^(describe_configs|create_topics): ", OURS_ONLY, lambda mine, other: other == "absent",
-     "keys of our own and of Kafka 4.4, which the recorded 4.3 lacks"),
+     "a key of our own"),
     (r"^(describe_configs|create_topics): ", r"Configs\[min\.insync\.replicas\]", None,
      "Kafka's controller keeps min.insync.replicas as a dynamic default"),
     (r"^describe_configs: v\d default broker", r"\.Configs$", None,
@@ -43,8 +41,6 @@ RULES = [
     (r"^describe_configs: ", r"Configs\[(log\.retention\.(hours|ms)|retention\.ms|segment\.ms|segment\.jitter\.ms|flush\.ms)\]",
      None, "a time has one broker key, in milliseconds, never null beside one in hours or minutes"),
     (r"^describe_configs: v\d broker", r"Configs\[node\.id\]", _codes(5, 4), "the recorded broker had its id in its file"),
-    (r"^describe_configs: v\d broker", r"Configs\[num\.partitions\]\.Synonyms\[1\]", lambda mine, other: mine == "absent",
-     "a broker's setting shows the source in force only"),
     (r"^(list_offsets|fetch): v\d+ current epoch -1", r"ErrorCode", _codes(74, "absent"), NO_OLDER_EPOCH),
     (r"^(list_offsets|fetch): v\d+ current epoch -1", r"", lambda mine, other: other in ("absent", "was not asked"),
      NO_OLDER_EPOCH),
