@@ -1,38 +1,13 @@
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <string>
 
+#include "../base/allocations.hh"
 #include "api/kafka/fetch_session_cache.hh"
 #include "session_requests.hh"
 
 /// A session in its steady state takes nothing from the heap, nor does a fetch within it for its partitions. Every
 /// allocation of the program is counted.
-
-namespace {
-std::atomic<uint64_t> allocations{0};
-
-void* counted(std::size_t bytes) {
-  ++allocations;
-  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-}  // namespace
-
-// All forms of one program, so that each meets its own kind of free.
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace millrace::api::kafka {
 
@@ -43,11 +18,11 @@ TEST_CASE("session: a steady one takes no memory, and each of its partitions wha
   constexpr int32_t count = 10'000;
   const size_t bytes =
       fetch_session::own_bytes() + fetch_session::topic_bytes(topic) + count * fetch_session::partition_bytes();
-  const uint64_t before = allocations;
+  const uint64_t before = heap_allocations();
   fetch_session* s = cache.create(false, count, bytes, {});
   REQUIRE(s != nullptr);
   for (int32_t p = 0; p < count; ++p) cache.add(*s, topic, p);
-  const uint64_t made = allocations - before;
+  const uint64_t made = heap_allocations() - before;
   CHECK(made >= count);
   CHECK(made < count + 10);
   CHECK(s->bytes() == bytes);
@@ -59,7 +34,7 @@ TEST_CASE("session: a steady one takes no memory, and each of its partitions wha
   uint64_t steady = 0;
   for (int32_t epoch = 1; epoch <= 200; ++epoch) {
     now = now + base::seconds(1);
-    if (epoch == 125) steady = allocations;  // it has come of age
+    if (epoch == 125) steady = heap_allocations();  // it has come of age
     fetch_session& used = *cache.use(id, epoch, false, now).session;
     wire::kafka::fetch_request_partition asked;
     asked.fetch_offset = epoch;
@@ -74,7 +49,7 @@ TEST_CASE("session: a steady one takes no memory, and each of its partitions wha
     REQUIRE(told == count / 50);
     cache.give_back(used);
   }
-  CHECK(allocations == steady);
+  CHECK(heap_allocations() == steady);
 }
 
 TEST_CASE("Fetch session: what an incremental fetch allocates does not grow with its session") {
@@ -88,10 +63,10 @@ TEST_CASE("Fetch session: what an incremental fetch allocates does not grow with
     const int32_t id = f.fetch(c, {.parts = parts}).id;
     uint64_t before = 0;
     for (int32_t epoch = 1; epoch <= 40; ++epoch) {
-      if (epoch == 11) before = allocations;
+      if (epoch == 11) before = heap_allocations();
       REQUIRE(f.fetch(c, {.id = id, .epoch = epoch}).error == 0);
     }
-    const uint64_t now = allocations - before;
+    const uint64_t now = heap_allocations() - before;
     CAPTURE(now);
     if (of_few == 0) of_few = now;
     CHECK(now < of_few + 30);  // one in each would be too many; what remains is the world's and the client's

@@ -1,38 +1,13 @@
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <filesystem>
-#include <new>
 
+#include "../base/allocations.hh"
 #include "log_world.hh"
 #include "reactor/machine.hh"
 
 /// The steady state of appends and groups, on this machine's own io_uring and file system: it takes no memory from the heap.
 /// Every allocation of the program is counted, the reactor's too.
-
-namespace {
-std::atomic<uint64_t> allocations{0};
-
-void* counted(std::size_t bytes) {
-  ++allocations;
-  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-}  // namespace
-
-// All forms of one program, so that each meets its own kind of free.
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return counted(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace millrace::storage::test {
 namespace {
@@ -108,9 +83,9 @@ TEST_CASE("log: a thousand appends and their groups allocate nothing once warm")
   for (int i = 0; i < 100; ++i) append(small);
 
   const uint64_t groups = manager.counters().groups;
-  const uint64_t before = allocations;
+  const uint64_t before = heap_allocations();
   for (int i = 0; i < 1000; ++i) append(small);
-  const uint64_t taken = allocations - before;
+  const uint64_t taken = heap_allocations() - before;
   CHECK(taken == 0);
   CHECK(manager.counters().groups >= groups + 1000);
   REQUIRE(solo.run(manager.stop()));

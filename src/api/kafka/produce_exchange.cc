@@ -122,7 +122,7 @@ void produce_exchange::keep_frame() {
   if (frame_.empty()) return;
   uint8_t* target = nullptr;
   if (frame_owner_ != nullptr) {
-    kept_owner_ = std::make_unique<frame_buffer>(std::move(*frame_owner_));
+    kept_owner_.emplace(std::move(*frame_owner_));
     target = frame_.data();
   } else {
     kept_.assign(frame_.begin(), frame_.end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -134,7 +135,7 @@ class produce_exchange final : public exchange {
   size_t works_sent_ = 0;
   size_t works_left_ = 0;                      ///< on their way, and one more until all are sent
   std::vector<uint8_t> kept_;                  ///< the frame's bytes, where they outlive the turn
-  std::unique_ptr<frame_buffer> kept_owner_;   ///< likewise, where they had memory of their own
+  std::optional<frame_buffer> kept_owner_;     ///< likewise, where they had memory of their own
   std::vector<std::vector<uint8_t>> rebuilt_;  ///< batches in another codec
 };
 
