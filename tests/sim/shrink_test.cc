@@ -36,6 +36,9 @@ run_options large() {
               .wall_jumps = true,
               .io_errors = true,
               .gap_most = base::milliseconds(100)};
+  o.faults.aimed_cuts = o.faults.half_open = o.faults.damage = true;
+  o.world.network.reset = 0.01;
+  o.flush = {.from_memory = 0.5, .preallocate = 0.5};
   return o;
 }
 
