@@ -12,6 +12,7 @@ import sys
 import broker as brokers
 import cache
 import clients
+import feature_table
 
 VERSIONS = ((0, 11), (1, 1), (2, 1), (2, 3), (2, 5), (2, 8), (3, 3), (3, 8), None)     # None: what the broker says
 RECORDS = 3
@@ -123,7 +124,7 @@ def main():
     arguments = parser.parse_args()
     cache.in_venv()
 
-    table = clients.Table()
+    table = feature_table.Table()
     with brokers.from_arguments(arguments, "older-clients", settings={"group.initial.rebalance.delay.ms": "0"}) as broker:
         broker.start()
         for version in VERSIONS:
