@@ -14,6 +14,15 @@ namespace millrace::sim {
 
 namespace {
 
+/// Of a connection that is cut off: the end that goes takes what it has; who sent the rest hears nothing of that, and goes on
+/// trying until it gives up.
+void forget_arrived(pipe& p) {
+  p.segments.erase(p.segments.begin(), p.segments.begin() + static_cast<ptrdiff_t>(p.arrived));
+  p.arrived = 0;
+  p.unread = 0;
+  for (const segment& s : p.segments) p.unread += s.bytes.size() - s.taken;
+}
+
 /// How long a small thing inside one kernel takes.
 base::duration moment(base::prng& random) { return base::nanoseconds(random.between(500, 5000)); }
 
@@ -76,7 +85,8 @@ void connection::shutdown(endpoint& e) {
   if (e.shut) return;
   e.shut = true;
   half_close(e);
-  drain(in_to(e));
+  if (stranded_) forget_arrived(in_to(e));
+  if (!stranded_) drain(in_to(e));
   pump(in_to(e));
   deliver(e);
 }
@@ -95,7 +105,8 @@ void connection::close(endpoint& e) {
   const bool left_unread = in_to(e).unread > 0;
   e.now = endpoint::state::closed;
   e.handle = -1;
-  drain(in_to(e));
+  if (stranded_) forget_arrived(in_to(e));
+  if (!stranded_) drain(in_to(e));
   pipe& out = out_of(e);
   if (e.error != 0 || (out.ended && !left_unread)) return;
   out.ended = true;
@@ -112,6 +123,10 @@ void connection::fail(endpoint& e, int error) {
   if (e.now != endpoint::state::open || e.error != 0) return;
   e.error = error;
   for (pipe* p : {&in_to(e), &out_of(e)}) {
+    if (stranded_ && p == &in_to(e)) {
+      forget_arrived(*p);
+      continue;
+    }
     p->segments.clear();
     p->arrived = 0;
     p->unread = 0;
