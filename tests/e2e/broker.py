@@ -113,10 +113,11 @@ class Broker:
 
     def wait_until_touched(self):
         """Until its idle turns have touched its memory, so that what grows later is what clients cost."""
-        before = -1
+        before, still = -1, 0       # it may get no turn for a while on a busy machine
         for _ in range(120):
             now = self.rss()
-            if now - before < 1 << 20:
+            still = still + 1 if now - before < 1 << 20 else 0
+            if still == 4:
                 return
             before = now
             time.sleep(0.5)

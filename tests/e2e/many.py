@@ -2,9 +2,10 @@
 """Many of everything: what one partition, group, connection and producer id costs, and what floods of new ones do.
 
 The first part starts a broker on two cores for each kind, makes as many as are promised, and prints how much resident
-memory one takes beyond the buffers that are reserved anyway. The second lets floods of new ids loose on a broker with
-little memory: what is too much must be refused by an error code, the resident memory stays within its bound, and an
-idempotent producer and a member of a group that were there before go on as if nothing were."""
+memory one takes beyond the buffers that are reserved anyway: no more than twice the README's figure, and all together within
+--memory. The second lets floods of new ids loose on a broker with little memory: what is too much must be refused by an
+error code, the resident memory stays within its bound, an idempotent producer and a member of a group that were there
+before go on as if nothing were, and new ones are served afterwards."""
 
 import argparse
 import resource
@@ -14,9 +15,10 @@ import threading
 import broker as brokers
 from limits import size_of
 from many_clients import Honest, coordinate
-from many_floods import FLOODS, NEVER_REFUSED
-from many_items import ITEMS, make_partitions
+from many_floods import FLOODS, NEVER_REFUSED, TAKES_PRODUCERS
+from many_items import FIGURES, ITEMS, make_partitions
 
+NOT_THEIRS = 1 << 20        # bytes that grow meanwhile whatever is made
 FLOOD_SETTINGS = {"group.initial.rebalance.delay.ms": "0", "max.connections": "2500"}
 
 
@@ -40,17 +42,51 @@ class Peak:
         self.thread.join()
 
 
-def measure_items(arguments, wanted):
-    for name in wanted:
-        make, usual = ITEMS[name]
-        count = usual // 10 if arguments.quick else usual
-        with brokers.from_arguments(arguments, f"many-{name}", settings={"group.initial.rebalance.delay.ms": "0"}) as broker:
-            broker.start()
-            broker.wait_until_touched()
+def beyond(what, count, made, grown):
+    """What is wrong with these, or None."""
+    if made != count:
+        return f"{made} of {count}: {what}"
+    if grown > 2 * FIGURES[what] * count + NOT_THEIRS:
+        return f"{what}: {grown / count:.0f} bytes each, and the README says {FIGURES[what]}"
+    return None
+
+
+def measure_item(arguments, name):
+    """What is wrong, or None."""
+    make, usual = ITEMS[name]
+    count, bound = usual // 10 if arguments.quick else usual, size_of(arguments.memory)
+    with brokers.from_arguments(arguments, f"many-{name}", settings={"group.initial.rebalance.delay.ms": "0"}) as broker:
+        broker.start()
+        broker.wait_until_touched()
+        wrong = None
+        with Peak(broker) as peak:
             for what, made, grown in make(broker, count):
                 print(f"{what:52} {made:8} {grown / max(made, 1):10.0f} bytes each  {broker.rss() >> 20} MiB resident", flush=True)
-            if broker.stop() != 0:
-                return f"{name}: it did not stop cleanly"
+                wrong = wrong or beyond(what, count, made, grown)
+        if wrong is None and peak.bytes > bound:
+            wrong = f"{peak.bytes >> 20} MiB resident, {bound >> 20} allowed"
+        status = broker.stop()
+        return wrong or (f"status {status}" if status else None)
+
+
+def newcomer(broker, idempotent):
+    """What stands in the way of one who comes after the flood, or None."""
+    later = Honest(broker.address, "honest-0", "honest", idempotent)
+    later.start()
+    later.begun.wait(60)
+    return later.finish()
+
+
+def unserved_afterwards(broker, flood):
+    """What is wrong, or None. Where the flood took the places of one kind, the others must be served, and that one refused."""
+    taken = flood in TAKES_PRODUCERS
+    wrong = newcomer(broker, idempotent=not taken)
+    refused = newcomer(broker, idempotent=True) if taken else None
+    print(f"    afterwards a new one {wrong or 'is served'}{f', an idempotent one {refused}' if taken else ''}", flush=True)
+    if wrong is not None:
+        return f"afterwards a new one is not served: {wrong}"
+    if taken and (refused is None or "produce: 44" not in refused):
+        return f"afterwards an idempotent producer is not told POLICY_VIOLATION: {refused}"
     return None
 
 
@@ -73,10 +109,8 @@ def flood_once(arguments, flood):
             return f"the broker ended with {broker.process.returncode}: {broker.log_tail(5)}"
         print(f"    answers by error code: {dict(codes)}; peak {peak.bytes >> 20} MiB of {bound >> 20}; the honest one made "
               f"{honest.rounds} rounds, the longest {honest.worst:.2f} s", flush=True)
-        later = Honest(broker.address, "honest-0", "honest")
-        later.start()
-        later.begun.wait(60)
-        print(f"    afterwards a new one {later.finish() or 'is served'}", flush=True)
+        if wrong is None:
+            wrong = unserved_afterwards(broker, flood)
         if wrong is None and peak.bytes > bound:
             wrong = f"{peak.bytes >> 20} MiB resident, {bound >> 20} allowed"
         if wrong is None and honest.worst > arguments.wait:
@@ -117,7 +151,7 @@ def main():
 
     for name in ITEMS:
         if not only or name in only:
-            run(name, lambda: measure_items(arguments, [name]))
+            run(name, lambda: measure_item(arguments, name))
     for flood in FLOODS:
         if not only or flood.__name__ in only:
             run(flood.__name__, lambda: flood_once(arguments, flood))

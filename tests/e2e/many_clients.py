@@ -67,27 +67,24 @@ def join_alone(connection, group, metadata=b"\0\0\0\0\0\0\0\0\0\0", session_ms=S
     return answer["ErrorCode"], generation, member
 
 
-def commit_body(group, topic, partition, offset, generation=-1, member=""):
+def commit_body(group, topic, partitions, offset, generation=-1, member=""):
     return {"GroupId": group, "GenerationIdOrMemberEpoch": generation, "MemberId": member,
             "Topics": [{"Name": topic, "Partitions": [{"PartitionIndex": partition, "CommittedOffset": offset,
-                                                       "CommittedLeaderEpoch": -1, "CommittedMetadata": ""}]}]}
+                                                       "CommittedLeaderEpoch": -1, "CommittedMetadata": ""}
+                                                      for partition in partitions]}]}
 
 
 def commit_code(answer):
     return answer["Topics"][0]["Partitions"][0]["ErrorCode"]
 
 
-def commit(connection, *what):
-    return commit_code(connection.call("OffsetCommit", 6, commit_body(*what)))
-
-
 class Honest(threading.Thread):
-    """An idempotent producer and a member of a group, both there before the flood: it produces with numbered batches, reads
-    them, sends heartbeats and commits. `worst` is its longest round."""
+    """A producer, mostly an idempotent one, and a member of a group: it produces with numbered batches, reads them, sends
+    heartbeats and commits. `worst` is its longest round."""
 
-    def __init__(self, address, topic, group):
+    def __init__(self, address, topic, group, idempotent=True):
         super().__init__(daemon=True)
-        self.address, self.topic, self.group = address, topic, group
+        self.address, self.topic, self.group, self.idempotent = address, topic, group, idempotent
         self.stopped, self.begun = threading.Event(), threading.Event()
         self.worst, self.rounds, self.failure = 0.0, 0, None
 
@@ -108,7 +105,8 @@ class Honest(threading.Thread):
         self.begun.set()
 
     def round(self, connection, producer_id, generation, member):
-        records = batch.build([b"honest"], producer=(producer_id, 0, self.rounds))
+        numbers = (producer_id, 0, self.rounds) if self.idempotent else (-1, -1, -1)
+        records = batch.build([b"honest"], producer=numbers)
         answer = connection.call("Produce", 7, produce_body(self.topic, [(0, records)]))
         part = answer["Responses"][0]["PartitionResponses"][0]
         assert part["ErrorCode"] == 0, f"produce: {part['ErrorCode']}"
@@ -118,8 +116,9 @@ class Honest(threading.Thread):
         assert answer["Responses"][0]["Partitions"][0]["Records"], "an acknowledged record is not served"
         answer = connection.call("Heartbeat", 0, {"GroupId": self.group, "GenerationId": generation, "MemberId": member})
         assert answer["ErrorCode"] == 0, f"heartbeat: {answer['ErrorCode']}"
-        error = commit(connection, self.group, self.topic, 0, part["BaseOffset"] + 1, generation, member)
-        assert error == 0, f"commit: {error}"
+        answer = connection.call("OffsetCommit", 6, commit_body(self.group, self.topic, [0], part["BaseOffset"] + 1,
+                                                                generation, member))
+        assert commit_code(answer) == 0, f"commit: {commit_code(answer)}"
 
     def finish(self):
         self.stopped.set()
