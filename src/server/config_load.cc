@@ -13,12 +13,18 @@
 namespace millrace::server {
 namespace {
 
-void take_defaults(loaded_config& into) {
-  into.origins.assign(config_rows().size(), provenance{});
+config default_values() {
+  config values;
   for (const row& row : config_rows()) {
-    const auto wrong = read_value(row, row.initial, into.values);
+    const auto wrong = read_value(row, row.initial, values);
     ASSERT(!wrong);
   }
+  return values;
+}
+
+void take_defaults(loaded_config& into) {
+  into.origins.assign(config_rows().size(), provenance{});
+  into.values = default_values();
 }
 
 void take(const setting& one, size_t row_index, loaded_config& into) {
@@ -89,8 +95,12 @@ std::vector<explained_setting> explain(const loaded_config& loaded) {
   std::vector<explained_setting> all;
   const auto rows = config_rows();
   ASSERT(loaded.origins.size() == rows.size());
+  const config defaults = default_values();
   for (size_t i = 0; i < rows.size(); ++i) {
-    all.push_back({.what = rows[i], .text = value_text(rows[i], loaded.values), .from = loaded.origins[i]});
+    all.push_back({.what = rows[i],
+                   .text = value_text(rows[i], loaded.values),
+                   .initial = value_text(rows[i], defaults),
+                   .from = loaded.origins[i]});
   }
   return all;
 }

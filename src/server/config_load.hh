@@ -36,6 +36,7 @@ loaded_config load_config(const config_sources& sources);
 struct explained_setting {
   const row& what;
   std::string text;
+  std::string initial;  ///< what the text is where nobody sets it
   const provenance& from;
 };
 std::vector<explained_setting> explain(const loaded_config& loaded);

@@ -179,6 +179,7 @@ broker::controller_options controller_settings(const loaded_config& loaded, unsi
     const bool built_in = one.from.from == origin::built_in;
     s.all.push_back({.name = std::string(one.what.name),
                      .value = one.text,
+                     .initial = one.initial,
                      .source = built_in ? broker::config_source::built_in : broker::config_source::static_broker,
                      .type = static_cast<broker::config_type>(kafka_type(one.what)),
                      .about = std::string(one.what.about),

@@ -18,10 +18,15 @@ using broker::config_overrides;
 
 broker::broker_settings settings_with_retention() {
   broker::broker_settings s;
-  s.all.push_back(
-      {.name = "num.partitions", .value = "1", .type = broker::config_type::int32, .about = "How many.", .topic_key = ""});
+  s.all.push_back({.name = "num.partitions",
+                   .value = "1",
+                   .initial = "1",
+                   .type = broker::config_type::int32,
+                   .about = "How many.",
+                   .topic_key = ""});
   s.all.push_back({.name = "log.retention.ms",
                    .value = "1000",
+                   .initial = "604800000",
                    .source = broker::config_source::static_broker,
                    .type = broker::config_type::int64,
                    .about = "How long.",
@@ -105,6 +110,8 @@ TEST_CASE(
         {"preallocate", "false", 5, 1, {{"log.preallocate", "false", 5}}},
         {"min.cleanable.dirty.ratio", "0.5", 5, 6, {{"log.cleaner.min.cleanable.ratio", "0.5", 5}}},
         {"remote.storage.enable", "false", 5, 1, {}},
+        {"remote.copy.lag.ms", "0", 5, 5, {{"log.remote.copy.lag.ms", "0", 5}}},
+        {"max.decompressed.message.bytes", "2147483639", 5, 3, {{"max.decompressed.message.bytes", "2147483639", 5}}},
         {"millrace.ack", "durable", 5, 2, {{"millrace.ack", "durable", 5}}},
     };
     for (const row& r : rows) {
@@ -170,7 +177,19 @@ TEST_CASE("DescribeConfigs: the broker's own settings, for its own id only") {
   CHECK(c->config_source == 4);
   CHECK(c->read_only);
   CHECK(c->documentation == "How long.");
-  CHECK(c->synonyms.size() == 1);
+  REQUIRE(c->synonyms.size() == 2);
+  CHECK(c->synonyms[0].name == "log.retention.ms");
+  CHECK(c->synonyms[0].value == "1000");
+  CHECK(c->synonyms[0].source == 4);
+  CHECK(c->synonyms[1].name == "log.retention.ms");
+  CHECK(c->synonyms[1].value == "604800000");
+  CHECK(c->synonyms[1].source == 5);
+  const auto* untouched = entry(got, "num.partitions");
+  REQUIRE(untouched != nullptr);
+  CHECK(untouched->config_source == 5);
+  REQUIRE(untouched->synonyms.size() == 1);
+  CHECK(untouched->synonyms[0].value == "1");
+  CHECK(untouched->synonyms[0].source == 5);
   const auto all_brokers = describe(k, resource(4, ""));
   CHECK(all_brokers.body.results[0].error_code == 0);
   CHECK(all_brokers.body.results[0].configs.empty());

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cells of client by feature: what clients.py, groups.py and group_tools.py fill, and, as a program, the one
+"""Cells of client by feature: what clients.py, groups.py, group_tools.py and config_tool.py fill, and, as a program, the one
 table of all of them.
 
     tests/e2e/feature_table.py FOLDER [--need-all]   prints the cells that they left in FOLDER (their --cells FOLDER)
@@ -53,6 +53,7 @@ CLIENTS = {
     "java performance": ("produce", "group consume"),
     "java verifiable": ("produce", *GROUP),
     "java admin tools": ("offsets", *ADMIN),
+    "java config tool": ("configs",),
     "java group tool": ("group admin",),
 }
 

@@ -85,7 +85,8 @@ TEST_CASE("explain: names every row with its text and its source") {
     CAPTURE(one.what.name);
     const bool memory = one.what.name == "memory";
     CHECK(one.from.from == (memory ? origin::set : origin::built_in));
-    CHECK(one.text == (memory ? "2147483648" : value_text(one.what, load_sets({}).values)));
+    CHECK(one.initial == value_text(one.what, load_sets({}).values));
+    CHECK(one.text == (memory ? "2147483648" : one.initial));
   }
 }
 

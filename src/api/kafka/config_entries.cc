@@ -44,13 +44,15 @@ std::vector<config_entry> describe_broker(const broker::broker_settings& setting
   std::vector<config_entry> entries;
   entries.reserve(settings.all.size());
   for (const broker::broker_setting& s : settings.all) {
-    entries.push_back({.name = s.name,
+    config_entry entry{.name = s.name,
                        .value = s.value,
                        .source = s.source,
                        .type = s.type,
                        .read_only = true,
                        .about = s.about,
-                       .synonyms = {{s.name, s.value, s.source}}});
+                       .synonyms = {{s.name, s.value, s.source}}};
+    if (s.source != config_source::built_in) entry.synonyms.push_back({s.name, s.initial, config_source::built_in});
+    entries.push_back(std::move(entry));
   }
   std::ranges::sort(entries, {}, &config_entry::name);
   return entries;

@@ -23,6 +23,7 @@ enum class config_source : int8_t {
 struct broker_setting {
   std::string name;  ///< Kafka's, where Kafka has it
   std::string value;
+  std::string initial;  ///< what it is where nobody sets it
   config_source source = config_source::built_in;
   config_type type = config_type::string;
   std::string about;

@@ -45,8 +45,6 @@ RULES = [
     (r"^describe_configs: ", r"Configs\[(log\.retention\.(hours|ms)|retention\.ms|segment\.ms|segment\.jitter\.ms|flush\.ms)\]",
      None, "a time has one broker key, in milliseconds, never null beside one in hours or minutes"),
     (r"^describe_configs: v\d broker", r"Configs\[node\.id\]", _codes(5, 4), "the recorded broker had its id in its file"),
-    (r"^describe_configs: v\d broker", r"Configs\[num\.partitions\]\.Synonyms\[1\]", lambda mine, other: mine == "absent",
-     "a broker's setting shows the source in force only"),
     (r"^(list_offsets|fetch): v\d+ current epoch -1", r"ErrorCode", _codes(74, "absent"), NO_OLDER_EPOCH),
     (r"^(list_offsets|fetch): v\d+ current epoch -1", r"", lambda mine, other: other in ("absent", "was not asked"),
      NO_OLDER_EPOCH),
