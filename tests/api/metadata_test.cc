@@ -205,8 +205,10 @@ TEST_CASE("FindCoordinator: a group's is this node, no transaction has one, and 
       request.coordinator_keys = list(keys);
       const auto got = k.ask<find_coordinator_response>(request, version);
       const bool known = error == 0;
+      const std::string_view words = error == 0 ? "NONE" : error == 53 ? "Transactional Id" : "This most likely";
       if (version < 4) {
         CHECK(got.body.error_code == error);
+        if (version >= 1) CHECK(got.body.error_message.value_or("null").starts_with(words));
         CHECK(got.body.node_id == (known ? 1 : -1));
         CHECK(got.body.host == (known ? "here.example" : ""));
         CHECK(got.body.port == (known ? 9092 : -1));
@@ -215,6 +217,9 @@ TEST_CASE("FindCoordinator: a group's is this node, no transaction has one, and 
       REQUIRE(got.body.coordinators.size() == 2);
       CHECK(got.body.coordinators[1].key == "h");
       CHECK(got.body.coordinators[1].error_code == error);
+      REQUIRE(got.body.coordinators[1].error_message);
+      CHECK(got.body.coordinators[1].error_message->starts_with(error == 42 ? words : ""));
+      CHECK(got.body.coordinators[1].error_message->empty() == (error != 42));
       CHECK(got.body.coordinators[1].node_id == (known ? 1 : -1));
       CHECK(got.body.coordinators[1].host == (known ? "here.example" : ""));
     }

@@ -34,12 +34,35 @@ int16_t refusal(int8_t key_type) {
   return key_type == transaction_key ? code::transactional_id_authorization_failed : code::invalid_request;
 }
 
+/// Kafka's words for the codes that are answered here.
+std::string_view words_of(int16_t error) {
+  switch (error) {
+    case code::none:
+      return "NONE";
+    case code::coordinator_not_available:
+      return "The coordinator is not available.";
+    case code::transactional_id_authorization_failed:
+      return "Transactional Id authorization failed.";
+    case code::invalid_request:
+      return "This most likely occurs because of a request being malformed by the client library or the message was sent to "
+             "an incompatible broker. See the broker logs for more details.";
+  }
+  return "The server experienced an unexpected error when processing the request.";
+}
+
+/// Where many keys are asked for Kafka says why only of kinds that it does not know, and nothing, which is not null, of
+/// others.
+std::string_view message_of(int16_t error, int16_t version) {
+  return version < many_keys_since || error == code::invalid_request ? words_of(error) : std::string_view("");
+}
+
 template <class Answer>
 void point_to_coordinator(request_context& request, std::string_view group, int16_t error, Answer& out) {
   const auto owner = error == code::none ? coordinator_of(request.door, group) : std::nullopt;
   if (error == code::none && !owner) error = code::coordinator_not_available;  // the topic has just been deleted
   const advertised_broker found = owner ? broker_of(request, *owner) : advertised_broker();
   out.error_code = error;
+  out.error_message = message_of(error, request.version);
   out.node_id = found.id;
   out.host = found.host;
   out.port = owner ? found.port : -1;
