@@ -120,8 +120,9 @@ class Context:
         while time.monotonic() < deadline:
             topic = self.describe(name)
             if topic["ErrorCode"] == 0 and len(topic["Partitions"]) == partitions and \
-                    all(part["ErrorCode"] == 0 and part["LeaderId"] >= 0 for part in topic["Partitions"]):
-                return
+                    all(part["ErrorCode"] == 0 and part["LeaderId"] >= 0 for part in topic["Partitions"]) and \
+                    all(isinstance(self.end(name, partition), int) for partition in range(partitions)):
+                return      # Kafka names a leader before that one knows it
             time.sleep(0.05)
         raise RuntimeError(f"{name} has no leaders")
 

@@ -10,8 +10,7 @@ def _codes(ours, *theirs):
 
 NO_OLDER_EPOCH = "the recorded topics are at epoch 0, which has none before it; ours answers 74"
 NO_OFFSETS_LEFT = "a group goes with its last offset; Kafka keeps it, empty, for up to ten minutes"
-OURS_ONLY = (r"Configs\[(millrace\.ack|errors\.deadletterqueue\.group\.enable|remote\.copy\.lag\.(ms|bytes)|"
-             r"max\.decompressed\.message\.bytes)\]")
+OURS_ONLY = r"Configs\[millrace\.ack\]"
 
 # (label, path, test of (ours, Kafka's) or None for any, reason)
 RULES = [
@@ -31,13 +30,12 @@ RULES = [
     (r"transactional", r"ErrorCode", _codes(53), "transactions do not exist yet"),
     (r"^produce_with_topic_settings: log append time and the bit", r"", None,
      "on a LogAppendTime topic a producer's bit is overwritten with its times; Kafka refuses it (32)"),
-    (r"^advertised: key (18|42)", r"", lambda mine, other: mine == other + 1, "the recorded Kafka is 4.3.1; 4.4 has one more"),
     (r"^(incremental_alter_configs|alter_configs): v\d broker, unknown key", r"ErrorCode", _codes(40, 0),
      "the broker's settings cannot be changed while it runs"),
     (r"^describe_configs: v\d broker", r"ReadOnly", lambda mine, other: mine is True,
      "the broker's settings cannot be changed while it runs"),
     (r"^(describe_configs|create_topics): ", OURS_ONLY, lambda mine, other: other == "absent",
-     "keys of our own and of Kafka 4.4, which the recorded 4.3 lacks"),
+     "a key of our own"),
     (r"^(describe_configs|create_topics): ", r"Configs\[min\.insync\.replicas\]", None,
      "Kafka's controller keeps min.insync.replicas as a dynamic default"),
     (r"^describe_configs: v\d default broker", r"\.Configs$", None,
