@@ -100,6 +100,7 @@ class Honest(threading.Thread):
                     self.worst, self.rounds = max(self.worst, time.monotonic() - start), self.rounds + 1
                     self.begun.set()
                     time.sleep(0.05)
+                connection.call("LeaveGroup", 0, {"GroupId": self.group, "MemberId": member})
         except Exception as error:
             self.failure = f"{type(error).__name__}: {error}"
         self.begun.set()
