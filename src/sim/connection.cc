@@ -14,8 +14,6 @@ namespace millrace::sim {
 
 namespace {
 
-/// Of a connection that is cut off: the end that goes takes what it has; who sent the rest hears nothing of that, and goes on
-/// trying until it gives up.
 void forget_arrived(pipe& p) {
   p.segments.erase(p.segments.begin(), p.segments.begin() + static_cast<ptrdiff_t>(p.arrived));
   p.arrived = 0;
@@ -85,8 +83,7 @@ void connection::shutdown(endpoint& e) {
   if (e.shut) return;
   e.shut = true;
   half_close(e);
-  if (stranded_) forget_arrived(in_to(e));
-  if (!stranded_) drain(in_to(e));
+  drain(in_to(e));
   pump(in_to(e));
   deliver(e);
 }
@@ -105,8 +102,7 @@ void connection::close(endpoint& e) {
   const bool left_unread = in_to(e).unread > 0;
   e.now = endpoint::state::closed;
   e.handle = -1;
-  if (stranded_) forget_arrived(in_to(e));
-  if (!stranded_) drain(in_to(e));
+  drain(in_to(e));
   pipe& out = out_of(e);
   if (e.error != 0 || (out.ended && !left_unread)) return;
   out.ended = true;
@@ -124,7 +120,7 @@ void connection::fail(endpoint& e, int error) {
   e.error = error;
   for (pipe* p : {&in_to(e), &out_of(e)}) {
     if (stranded_ && p == &in_to(e)) {
-      forget_arrived(*p);
+      drain(*p);
       continue;
     }
     p->segments.clear();
@@ -187,8 +183,10 @@ void connection::push(pipe& p, segment s) {
   kick(p, p.segments[p.arrived].at);
 }
 
-/// Forgets the bytes; signs stay.
+/// Forgets the bytes; signs stay. Of a connection that is cut off only what has arrived: who sent the rest hears nothing of the
+/// end that goes, and tries again until it gives up.
 void connection::drain(pipe& p) {
+  if (p.whole->stranded_) return forget_arrived(p);
   std::erase_if(p.segments, [](const segment& s) { return s.what == segment::kind::data; });
   p.arrived = 0;
   p.unread = 0;
