@@ -2,7 +2,6 @@
 """Kafka's own kafka-configs against the broker: what it prints of brokers and topics, with each value's source and synonyms,
 and what it changes and is refused. The last line is `N passed, N failed`."""
 
-import argparse
 import re
 import shutil
 import sys
@@ -11,6 +10,7 @@ import broker as brokers
 import cache
 import drivers
 import feature_table
+import group_tools
 from clients import differs
 from drivers import Failed
 
@@ -116,13 +116,8 @@ def topics_cells(cell, tool):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    brokers.add_arguments(parser)
-    feature_table.add_arguments(parser)
-    arguments = parser.parse_args()
-    cache.in_venv()
-    if cache.kafka_classpath() is None:
-        print("Maven and Java are needed for Kafka's tools")
+    arguments = group_tools.arguments_of(__doc__)
+    if arguments is None:
         return 2
 
     table = feature_table.from_arguments(arguments, "config_tool")

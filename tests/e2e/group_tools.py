@@ -152,14 +152,22 @@ def dumped(log_dir, live_ends):
         differs("live", (live.get("protocolType"), live.get("protocol"), live.get("members")), ("consumer", None, []))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments_of(about):
+    """Of a program that runs Kafka's tools, in the clients' environment; None where those cannot be had, which is said."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     brokers.add_arguments(parser)
     feature_table.add_arguments(parser)
     arguments = parser.parse_args()
     cache.in_venv()
     if cache.kafka_classpath() is None:
         print("Maven and Java are needed for Kafka's tools")
+        return None
+    return arguments
+
+
+def main():
+    arguments = arguments_of(__doc__)
+    if arguments is None:
         return 2
 
     table = feature_table.from_arguments(arguments, "group_tools")
