@@ -55,14 +55,15 @@ configure() {
   done
 }
 
-# compile DIR [TARGET...]: ninja, with its one line of progress on a terminal and none elsewhere.
+# compile DIR [TARGET...]: ninja, with its one line of progress on a terminal; elsewhere it says how long it took.
 compile() {
-  local dir=$1
+  local dir=$1 start=$SECONDS
   shift
   if [ -t 1 ]; then
     ninja -C "$dir" "$@"
   else
-    quietly "$dir/compile.log" ninja -C "$dir" "$@"
+    quietly "$dir/compile.log" ninja -C "$dir" "$@" || return 1
+    say "built ${dir##*/} in $((SECONDS - start)) s"
   fi
 }
 
@@ -118,11 +119,13 @@ finish() {
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }
 
-# unit_tests PREFIX DIR: a step for each test that meson knows in DIR.
+# unit_tests PREFIX DIR: a step for each test that meson knows in DIR; with a prefix, in a build beside the first, only of
+# what is compiled.
 unit_tests() {
   local prefix=$1 dir=$2 name
   while read -r name; do
     step "$prefix$name" 300 meson test -C "$dir" --no-rebuild --num-processes 1 --verbose --timeout-multiplier 0 "$name"
   done < <(meson introspect --tests "$dir" | python3 -c 'import json, sys
-for test in json.load(sys.stdin): print(test["name"])')
+for test in json.load(sys.stdin):
+  if not sys.argv[1] or test["depends"]: print(test["name"])' "$prefix")
 }

@@ -183,8 +183,8 @@ void connection::push(pipe& p, segment s) {
   kick(p, p.segments[p.arrived].at);
 }
 
-/// Forgets the bytes; signs stay. Of a connection that is cut off only what has arrived: who sent the rest hears nothing of the
-/// end that goes, and tries again until it gives up.
+/// Forgets the bytes; signs stay. Of a connection that is cut off only what has arrived: who sent the rest hears nothing of
+/// the end that goes, and tries again until it gives up.
 void connection::drain(pipe& p) {
   if (p.whole->stranded_) return forget_arrived(p);
   std::erase_if(p.segments, [](const segment& s) { return s.what == segment::kind::data; });

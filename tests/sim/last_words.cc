@@ -83,9 +83,9 @@ void prepare_last_words(const char* called_as) {
   commit = find_commit();
   struct sigaction act {};
   act.sa_handler = on_signal;
-  sigaction(SIGABRT, &act, nullptr);
+  for (const int signal : {SIGABRT, SIGILL, SIGTRAP}) sigaction(signal, &act, nullptr);
   if (__sanitizer_set_death_callback != nullptr) {
-    // It has its own handlers of the others, which say more.
+    // It has its own handlers of the other signals, which say more.
     __sanitizer_set_death_callback(die);
     return;
   }
@@ -94,7 +94,7 @@ void prepare_last_words(const char* called_as) {
   spare.ss_size = sizeof spare_stack;
   sigaltstack(&spare, nullptr);
   act.sa_flags = SA_ONSTACK;
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) sigaction(signal, &act, nullptr);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE}) sigaction(signal, &act, nullptr);
 }
 
 void running_now(run_named what) { running = std::move(what); }
