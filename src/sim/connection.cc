@@ -14,6 +14,8 @@ namespace millrace::sim {
 
 namespace {
 
+/// Nobody reads it any more. What is still on its way is left there: it finds a socket that refuses it, or its sender gives
+/// up.
 void forget_arrived(pipe& p) {
   p.segments.erase(p.segments.begin(), p.segments.begin() + static_cast<ptrdiff_t>(p.arrived));
   p.arrived = 0;
@@ -83,7 +85,7 @@ void connection::shutdown(endpoint& e) {
   if (e.shut) return;
   e.shut = true;
   half_close(e);
-  drain(in_to(e));
+  forget_arrived(in_to(e));
   pump(in_to(e));
   deliver(e);
 }
@@ -102,7 +104,7 @@ void connection::close(endpoint& e) {
   const bool left_unread = in_to(e).unread > 0;
   e.now = endpoint::state::closed;
   e.handle = -1;
-  drain(in_to(e));
+  forget_arrived(in_to(e));
   pipe& out = out_of(e);
   if (e.error != 0 || (out.ended && !left_unread)) return;
   out.ended = true;
@@ -118,17 +120,11 @@ void connection::reset(int error) {
 void connection::fail(endpoint& e, int error) {
   if (e.now != endpoint::state::open || e.error != 0) return;
   e.error = error;
-  for (pipe* p : {&in_to(e), &out_of(e)}) {
-    if (stranded_ && p == &in_to(e)) {
-      drain(*p);
-      continue;
-    }
-    p->segments.clear();
-    p->arrived = 0;
-    p->unread = 0;
-    p->unschedule();
-  }
-  out_of(e).ended = true;
+  forget_arrived(in_to(e));
+  pipe& out = out_of(e);
+  out.lose();
+  out.unschedule();
+  out.ended = true;
   fail_sends(e, error);
   if (e.receive != nullptr) finish_receive(e, -error);
 }
@@ -160,7 +156,7 @@ void connection::vanish(endpoint& e, bool silent) {
     return;
   }
   e.now = endpoint::state::closed;
-  drain(in);
+  forget_arrived(in);
   if (e.error == 0) {
     out.ended = true;
     push(out, {.what = segment::kind::reset});
@@ -181,15 +177,6 @@ void connection::push(pipe& p, segment s) {
   p.unread += s.bytes.size();
   p.segments.push_back(std::move(s));
   kick(p, p.segments[p.arrived].at);
-}
-
-/// Forgets the bytes; signs stay. Of a connection that is cut off only what has arrived: who sent the rest hears nothing of
-/// the end that goes, and tries again until it gives up.
-void connection::drain(pipe& p) {
-  if (p.whole->stranded_) return forget_arrived(p);
-  std::erase_if(p.segments, [](const segment& s) { return s.what == segment::kind::data; });
-  p.arrived = 0;
-  p.unread = 0;
 }
 
 /// Segments that are due reach the other end, unless something is between.
@@ -232,8 +219,15 @@ bool connection::lets_through(const pipe& p) const {
   return !stranded_ && to.now != endpoint::state::vanished && !network_.blocked(*ends_[p.from].home, *to.home);
 }
 
-/// Nothing gets through: try again later, and give up in the end.
+void pipe::lose() {
+  segments.clear();
+  arrived = 0;
+  unread = 0;
+}
+
+/// Nothing gets through: try again later, and give up in the end. Nobody tries again for a machine that is gone.
 void connection::stall(pipe& p) {
+  if (ends_[p.from].now == endpoint::state::vanished) return p.lose();
   const base::instant now = network_.clock().now();
   if (p.stalled == base::instant{}) p.stalled = now;
   if (now - p.stalled > network_.faults.silence) {
@@ -244,8 +238,7 @@ void connection::stall(pipe& p) {
     if (told && ends_[1 - p.from].now == endpoint::state::open) {
       push(p, {.what = segment::kind::reset});  // should they meet again
     } else {
-      drain(p);
-      p.segments.clear();
+      p.lose();
     }
     return;
   }

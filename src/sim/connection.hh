@@ -31,6 +31,8 @@ struct segment {
 class pipe final : public event {
  public:
   void fire() override;
+  /// What is in it reaches nobody.
+  void lose();
 
   connection* whole = nullptr;
   unsigned from = 0;  ///< which end sends
@@ -115,7 +117,6 @@ class connection {
   bool take_piece(endpoint::sending& s, pipe& p);
   void push(pipe& p, segment s);
   void kick(pipe& p, base::instant at);
-  static void drain(pipe& p);
   void fail(endpoint& e, int error);
   void fail_sends(endpoint& e, int error);
   pipe& out_of(endpoint& e) noexcept { return pipes_[e.side]; }

@@ -203,6 +203,11 @@ task<result<void>> compaction_pass::hold(group& g) {
       if (!s->is_open() || !s->indexes_complete) continue;  // closed again meanwhile
       ++s->readers;
       g.segments.push_back(s);
+      // What a reader's rebuild still writes must not come under the new segment's name.
+      if (!s->indexes_settled()) {
+        const auto settled = co_await s->load_indexes(s->size, true);
+        if (!settled) co_return settled;
+      }
       break;
     }
   }

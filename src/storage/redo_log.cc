@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/crc32c.hh"
-#include "base/limits.hh"
+#include "storage/file_pieces.hh"
 #include "storage/layout.hh"
 
 /// What an entry does to a log. How bytes get into the file is in redo_log_write.cc.
@@ -39,24 +38,15 @@ task<result<bool>> redo_log::direct_bytes_match(record_entry e) {
   result<reactor::file> opened = co_await reactor::file::open(core_on_, std::move(path), reactor::open_direct);
   if (!opened && opened.error().code == errc::not_found) co_return false;
   if (!opened) co_return opened.failure();
-  reactor::chunk memory = core_on_.memory().allocate(base::mib);
-  if (!memory) memory = core_on_.memory().allocate(block_bytes);
-  result<void> outcome;
-  if (!memory) outcome = fail(errc::no_memory);
-  uint32_t crc = 0;
-  uint64_t position = e.begin;
-  while (outcome && position < e.direct_end) {
-    const size_t wanted = std::min<uint64_t>(memory.size(), e.direct_end - position);
-    const base::mutable_bytes target = memory.bytes().first(wanted);
-    const result<size_t> read = co_await opened->read(position, target);
-    if (!read) outcome = read.failure();
-    if (!read || *read < wanted) break;
-    crc = base::crc32c(crc, target);
-    position += wanted;
-  }
+  file_pieces pieces(core_on_, *opened);
+  const uint64_t begin = e.begin;
+  const uint64_t end = e.direct_end;
+  const result<uint32_t> crc = co_await pieces.crc(begin, end);
+  const bool shorter = !crc && crc.error().code == errc::truncated;
+  const result<void> outcome = crc || shorter ? result<void>() : crc.failure();
   const result<void> closed = co_await close(std::move(*opened), outcome);
   if (!closed) co_return closed.failure();
-  co_return position == e.direct_end&& crc == e.direct_crc;
+  co_return crc&&* crc == e.direct_crc;
 }
 
 result<void> redo_log::check_continues(const record_entry& e) const {
@@ -159,16 +149,9 @@ void redo_log::note_epoch(const record_entry& e) {
 }
 
 void redo_log::note_damage(const record_entry& e, const log_point& before) {
-  const damaged_range lost{before.next, e.next};
-  if (lost.begin == lost.limit) return;  // a copy that only protected the last block: the file's block was not lost
-  core_on_.log().error("storage", "acknowledged batches are damaged: fetches of them will fail",
-                       field("path", log_path(e.segment)), field("first", lost.begin), field("next", lost.limit));
-  damage_.push_back({before.position, e.end, lost});
-  if (!state_.damage.empty() && state_.damage.back().limit >= lost.begin) {
-    state_.damage.back().limit = std::max(state_.damage.back().limit, lost.limit);
-  } else {
-    state_.damage.push_back(lost);
-  }
+  const damaged_range offsets{before.next, e.next};
+  if (offsets.begin == offsets.limit) return;  // a copy that only protected the last block: the file's block was not lost
+  damage_.push_back({before.position, e.end, offsets, e.epoch});
 }
 
 }  // namespace millrace::storage

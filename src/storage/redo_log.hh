@@ -36,8 +36,9 @@ class redo_log {
   /// Whether the bytes that the entry says were written to the segment are there. Below the log's start nobody needs them,
   /// and the segment may be gone.
   reactor::task<base::result<bool>> direct_bytes_match(record_entry e);
-  /// Makes the entry part of the log. `damaged`: its bytes are not what was acknowledged; its offsets become damage, and
-  /// the log goes on behind them. Errors: corrupt (it does not continue the log), no_memory, no_space, io.
+  /// Makes the entry part of the log. `damaged`: its bytes are not what was acknowledged; its batches that do not
+  /// verify become damage, and the log goes on behind them. Errors: corrupt (it does not continue the log), no_memory,
+  /// no_space, io.
   reactor::task<base::result<void>> apply(record_entry e, base::bytes inline_bytes, bool damaged);
   /// Writes what is in memory to the file and gives the memory back, in the middle of a redo: what the file holds behind it
   /// in the last block stays, for it may be what a later entry says was written directly.
@@ -54,11 +55,12 @@ class redo_log {
   bool protects_end(const record_entry& e) const noexcept {
     return e.first == e.next && e.next == state_.end.next && e.segment == state_.end.segment && e.end == state_.end.position;
   }
-  /// Batches that were damaged, by position in the current segment.
+  /// Batches among which something is damaged, by position in the current segment.
   struct damaged_bytes {
     uint64_t begin;
     uint64_t end;
     damaged_range offsets;
+    base::leader_epoch epoch;
   };
   /// How a segment's file is opened.
   enum class want : uint8_t { existing, made };
@@ -76,8 +78,11 @@ class redo_log {
   reactor::task<base::result<void>> add(base::bytes bytes);
   reactor::task<base::result<void>> make_room();
   reactor::task<base::result<void>> write_blocks(bool with_tail);
-  reactor::task<base::result<void>> frame_damage();
-  reactor::task<base::result<void>> frame_one(reactor::file& f, damaged_bytes d);
+  reactor::task<base::result<void>> settle_damage();
+  reactor::task<base::result<void>> settle_one(reactor::file& f, damaged_bytes d);
+  reactor::task<base::result<std::optional<std::vector<damaged_range>>>> damaged_batches(reactor::file& f, damaged_bytes d);
+  reactor::task<base::result<void>> frame(reactor::file& f, damaged_bytes d);
+  void lose(damaged_range offsets);
   reactor::task<base::result<void>> remove_leftovers();
   void note_epoch(const record_entry& e);
   void note_damage(const record_entry& e, const log_point& before);

@@ -4,6 +4,7 @@
 #include "base/limits.hh"
 #include "base/mutant.hh"
 #include "storage/batch_scan.hh"
+#include "storage/file_pieces.hh"
 #include "storage/layout.hh"
 #include "storage/redo_log.hh"
 #include "storage/segment_check.hh"
@@ -159,7 +160,7 @@ task<result<void>> redo_log::seal() {
   if (segment_removed_) co_return result<void>();
   const result<void> flushed = co_await flush();
   if (!flushed) co_return flushed;
-  const result<void> framed = co_await frame_damage();
+  const result<void> framed = co_await settle_damage();
   if (!framed) co_return framed;
   if (state_.end.position == 0) co_return result<void>();
   result<reactor::file> opened = co_await open_segment(want::existing);
@@ -192,7 +193,7 @@ task<result<void>> redo_log::finish() {
   }
   const result<void> flushed = co_await flush();
   if (!flushed) co_return flushed;
-  const result<void> framed = co_await frame_damage();
+  const result<void> framed = co_await settle_damage();
   if (!framed) co_return framed;
   if (base::mutated(base::mutant::accept_leftover_batch)) {
     std::string path = log_path(state_.end.segment);
@@ -225,32 +226,73 @@ task<result<void>> redo_log::remove_leftovers() {
 
 // ---- damage
 
-/// Damaged bytes may have lost the lengths by which readers step from batch to batch. Where they have, a header is put at
-/// their begin that makes one batch of them, whose CRC does not match: a reader steps over it, and never answers it.
-task<result<void>> redo_log::frame_damage() {
+/// An entry holds several batches, and its CRC does not say which of them is not what it was: their own do.
+task<result<void>> redo_log::settle_damage() {
   if (damage_.empty()) co_return result<void>();
   result<reactor::file> opened = co_await open_segment(want::made);
   if (!opened) co_return opened.failure();
-  result<void> framed;
+  result<void> settled;
   for (const damaged_bytes& d : damage_) {
-    const result<void> one = co_await frame_one(*opened, d);
-    framed = one;
-    if (!framed) break;
+    const result<void> one = co_await settle_one(*opened, d);
+    settled = one;
+    if (!settled) break;
   }
   damage_.clear();
-  const result<void> closed = co_await close(std::move(*opened), framed);
+  const result<void> closed = co_await close(std::move(*opened), settled);
   co_return closed;
 }
 
-task<result<void>> redo_log::frame_one(reactor::file& f, damaged_bytes d) {
-  batch_scan scan(core_on_, f, d.begin, d.end, d.offsets.begin);
+task<result<void>> redo_log::settle_one(reactor::file& f, damaged_bytes d) {
+  const auto damaged = co_await damaged_batches(f, d);
+  if (!damaged) co_return damaged.failure();
+  if (*damaged) {
+    for (const damaged_range& one : **damaged) lose(one);
+    co_return result<void>();
+  }
+  lose(d.offsets);
+  const result<void> framed = co_await frame(f, d);
+  co_return framed;
+}
+
+/// Those whose bytes are not theirs; none: the batches cannot be told apart any more.
+task<result<std::optional<std::vector<damaged_range>>>> redo_log::damaged_batches(reactor::file& f, damaged_bytes d) {
+  std::vector<damaged_range> damaged;
+  base::offset next = d.offsets.begin;
+  batch_scan scan(core_on_, f, d.begin, d.end, next);
+  file_pieces pieces(core_on_, f);
   while (true) {
     const result<bool> found = co_await scan.next();
     if (!found && found.error().code != errc::corrupt) co_return found.failure();
-    if (!found) break;
-    if (!*found && scan.next_offset() == d.offsets.limit) co_return result<void>();  // its frames are whole
+    if (!found || scan.next_offset() > d.offsets.limit) co_return std::optional<std::vector<damaged_range>>();
     if (!*found) break;
+    const record::header_view batch = scan.header();
+    if (batch.base_offset() != next) co_return std::optional<std::vector<damaged_range>>();
+    next = batch.next_offset();
+    const uint64_t checked = scan.position() + header::checked_at;
+    const uint64_t end = scan.position() + batch.size();
+    const result<uint32_t> crc = co_await pieces.crc(checked, end);
+    if (!crc && crc.error().code != errc::truncated) co_return crc.failure();
+    if (!crc || *crc != batch.crc() || batch.leader_epoch() != d.epoch) damaged.push_back({batch.base_offset(), next});
   }
+  if (next != d.offsets.limit) co_return std::optional<std::vector<damaged_range>>();
+  co_return std::optional(std::move(damaged));
+}
+
+/// Ascending, as entries are.
+void redo_log::lose(damaged_range offsets) {
+  core_on_.log().error("storage", "acknowledged batches are damaged: fetches of them will fail",
+                       base::field("path", log_path(state_.end.segment)), base::field("first", offsets.begin),
+                       base::field("next", offsets.limit));
+  if (!state_.damage.empty() && state_.damage.back().limit >= offsets.begin) {
+    state_.damage.back().limit = std::max(state_.damage.back().limit, offsets.limit);
+  } else {
+    state_.damage.push_back(offsets);
+  }
+}
+
+/// A header at their begin that makes one batch of bytes which have lost the lengths by which readers step from batch to
+/// batch; its CRC does not match: a reader steps over it, and never answers it.
+task<result<void>> redo_log::frame(reactor::file& f, damaged_bytes d) {
   const reactor::chunk memory = core_on_.memory().allocate(2 * block_bytes);
   if (!memory) co_return fail(errc::no_memory);
   const base::mutable_bytes blocks = memory.bytes();

@@ -87,6 +87,8 @@ class segment : public base::list_hook<index_age_tag> {
   bool indexes_complete = true;
   uint64_t indexes_from = 0;            ///< position where this process began to append: what lies before is not in memory
   base::offset indexes_from_offset{0};  ///< offset of the batch there
+  /// Complete, and what a rebuild writes of them is written: no file comes under the index files' names any more.
+  bool indexes_settled() const noexcept { return indexes_complete && !loading_; }
 
   /// Whether one of the index files would grow over the configured size. What is not loaded counts as the most that it can
   /// be.

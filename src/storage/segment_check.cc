@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "base/crc32c.hh"
-#include "base/limits.hh"
 #include "reactor/file.hh"
 #include "storage/batch_scan.hh"
+#include "storage/file_pieces.hh"
 
 namespace millrace::storage {
 
 namespace header = record::header;
 using base::errc;
-using base::fail;
 using base::result;
 using reactor::task;
 
@@ -25,40 +23,12 @@ struct checker {
   base::leader_epoch epoch;
   base::offset gaps_to;
   checked_segment seen;
-  reactor::chunk memory;  ///< a piece of the file
-  uint64_t piece_begin = 0;
-  uint64_t piece_end = 0;
-
-  /// Bytes of the file from `position` on, at least one and none from `end` on. Errors: truncated (the file ends there), io.
-  task<result<base::bytes>> bytes_at(uint64_t position, uint64_t end) {
-    if (position < piece_begin || position >= piece_end) {
-      piece_begin = piece_end = block_floor(position);
-      const base::mutable_bytes target = memory.bytes();
-      const result<size_t> read = co_await file.read(piece_begin, target);
-      if (!read) co_return read.failure();
-      piece_end = piece_begin + *read;
-      if (position >= piece_end) co_return fail(errc::truncated);
-    }
-    const uint64_t until = std::min(piece_end, end);
-    co_return base::bytes(memory.bytes()).subspan(position - piece_begin, until - position);
-  }
-
-  /// The CRC of [position, end), which may be longer than memory.
-  task<result<uint32_t>> crc_of(uint64_t position, uint64_t end) {
-    uint32_t crc = 0;
-    while (position < end) {
-      const result<base::bytes> piece = co_await bytes_at(position, end);
-      if (!piece) co_return piece.failure();
-      crc = base::crc32c(crc, *piece);
-      position += piece->size();
-    }
-    co_return crc;
-  }
+  file_pieces pieces{on, file};
 
   task<result<void>> look_behind() {
     for (uint64_t at = seen.position; at < seen.size;) {
       const uint64_t end = seen.size;
-      const result<base::bytes> piece = co_await bytes_at(at, end);
+      const result<base::bytes> piece = co_await pieces.at(at, end);
       if (!piece) co_return piece.failure();
       seen.bytes_behind = std::any_of(piece->begin(), piece->end(), [](uint8_t b) { return b != 0; });
       if (seen.bytes_behind) break;
@@ -104,7 +74,7 @@ struct checker {
       }
       const uint64_t begin = scan.position();
       const uint64_t end = begin + batch.size();
-      const result<uint32_t> crc = co_await crc_of(begin + header::checked_at, end);
+      const result<uint32_t> crc = co_await pieces.crc(begin + header::checked_at, end);
       if (!crc) co_return crc.failure();
       if (*crc != batch.crc()) {
         seen.end = segment_end::crc;
@@ -146,11 +116,9 @@ task<result<checked_segment>> check_segment(reactor::core& on, std::string path,
                                             base::offset gaps_to) {
   const result<uint64_t> size = on.effects().size_of(path);
   if (!size) co_return size.failure();
-  checker c{on, {}, limit, epoch, gaps_to, {}, {}};
+  checker c{on, {}, limit, epoch, gaps_to, {}};
   c.seen.size = *size;
   c.seen.next = begin;
-  for (size_t bytes = base::mib; !c.memory && bytes >= block_bytes; bytes /= 4) c.memory = on.memory().allocate(bytes);
-  if (!c.memory) co_return fail(errc::no_memory);
   result<reactor::file> opened = co_await reactor::file::open(on, std::move(path), reactor::open_direct);
   if (!opened) co_return opened.failure();
   c.file = std::move(*opened);

@@ -346,6 +346,33 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("network: what stands before a partition comes through when it heals, unless the machine that sent it is gone") {
+  for (const double silent : {0.0, 1.0}) {
+    CAPTURE(silent);
+    sim::world_options options;
+    options.network.vanish = silent;
+    pair p(15, options);
+    receiver here(p.client.core(), p.near);
+    here.start();
+    p.w.network().partition(p.client, p.server);
+    CHECK(p.w.run(p.server, 0, send(p.server.core(), p.far, filled(5, 5))) == 5);
+    CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(5, 5))) == 5);
+    p.w.run_for(base::seconds(1));
+    p.w.crash(p.server);
+    p.w.run_for(base::seconds(1));
+    CHECK(here.bytes.empty());
+    CHECK_FALSE(here.ended());
+    p.w.network().heal();
+    p.w.run_for(base::seconds(1));
+    if (silent != 0) CHECK(here.bytes.empty());  // nobody sends them again
+    // The kernel of one that is there refuses what came for a process that is not.
+    CHECK(here.ended() == (silent == 0));
+    if (silent == 0) CHECK(here.ends.back() == -ECONNRESET);
+    p.w.run_for(base::seconds(60));
+    CHECK(here.ended());
+  }
+}
+
 TEST_CASE("network: of a connection that is cut off alone an end that sends gives up, and one that waits hears nothing") {
   sim::world_options options;
   options.network.silence = base::seconds(1);

@@ -93,5 +93,41 @@ TEST_CASE("compaction: what is appended and rolled while segments before it beco
   }
 }
 
+TEST_CASE("compaction: indexes that a reader rebuilds meanwhile are not taken for the new segment's") {
+  for (const uint64_t seed : seeds(6800, 10)) {
+    CAPTURE(seed);
+    compaction_world f(seed);
+    const auto put_some = [&](unsigned records, uint64_t first_key) {
+      for (unsigned i = 0; i < records; ++i) {
+        f.w.run_for(base::milliseconds(10));
+        f.put_one("k" + std::to_string(first_key + f.random.below(50)), std::string(100, 'v'));
+      }
+      f.w.run_for(base::milliseconds(10));
+      f.roll();
+    };
+    put_some(300, 0);
+    REQUIRE(f.pass());  // what it makes has no index files yet
+    put_some(40, 25);   // becomes one with it, and longer than it is
+    f.stop();
+    f.restart();
+    f.n.disk().add_rule({.kind = reactor::op_kind::rename,
+                         .path_part = "00000000000000000000.index.new",
+                         .error = 0,
+                         .delay = base::milliseconds(f.random.between(100, 1000))});
+    auto looking = f.w.start(f.n, 0, f.managers[0]->reader().find_timestamp(f.m().id, 0));
+    // The indexes can be used by then.
+    const auto being_written = [&] {
+      return std::ranges::any_of(f.files(), [](const std::string& n) { return n.ends_with(".index.new"); });
+    };
+    REQUIRE(f.w.run_until(being_written, base::seconds(10)));
+    auto passing = f.w.start(f.n, 0, f.managers[0]->compaction().run(f.m().id));
+    REQUIRE(f.w.run_until([&] { return looking->done() && passing->done(); }, base::seconds(60)));
+    REQUIRE(passing->take());
+    f.crash({sim::crash_kind::power, -1});
+    f.restart();
+    f.check_times();
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage::test

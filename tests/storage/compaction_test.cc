@@ -246,17 +246,7 @@ TEST_CASE("compaction: reads by time find the records that are left") {
   }
   f.roll();
   REQUIRE(f.pass());
-  const auto all = f.read_all();
-  const auto newest = f.w.run(f.n, 0, f.managers[0]->reader().find_max_timestamp(f.m().id));
-  REQUIRE(newest);
-  CHECK(newest->timestamp == all.back().record.time);
-  for (const auto& one : all) {
-    if (one.record.key == "filler") continue;  // they share a time
-    const auto found = f.w.run(f.n, 0, f.managers[0]->reader().find_timestamp(f.m().id, one.record.time));
-    REQUIRE(found);
-    CHECK(found->timestamp == one.record.time);
-    CHECK(found->offset.value() == one.offset);
-  }
+  f.check_times();
 }
 
 TEST_CASE("compaction: a log that is removed, damaged, or starts further on is let go") {

@@ -133,6 +133,20 @@ void compaction_world::check_compacted(std::optional<int64_t> clean_to) {
   }
 }
 
+void compaction_world::check_times() {
+  const auto all = read_all();
+  const auto newest = w.run(n, 0, managers[0]->reader().find_max_timestamp(m().id));
+  REQUIRE(newest);
+  CHECK(newest->timestamp == all.back().record.time);
+  for (const auto& one : all) {
+    if (one.record.key == "filler") continue;  // they share a time
+    const auto found = w.run(n, 0, managers[0]->reader().find_timestamp(m().id, one.record.time));
+    REQUIRE(found);
+    CHECK(found->timestamp == one.record.time);
+    CHECK(found->offset.value() == one.offset);
+  }
+}
+
 std::vector<std::string> compaction_world::files() {
   std::vector<std::string> names;
   const auto entries = n.core().effects().list(world_dir + "/" + m().directory);

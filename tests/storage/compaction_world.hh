@@ -47,6 +47,8 @@ struct compaction_world : log_world {
   /// The last record of each key is there, or it was a tombstone; what lies from `clean_to` on is there whole; of what lies
   /// below, nothing that has a newer record below. None: how far it is compacted is not known.
   void check_compacted(std::optional<int64_t> clean_to);
+  /// Reads by time find what a reader of everything sees.
+  void check_times();
   std::vector<std::string> files();
 
   std::vector<keyed_record> put_so_far;  ///< by offset

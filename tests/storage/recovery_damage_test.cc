@@ -48,9 +48,10 @@ reactor::task<base::result<void>> load(segment* s, uint64_t bytes) {
   co_return loaded;
 }
 
-TEST_CASE("recovery: a damaged entry in the middle costs its own offsets and nothing else") {
+TEST_CASE(
+    "recovery: a damaged entry in the middle costs the batch that is damaged, or all where they cannot be told apart") {
   for (const bool direct : {false, true}) {
-    // Lengths and magic gone, or only payload.
+    // Lengths and magic gone, or only payload of the first of three batches.
     for (const bool framing : {false, true}) {
       CAPTURE(direct);
       CAPTURE(framing);
@@ -81,7 +82,7 @@ TEST_CASE("recovery: a damaged entry in the middle costs its own offsets and not
           CHECK(holds(n.disk(), writer.logs[1], l.end));
           continue;
         }
-        CHECK(l.damage == std::vector<damaged_range>{{before.next, behind.next}});
+        CHECK(l.damage == std::vector<damaged_range>{{before.next, framing ? behind.next : before.next + int64_t{2}}});
         // Everything else is as it was, and the batches can be walked.
         const std::vector<uint8_t> bytes = segment_on_disk(n.disk(), writer.logs[0], 0);
         const auto& truth = writer.logs[0].active().truth;
@@ -100,6 +101,25 @@ TEST_CASE("recovery: a damaged entry in the middle costs its own offsets and not
       CHECK(again->logs == found->logs);
     }
   }
+}
+
+TEST_CASE("recovery: what shares a block with damaged bytes is not damaged with them") {
+  sim::world w(7);
+  sim::node& n = w.add_node();
+  reference_writer writer = five_groups(true);
+  const log_point before = writer.groups[1].ends[0];
+  const record_entry& entry = writer.groups[2].entries[0];
+  REQUIRE(entry.begin < before.position);  // the entry covers the block that the second group's batch ends in
+  auto& file = writer.logs[0].active().file;
+  for (size_t i = 1; i <= 40; ++i) file[before.position - i] ^= 0x5a;
+  const auto found = recover_from(w, n, writer);
+  REQUIRE(found);
+  for (const log_state& l : found->logs) CHECK(l.damage.empty());
+  const std::vector<uint8_t> bytes = segment_on_disk(n.disk(), writer.logs[0], 0);
+  const auto& truth = writer.logs[0].active().truth;
+  REQUIRE(bytes.size() >= truth.size());
+  CHECK(std::equal(truth.begin() + static_cast<ptrdiff_t>(before.position), truth.end(),
+                   bytes.begin() + static_cast<ptrdiff_t>(before.position)));
 }
 
 TEST_CASE("recovery: a damaged record that a later one calls durable is refused") {

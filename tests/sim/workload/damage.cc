@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "record/batch_view.hh"
+#include "storage/layout.hh"
 #include "workload/batches.hh"
 
 namespace millrace::swarm {
@@ -15,7 +16,7 @@ namespace {
 
 constexpr uint64_t sector = 512;
 
-/// A closed segment of a partition.
+/// A segment of a partition.
 struct victim {
   partition_model* partition;
   std::string path;
@@ -28,20 +29,18 @@ struct place {
   uint64_t end = 0;
 };
 
-/// The newest file is the one that is written, and one without indexes was not closed.
-void add_closed(const sim::sim_disk& disk, partition_model& p, std::vector<victim>& out) {
-  const std::string directory = "/data/" + p.name;
-  const auto names = disk.list(directory);
-  if (!names) return;
-  std::vector<std::string> logs;
+std::string directory_of(const partition_model& p) { return "/data/" + p.name; }
+
+/// The bases of its segments, ascending.
+std::vector<int64_t> segments_of(const sim::sim_disk& disk, const partition_model& p) {
+  std::vector<int64_t> bases;
+  const auto names = disk.list(directory_of(p));
+  if (!names) return bases;
   for (const reactor::directory_entry& e : *names) {
-    if (e.name.ends_with(".log")) logs.push_back(e.name);
+    if (const auto base = storage::layout::parse_log_file(e.name)) bases.push_back(base->value());
   }
-  std::sort(logs.begin(), logs.end());
-  for (size_t i = 0; i + 1 < logs.size(); ++i) {
-    const std::string path = directory + "/" + logs[i];
-    if (disk.exists(path.substr(0, path.size() - 3) + "timeindex")) out.push_back({&p, path});
-  }
+  std::sort(bases.begin(), bases.end());
+  return bases;
 }
 
 /// Batches back to back from the file's begin, as far as they are known to be there.
@@ -83,11 +82,25 @@ std::string harm(sim::sim_disk& disk, const std::string& path, const place& p, b
 
 }  // namespace
 
+void note_settled(const sim::sim_disk& disk, model& m) {
+  for (const topic_ref& t : m.topics) {
+    for (partition_model& p : t->partitions) {
+      const std::vector<int64_t> bases = segments_of(disk, p);
+      p.settled_below = bases.empty() ? 0 : bases.back();
+    }
+  }
+}
+
 std::string harm_one_batch(sim::sim_disk& disk, model& m, base::prng& random) {
   std::vector<victim> victims;
   for (const topic_ref& t : m.topics) {
     if (t->compaction.on) continue;
-    for (partition_model& p : t->partitions) add_closed(disk, p, victims);
+    for (partition_model& p : t->partitions) {
+      for (const int64_t base : segments_of(disk, p)) {
+        if (base >= p.settled_below) break;
+        victims.push_back({&p, directory_of(p) + "/" + storage::layout::log_file(base::offset(base))});
+      }
+    }
   }
   if (victims.empty()) return "";
   const victim& chosen = victims[random.below(victims.size())];

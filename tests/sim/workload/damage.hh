@@ -10,7 +10,11 @@
 
 namespace millrace::swarm {
 
-/// Harms the records of one batch that lies in a closed segment, while no process is there, and tells the model which one.
+/// Notes which segments no recovery looks at again: those before the newest one of a log when a start is through. What is
+/// newer may be in the commit log's last group, where damage is not to be told from a write that was cut off.
+void note_settled(const sim::sim_disk& disk, model& m);
+
+/// Harms the records of one batch that lies in such a segment, while no process is there, and tells the model which one.
 /// What was done, for the log; nothing where there is no such batch. Topics that are compacted are left alone: what becomes
 /// of a batch there nobody can name.
 std::string harm_one_batch(sim::sim_disk& disk, model& m, base::prng& random);

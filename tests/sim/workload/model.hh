@@ -37,6 +37,7 @@ struct partition_model {
   settled_at_start settled;
   log_start start;
   prefix_is_kept prefix;              ///< on, where answers do not wait for the disk
+  int64_t settled_below = 0;          ///< segments with a lower base are not recovered any more
   std::optional<read_batch> damaged;  ///< the one batch whose records were harmed on the disk
 
   /// A read at `offset`, or what a time leads to, may be refused: never is anything else than what was sent given for it.

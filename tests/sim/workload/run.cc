@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "workload/damage.hh"
 #include "workload/session_consumer.hh"
 
 namespace millrace::swarm {
@@ -47,6 +48,7 @@ run::run(uint64_t seed, run_options options, narrator say)
     model_.logs_found(server_.ends_of_logs());
     if (const size_t lost = before - acknowledged(model_); lost > 0)
       this->say(fmt::format("lost {} acknowledged from memory", lost));
+    note_settled(server_.node().disk(), model_);
   });
 }
 

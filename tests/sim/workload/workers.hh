@@ -187,7 +187,7 @@ class auditor final : public worker {
   };
   reactor::task<bool> scan(topic_ref t, int32_t partition);
   reactor::task<std::optional<listed>> list(topic_ref t, int32_t partition, int64_t timestamp, const char* what,
-                                            int64_t expected = -1);
+                                            int64_t met = -1);
   reactor::task<bool> ask_start(topic_ref t, int32_t partition);
   reactor::task<bool> read_all(topic_ref t, int32_t partition);
   reactor::task<bool> ask_times(topic_ref t, int32_t partition);
