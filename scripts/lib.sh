@@ -124,7 +124,7 @@ finish() {
 unit_tests() {
   local prefix=$1 dir=$2 name
   while read -r name; do
-    step "$prefix$name" 300 meson test -C "$dir" --no-rebuild --num-processes 1 --verbose --timeout-multiplier 0 "$name"
+    step "$prefix$name" 900 meson test -C "$dir" --no-rebuild --num-processes 1 --verbose --timeout-multiplier 0 "$name"
   done < <(meson introspect --tests "$dir" | python3 -c 'import json, sys
 for test in json.load(sys.stdin):
   if not sys.argv[1] or test["depends"]: print(test["name"])' "$prefix")
