@@ -199,7 +199,7 @@ void connection::arrive(pipe& p) {
     p.segments.erase(first);
     if (taken.what == segment::kind::reset) {
       fail(receiver, ECONNRESET);
-      return;
+      continue;
     }
     // Bytes that nobody will read. A socket that is gone says so; one that was shut only takes them
     // away.
