@@ -292,6 +292,8 @@ task<result<void>> wiring::shut_down(reactor::core& home) {
   co_await controller_->stop();
   const result<void> stopped = co_await on_all(home, stop_broker);
   if (!stopped) outcome = stopped;
+  // Directories of deleted topics may still be being removed; the next start goes on with them.
+  co_await parts_[0]->scope.close();
   // Last, so that it says until then how far the broker is.
   co_await close_http();
   co_return outcome;

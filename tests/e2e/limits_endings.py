@@ -82,6 +82,24 @@ def second_signal_ends_at_once(make):
             return f"status {status} after {took:.1f} s" if status != 1 or took > 1 else None
 
 
+def stop_while_topics_are_removed(make):
+    """A process that was killed left many directories of deleted topics: the next one may stop before all of them are gone."""
+    with make("removing") as broker:
+        broker.start()
+        broker.stop()
+        for i in range(2000):
+            directory = broker.data_dir / f"gone-{i}.4217d20d15b238d3-delete"
+            directory.mkdir()
+            for base in range(10):
+                (directory / f"{base:020d}.log").write_bytes(b"x")
+        broker.start()
+        status = broker.stop()
+        left = len(list(broker.data_dir.glob("*-delete")))
+        if left == 0:
+            return "they were all gone before the stop"
+        return f"status {status} with {left} directories left" if status != 0 else None
+
+
 def without_io_uring():
     """Run in the child before the program: io_uring_setup answers ENOSYS, as an old kernel or a container's profile has it."""
     pr_set_no_new_privs, pr_set_seccomp, seccomp_mode_filter = 38, 22, 2
@@ -192,4 +210,4 @@ def refusals(make):
     return "; ".join(wrong) or None
 
 
-ENDINGS = (idle_cpu, every_signal_stops, second_signal_ends_at_once, refusals)
+ENDINGS = (idle_cpu, every_signal_stops, second_signal_ends_at_once, stop_while_topics_are_removed, refusals)
