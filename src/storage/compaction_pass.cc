@@ -204,10 +204,8 @@ task<result<void>> compaction_pass::hold(group& g) {
       ++s->readers;
       g.segments.push_back(s);
       // What a reader's rebuild still writes must not come under the new segment's name.
-      if (!s->indexes_settled()) {
-        const auto settled = co_await s->load_indexes(s->size, true);
-        if (!settled) co_return settled;
-      }
+      const auto written = co_await s->load_indexes(s->size, true);
+      if (!written) co_return written;
       break;
     }
   }

@@ -355,7 +355,6 @@ reactor::task<base::result<destager::waited>> destager::ready_to_write(log& l, s
 }
 
 reactor::task<base::result<void>> destager::load_indexes(segment& s) {
-  if (s.indexes_settled()) co_return base::result<void>();
   const auto loaded = co_await s.load_indexes(s.indexes_from, manager_.indexes_trusted());
   // Damage in it is for its readers; what lies around goes on.
   if (!loaded && loaded.error().code == base::errc::corrupt && s.indexes_complete) co_return base::result<void>();

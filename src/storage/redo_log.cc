@@ -46,7 +46,8 @@ task<result<bool>> redo_log::direct_bytes_match(record_entry e) {
   const result<void> outcome = crc || shorter ? result<void>() : crc.failure();
   const result<void> closed = co_await close(std::move(*opened), outcome);
   if (!closed) co_return closed.failure();
-  co_return crc&&* crc == e.direct_crc;
+  const bool match = crc && *crc == e.direct_crc;
+  co_return match;
 }
 
 result<void> redo_log::check_continues(const record_entry& e) const {

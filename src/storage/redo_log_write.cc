@@ -256,6 +256,7 @@ task<result<void>> redo_log::settle_one(reactor::file& f, damaged_bytes d) {
 
 /// Those whose bytes are not theirs; none: the batches cannot be told apart any more.
 task<result<std::optional<std::vector<damaged_range>>>> redo_log::damaged_batches(reactor::file& f, damaged_bytes d) {
+  const std::optional<std::vector<damaged_range>> none;
   std::vector<damaged_range> damaged;
   base::offset next = d.offsets.begin;
   batch_scan scan(core_on_, f, d.begin, d.end, next);
@@ -263,10 +264,10 @@ task<result<std::optional<std::vector<damaged_range>>>> redo_log::damaged_batche
   while (true) {
     const result<bool> found = co_await scan.next();
     if (!found && found.error().code != errc::corrupt) co_return found.failure();
-    if (!found || scan.next_offset() > d.offsets.limit) co_return std::optional<std::vector<damaged_range>>();
+    if (!found) co_return none;
     if (!*found) break;
     const record::header_view batch = scan.header();
-    if (batch.base_offset() != next) co_return std::optional<std::vector<damaged_range>>();
+    if (batch.base_offset() != next || batch.next_offset() > d.offsets.limit) co_return none;
     next = batch.next_offset();
     const uint64_t checked = scan.position() + header::checked_at;
     const uint64_t end = scan.position() + batch.size();
@@ -274,7 +275,7 @@ task<result<std::optional<std::vector<damaged_range>>>> redo_log::damaged_batche
     if (!crc && crc.error().code != errc::truncated) co_return crc.failure();
     if (!crc || *crc != batch.crc() || batch.leader_epoch() != d.epoch) damaged.push_back({batch.base_offset(), next});
   }
-  if (next != d.offsets.limit) co_return std::optional<std::vector<damaged_range>>();
+  if (next != d.offsets.limit) co_return none;
   co_return std::optional(std::move(damaged));
 }
 

@@ -87,8 +87,6 @@ class segment : public base::list_hook<index_age_tag> {
   bool indexes_complete = true;
   uint64_t indexes_from = 0;            ///< position where this process began to append: what lies before is not in memory
   base::offset indexes_from_offset{0};  ///< offset of the batch there
-  /// Complete, and what a rebuild writes of them is written: no file comes under the index files' names any more.
-  bool indexes_settled() const noexcept { return indexes_complete && !loading_; }
 
   /// Whether one of the index files would grow over the configured size. What is not loaded counts as the most that it can
   /// be.
@@ -135,9 +133,9 @@ class segment : public base::list_hook<index_age_tag> {
   reactor::task<base::result<void>> learn_first_timestamp();
   /// One task loads, others wait for it. Reads the index files of a segment, or rebuilds them from its batches [0,
   /// valid_bytes) where they are missing, not well-formed, or `trust` is false (the active segment after an unclean stop).
-  /// Afterwards indexes_complete. The indexes of a closed segment that were rebuilt are written. Errors: corrupt (the
-  /// batches do not follow each other; logged with the path; the indexes are complete all the same, and know what lies
-  /// before), no_memory, io.
+  /// Afterwards indexes_complete, and no file comes under the index files' names any more. The indexes of a closed segment
+  /// that were rebuilt are written. Errors: corrupt (the batches do not follow each other; logged with the path; the indexes
+  /// are complete all the same, and know what lies before), no_memory, io.
   reactor::task<base::result<void>> load_indexes(uint64_t valid_bytes, bool trust);
   void abandon() noexcept;
 

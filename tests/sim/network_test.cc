@@ -322,14 +322,19 @@ TEST_CASE("network: a late cancel does not strike the receive that was armed aft
   CHECK(overtaken);
 }
 
+/// How often a node that crashes says nothing.
+static sim::world_options of_silence(double share) {
+  sim::world_options options;
+  options.network.vanish = share;
+  return options;
+}
+
 TEST_CASE(
     "network: the peer of a crashed node hears a reset, or nothing until it sends for long "
     "enough") {
   for (const double silent : {0.0, 1.0}) {
     CAPTURE(silent);
-    sim::world_options options;
-    options.network.vanish = silent;
-    pair p(13, options);
+    pair p(13, of_silence(silent));
     receiver here(p.client.core(), p.near);
     here.start();
     p.w.crash(p.server);
@@ -349,9 +354,7 @@ TEST_CASE(
 TEST_CASE("network: what stands before a partition comes through when it heals, unless the machine that sent it is gone") {
   for (const double silent : {0.0, 1.0}) {
     CAPTURE(silent);
-    sim::world_options options;
-    options.network.vanish = silent;
-    pair p(15, options);
+    pair p(15, of_silence(silent));
     receiver here(p.client.core(), p.near);
     here.start();
     p.w.network().partition(p.client, p.server);
@@ -371,6 +374,18 @@ TEST_CASE("network: what stands before a partition comes through when it heals, 
     p.w.run_for(base::seconds(60));
     CHECK(here.ended());
   }
+}
+
+TEST_CASE("network: who sent behind a partition gives up, though the process there went and its reset was lost") {
+  pair p(16, of_silence(0));
+  receiver here(p.client.core(), p.near);
+  here.start();
+  p.w.network().partition(p.client, p.server);
+  CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(5, 5))) == 5);
+  p.w.crash(p.server);
+  p.w.run_for(base::seconds(100));
+  REQUIRE(here.ended());
+  CHECK(here.ends.back() == -ETIMEDOUT);
 }
 
 TEST_CASE("network: of a connection that is cut off alone an end that sends gives up, and one that waits hears nothing") {

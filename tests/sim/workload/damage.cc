@@ -29,7 +29,7 @@ struct place {
   uint64_t end = 0;
 };
 
-std::string directory_of(const partition_model& p) { return "/data/" + p.name; }
+std::string directory_of(const partition_model& p) { return storage::layout::log_directory("/data", p.name); }
 
 /// The bases of its segments, ascending.
 std::vector<int64_t> segments_of(const sim::sim_disk& disk, const partition_model& p) {
