@@ -14,6 +14,7 @@
 #include "server/config_load.hh"
 #include "server/mechanisms.hh"
 #include "server/options.hh"
+#include "server/process_numbers.hh"
 #include "server/resolve.hh"
 #include "server/settings.hh"
 #include "server/start_problem.hh"
@@ -146,11 +147,11 @@ int serve(const server::loaded_config& loaded, bool recover_by_scan) {
                           .core_listeners = std::move(of_cores),
                           .http = std::move(http),
                           .version = MILLRACE_VERSION,
+                          .read_process = server::read_process_numbers,
                           .connections_max = server::connections_limit(settings, cores, open_files_allowed()),
                           .huge_frame_bytes = server::huge_frame_bytes(settings, cores, memory),
-                          .log_least = settings.logging_level,
                           .recover_by_scan = recover_by_scan},
-                         cores);
+                         cores, settings.logging_level);
   reactor::machine::hold_signals();
   const auto options = server::machine_settings(settings, std::move(use.cpus), memory);
   for (const std::string& w : server::memory_warnings(settings, cores, memory, options.memory_bytes)) {

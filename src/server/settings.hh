@@ -10,6 +10,7 @@
 #include "broker/catalog/controller.hh"
 #include "broker/group/coordinator_options.hh"
 #include "reactor/machine.hh"
+#include "server/assembly_options.hh"
 #include "server/config_load.hh"
 #include "storage/log_manager.hh"
 
@@ -34,10 +35,6 @@ broker::coordinator_options coordinator_settings(const config& from);
 broker::controller_options controller_settings(const loaded_config& loaded, unsigned cores, uint64_t memory_bytes);
 api::kafka::door_options door_settings(const config& from);
 /// Where HTTP is served, if it is.
-struct http_settings {
-  reactor::listen_address bind;
-  api::http::door_options door;
-};
 std::optional<http_settings> http_door_settings(const config& from);
 /// Of all connections together: max.connections, at most what the cores serve and the open files allow.
 uint64_t connections_limit(const config& from, unsigned cores, uint64_t open_files);

@@ -111,7 +111,7 @@ TEST_CASE("damaged middle: a commit log whose chain is broken is refused by name
   for (int tries = 0; tries < 2; ++tries) {
     const std::string why = f.start_in_vain();
     CAPTURE(why);
-    CHECK(why.starts_with("recover: corrupt"));
+    CHECK(why.starts_with("recovery: corrupt"));
     CHECK(*f.disk().contents(commit_path) == damaged);
   }
   // Whoever has a copy of it loses nothing.

@@ -35,7 +35,7 @@ void run::strike() {
   const bool lives = state != server_state::down && state != server_state::failed && state != server_state::stopped;
   offer(f.power_cuts && lives, 0);
   offer(f.kills && lives, 1);
-  offer(f.stops && state == server_state::serving, 2);
+  offer(f.stops && (state == server_state::serving || state == server_state::starting), 2);
   offer(f.resets, 3);
   offer(f.partitions && troubles_.empty(), 4);
   offer(f.slow_disk && troubles_.empty(), 5);
@@ -55,10 +55,7 @@ void run::strike() {
       if (options_.planted && model_.acked_batches > 0) model_.safety("planted", "a kill, called a failure");
       return crash_server(sim::crash_kind::process);
     case 2:
-      say("stop");
-      model_.watch.begin_trouble();
-      down_ = true;
-      return server_.stop();
+      return stop_server();
     case 3:
       say("reset of a connection");
       model_.watch.disturbed(world_.now());

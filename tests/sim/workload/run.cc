@@ -44,6 +44,7 @@ run::run(uint64_t seed, run_options options, narrator say)
       clients_(add_clients(world_)),
       random_(world_.stream("run")) {
   server_.on_recovered([this] {
+    recovered_ = true;
     const size_t before = acknowledged(model_);
     model_.logs_found(server_.ends_of_logs());
     if (const size_t lost = before - acknowledged(model_); lost > 0)
@@ -186,10 +187,7 @@ void run::wait_for_compaction() {
 void run::restart_another_way() {
   const uint64_t way = random_.below(3);
   if (way == 2) {
-    say("stop");
-    model_.watch.begin_trouble();
-    down_ = true;
-    server_.stop();
+    stop_server();
   } else {
     crash_server(way == 0 ? sim::crash_kind::power : sim::crash_kind::process);
   }
@@ -277,7 +275,7 @@ void run::look_after_server() {
       }
       break;
     case server_state::stopped: {
-      model_.process_ended(true, world_.now());
+      model_.process_ended(recovered_, world_.now());
       const size_t held = server_.leave();
       if (held != 0)
         model_.safety("memory_returned", std::to_string(held) + " bytes of core memory are still lent after a stop");
@@ -304,7 +302,16 @@ void run::start_server() {
   if (troubles_.empty()) excused_ = false;
   harm_what_is_at_rest(peace_ ? 1 : 0.3);
   ++model_.process;
+  recovered_ = false;
   server_.start(cores);
+}
+
+/// A clean one, of a start under way too.
+void run::stop_server() {
+  say("stop");
+  if (!down_) model_.watch.begin_trouble();
+  down_ = true;
+  server_.stop();
 }
 
 void run::crash_server(sim::crash_kind kind) {

@@ -72,6 +72,7 @@ class run {
   void look_at_memory();
   void look_after_server();
   void start_server();
+  void stop_server();
   void crash_server(sim::crash_kind kind);
   void cut_at_operation();
   void bring_up();
@@ -93,9 +94,10 @@ class run {
   std::vector<job> jobs_;
   std::vector<trouble> troubles_;
   bool peace_ = false;
-  bool harmed_ = false;   ///< once in a run
-  bool down_ = false;     ///< not serving: counted as a trouble
-  bool excused_ = false;  ///< a start may fail: the disk was full
+  bool harmed_ = false;     ///< once in a run
+  bool down_ = false;       ///< not serving: counted as a trouble
+  bool recovered_ = false;  ///< this process has taken from the disk what there was
+  bool excused_ = false;    ///< a start may fail: the disk was full
   base::instant restart_at_{};
   base::instant members_until_{};  ///< before that the clients have not done their work
 };

@@ -16,7 +16,7 @@ constexpr size_t indexes_in_use = size_t{256} << 10;
 
 memory_shares server_node::memory_of(unsigned core) const {
   reactor::memory& memory = node_.core(core).memory();
-  storage::log_manager& logs = parts_[core]->broker.logs();
+  storage::log_manager& logs = parts_->on(core).broker.logs();
   const size_t whole = world_.options().core_memory_bytes;
   const storage::read_ahead& ahead = logs.reader().ahead();
   memory_shares shares{{{"lent memory", memory.used(), whole},
@@ -30,8 +30,8 @@ memory_shares server_node::memory_of(unsigned core) const {
                         {"requests and answers", 0, 0},
                         {"fetch sessions", 0, 0},
                         {"http", 0, 0}}};
-  if (http_ && core == 0) shares[10] = {"http", http_->memory().used(), http_->memory().limit()};
-  api::kafka::door* door = parts_[core]->door.get();
+  if (http() && core == 0) shares[10] = {"http", http()->memory().used(), http()->memory().limit()};
+  api::kafka::door* door = door_of(core);
   if (door == nullptr) return shares;
   const api::kafka::frame_room& frames = door->frames();
   shares[4].now = frames.small().used();
@@ -40,7 +40,7 @@ memory_shares server_node::memory_of(unsigned core) const {
   shares[5].most = frames.large().limit();
   shares[6].now = frames.reserve().used();
   shares[6].most = frames.reserve().limit();
-  for (const auto& p : parts_) shares[7].now += p->door ? p->door->frames().huge_bytes() : 0;
+  for (unsigned i = 0; i < cores(); ++i) shares[7].now += door_of(i) ? door_of(i)->frames().huge_bytes() : 0;
   shares[7].most = frames.huge().bytes();
   shares[8].now = door->held().now().own;
   // No connection is read any more above a quarter.

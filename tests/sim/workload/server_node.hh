@@ -7,19 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "api/http/door.hh"
-#include "api/kafka/door.hh"
-#include "broker/catalog/catalog.hh"
-#include "broker/catalog/controller.hh"
-#include "broker/catalog/file_store.hh"
-#include "broker/group/group_coordinator.hh"
-#include "broker/partition/broker_core.hh"
 #include "checkers/memory_within.hh"
-#include "reactor/scope.hh"
+#include "server/assembly.hh"
 #include "sim/world.hh"
 
-/// A node of the world that runs the whole broker: the same rooms as millraced, put together in the
-/// same order as server/wiring does. Steered from outside of the node, between turns.
+/// A node of the world that runs the whole broker, put together, started and stopped by what millraced is: server/assembly.
+/// Steered from outside of the node, between turns.
 
 namespace millrace::swarm {
 
@@ -66,7 +59,7 @@ class server_node {
   std::map<std::string, int64_t> ends_of_logs() const;
   /// Starts the process on fresh cores; from down only.
   void start(unsigned cores);
-  /// Begins a clean stop; from serving only.
+  /// Begins a clean stop, of a start under way too.
   void stop();
   /// Ends the process in whatever state it is.
   void crash(sim::crash_options how);
@@ -79,32 +72,19 @@ class server_node {
   const std::string& problem() const noexcept { return problem_; }
 
   // What a running process says of a core.
-  storage::storage_counters storage_now(unsigned core) const { return parts_[core]->broker.logs().counters(); }
+  storage::storage_counters storage_now(unsigned core) const { return parts_->on(core).broker.logs().counters(); }
   /// Whether segments below a log start are still there.
-  bool trimming(unsigned core) const { return parts_[core]->broker.logs().trimming(); }
+  bool trimming(unsigned core) const { return parts_->on(core).broker.logs().trimming(); }
   /// Null until it is open.
-  api::kafka::door* door_of(unsigned core) const { return parts_[core]->door.get(); }
+  api::kafka::door* door_of(unsigned core) const { return parts_->on(core).door.get(); }
   /// Null where there is none.
-  api::http::door* http() const { return http_.get(); }
+  api::http::door* http() const { return parts_ ? parts_->http() : nullptr; }
   /// On how many cores there is a process to ask.
-  unsigned cores() const noexcept { return static_cast<unsigned>(parts_.size()); }
+  unsigned cores() const noexcept { return parts_ ? parts_->cores() : 0; }
   /// Who holds how much of a core's memory, against what may be held.
   memory_shares memory_of(unsigned core) const;
 
  private:
-  /// What lives on one core.
-  struct core_parts {
-    core_parts(reactor::core& on, const storage::storage_options& storage, const server_options& options)
-        : catalog(on),
-          broker(on, storage, options.producers, options.retention, options.compaction),
-          groups(broker, catalog, options.groups),
-          scope(on) {}
-    broker::catalog catalog;
-    broker::broker_core broker;
-    broker::group_coordinator groups;
-    std::unique_ptr<api::kafka::door> door;
-    reactor::scope scope;
-  };
   struct pinned {
     std::string topic;
     int32_t partition;
@@ -112,36 +92,18 @@ class server_node {
   };
   using outcome = base::result<void>;
 
+  server::assembly_options options_for(unsigned cores) const;
   reactor::task<outcome> boot();
-  reactor::task<outcome> boot_storage();
-  outcome open_http();
-  reactor::task<outcome> open_doors();
-  reactor::task<outcome> shut_down();
-  using step = reactor::task<outcome> (*)(core_parts* part);
-  reactor::task<outcome> on_all(step what);
-  reactor::task<void> on_one(unsigned index, step what, outcome* all);
-  reactor::task<void> start_groups();
-  static reactor::task<outcome> stop_accepting(core_parts* part);
-  static reactor::task<outcome> stop_groups(core_parts* part);
-  static reactor::task<outcome> close_door(core_parts* part);
-  static reactor::task<outcome> stop_broker(core_parts* part);
+  reactor::task<outcome> begin();
   void forget();
 
   sim::world& world_;
   sim::node& node_;
   const server_options options_;
   std::vector<pinned> pins_;
-  std::vector<api::kafka::door_listener> listeners_;
-  std::unique_ptr<broker::file_store> store_;
-  std::unique_ptr<broker::controller> controller_;
-  std::unique_ptr<reactor::connection_shares> shares_;
-  std::unique_ptr<api::kafka::huge_frames> huge_frames_;
-  std::vector<std::unique_ptr<core_parts>> parts_;
-  std::unique_ptr<api::http::door> http_;           ///< on core 0
-  std::unique_ptr<reactor::scope> together_;        ///< the step that all cores take now
+  std::unique_ptr<server::assembly> parts_;         ///< none: down
   std::unique_ptr<sim::started<outcome>> running_;  ///< the start or the stop
   server_state state_ = server_state::down;
-  const char* step_ = "";
   std::string problem_;
   std::function<void()> recovered_;
 };
