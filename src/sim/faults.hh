@@ -22,7 +22,9 @@
 ///     itself drawn for each cut; so are the pieces of operations in flight.
 ///  3. sync of a file makes durable every piece of that file that was complete when the sync
 ///     was submitted, and nothing else: not a write still in flight, not another file, not a
-///     name.
+///     name. That is what a disk promises at the least: of another file's written extents more may
+///     become durable on a real one, of its unwritten ones and of those that a copy shares
+///     (reflink) nothing. So no kind of extent needs a rule of its own here.
 ///  4. A durable write (RWF_DSYNC) makes durable its own sectors and what is needed to read
 ///     them: its blocks as written, the file's size where the durable one was too small, and
 ///     truncations of that file before it. Not another write of the same file.
@@ -43,8 +45,7 @@
 ///     to all copies of what must be kept: the swarm's budget is damage in one place of one
 ///     node, so that a checker can say which bytes are excused.
 /// 10. An operation may be slow, never lost: it completes within its drawn latency. Writes are
-///     never cancelled. A disk that fills up gives a short write, then -ENOSPC. Shared extents
-///     (reflink) do not exist here.
+///     never cancelled. A disk that fills up gives a short write, then -ENOSPC.
 ///
 /// THE NETWORK
 /// 11. A connection delivers a prefix of what was sent, in order, in pieces of any size, after

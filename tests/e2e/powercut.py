@@ -3,12 +3,14 @@
 
 The disk is a rig of its own (--rig DIR, a directory with rig.sh: `up FS SIZE`, `cut SEED MODE`, `recover`, `down`),
 which needs root, FUSE and loop devices. Each file system sees --cuts cuts, the modes in turn, in a random order. Every other run of
---per-disk cuts has slow flushes: they widen the window between a write and its flush."""
+--per-disk cuts has slow flushes: they widen the window between a write and its flush. On XFS every other cut comes shortly after a backup by
+`cp`: files and backup share their extents then, and an overwrite is in a new extent that only a sync of its own file keeps."""
 
 import argparse
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -44,11 +46,21 @@ class Rig:
             self.run("down")
 
 
-def cut_once(rig, broker, topics, ledger, chooser, seed, mode, longest):
+def back_up(folder):
+    """Files that come and go meanwhile may be missing from it; the number of those that share their extents."""
+    backup = folder / "backup"
+    shutil.rmtree(backup, ignore_errors=True)
+    subprocess.run(["cp", "-r", "--reflink=always", str(folder / "data"), str(backup)], stderr=subprocess.DEVNULL)
+    return sum(path.is_file() for path in backup.rglob("*"))
+
+
+def cut_once(rig, broker, topics, ledger, chooser, seed, mode, longest, backs_up):
     """One round; (words, violations)."""
     load = workload.Load(broker.address, ledger, topics, seed).start()
     pause = chooser.uniform(0.3, longest)
-    time.sleep(pause)
+    time.sleep(pause / 2)
+    shared = back_up(rig.folder / "mnt") if backs_up else 0
+    time.sleep(pause / 2)
     damage = rig.run("cut", seed, mode)
     broker.kill()
     load.stop()
@@ -60,9 +72,12 @@ def cut_once(rig, broker, topics, ledger, chooser, seed, mode, longest):
         wrong = workload.check(broker.address, topics, ledger)
     except RuntimeError as error:
         wrong = [f"after the cut: {error}"]
+    if backs_up and shared == 0:
+        wrong.append("nothing was backed up")
     if "damage" in repaired:
         wrong.append(f"the file system: {repaired}")
-    return f"{mode} after {pause:.2f} s, {acknowledged} acknowledged so far ({damage}), served and checked after " \
+    backup = f", {shared} files shared with a backup" if backs_up else ""
+    return f"{mode} after {pause:.2f} s{backup}, {acknowledged} acknowledged so far ({damage}), served and checked after " \
            f"{time.monotonic() - start:.2f} s", wrong
 
 
@@ -82,7 +97,8 @@ def run_disk(arguments, fs, flush_us, modes, seed):
             if arguments.settle:
                 subprocess.run(["sync", "-f", str(rig.folder / "mnt")], check=True)
             for index, mode in enumerate(modes):
-                words, wrong = cut_once(rig, broker, topics, ledger, chooser, seed + index, mode, arguments.longest)
+                words, wrong = cut_once(rig, broker, topics, ledger, chooser, seed + index, mode, arguments.longest,
+                                        backs_up=fs == "xfs" and index % 2 == 1)
                 print(f"cut {index}: {words}; {workload.summary(ledger)}: {'FAILED' if wrong else 'ok'}", flush=True)
                 print("".join(f"    {line}\n" for line in wrong[:12]), end="", flush=True)
                 if wrong:
