@@ -132,7 +132,9 @@ void http_stream(base::bytes input) {
   const std::string address = server.node().address();
   const std::string text(from.rest().begin(), from.rest().end());
   const std::string answer = talk(w, clients, address, text, pieces);
-  ASSERT(answer.empty() || answer.starts_with("HTTP/1.1 "));
+  // Who sends more than the request that ends the connection may see its answer cut short by the reset.
+  constexpr std::string_view begin = "HTTP/1.1 ";
+  ASSERT(begin.starts_with(std::string_view(answer).substr(0, begin.size())));
   const std::string honest = talk(w, clients, address, "GET /metrics HTTP/1.0\r\n\r\n", 1);
   ASSERT(honest.starts_with("HTTP/1.1 200 OK\r\n") && honest.ends_with("millrace_partitions_not_shown 0\n"));
   ASSERT(w.run_until([&] { return server.http()->connections() == 0; }, patience));
