@@ -40,9 +40,10 @@ inline constexpr size_t log_line_bytes_max = 1024;
 
 /// What one connection may have unanswered before it is no longer read.
 inline constexpr size_t requests_in_flight_max = 256;
-/// What one core may have outstanding at another, and the ring between them.
-inline constexpr size_t works_outstanding_max = 256;
-inline constexpr size_t mail_ring_slots = 1024;
+/// What one core may have outstanding at another, and the ring between them. An append is outstanding until it is durable,
+/// so this bounds what a core may hand to another within a flush.
+inline constexpr size_t works_outstanding_max = 1024;
+inline constexpr size_t mail_ring_slots = 4096;
 
 inline constexpr uint32_t cpus_max = 4096;
 

@@ -21,6 +21,10 @@ namespace millrace::reactor {
 class mail : public ready_item {
  public:
   const char* what() const noexcept override { return "mail"; }
+  /// On the receiver's core, before it runs: asks for the memory that run() will touch, which is in the sender's cache.
+  /// First for what the mail itself names (step 0, its own lines have been asked for), some mails later for what that names
+  /// (1).
+  virtual void fetch_ahead(unsigned /*step*/) noexcept {}
 };
 
 struct directory_entry {

@@ -124,6 +124,8 @@ void broker_core::send(work& w, base::core_id owner) {
   ASSERT(owner.value() < all_.size());
   w.home_ = this;
   w.owner_ = all_[owner.value()];
+  w.home_id_ = core_.id();
+  w.owner_id_ = owner;
   w.returning_ = false;
   if (w.owner_ == this) {
     w.execute(*this);
@@ -133,7 +135,7 @@ void broker_core::send(work& w, base::core_id owner) {
   w.credited_ = w.takes_credit();
   if (!w.credited_) return core_.post(owner, w);
   lane& l = lanes_[owner.value()];
-  if (l.out >= works_out_max) {
+  if (l.out >= base::works_outstanding_max) {
     l.waiting.push_back(w);
     return;
   }
@@ -143,13 +145,12 @@ void broker_core::send(work& w, base::core_id owner) {
 
 void broker_core::returned(const work& w) {
   if (!w.credited_) return;
-  const base::core_id owner = w.owner_->core_.id();
-  lane& l = lanes_[owner.value()];
+  lane& l = lanes_[w.owner_id_.value()];
   ASSERT(l.out > 0);
   --l.out;
   if (l.waiting.empty()) return;
   ++l.out;
-  core_.post(owner, static_cast<reactor::mail&>(l.waiting.pop_front()));
+  core_.post(w.owner_id_, static_cast<reactor::mail&>(l.waiting.pop_front()));
 }
 
 void broker_core::settled(work& w) {
@@ -158,13 +159,13 @@ void broker_core::settled(work& w) {
     return;
   }
   w.returning_ = true;
-  core_.post(w.home_->core_.id(), w);
+  core_.post(w.home_id_, w);
 }
 
 void broker_core::release(read_work& w) {
   w.stage_ = read_work::stage::releasing;
   w.bytes_min = 0;
-  send(w, w.owner_->core_.id());
+  send(w, w.owner_id_);
 }
 
 void broker_core::end_wait(read_work& w) {
@@ -175,7 +176,7 @@ void broker_core::end_wait(read_work& w) {
   // What cannot be parked ends by itself; what can is on its way, never in a lane, and the nudge comes behind it.
   if (w.nudge_.out || !w.may_wait()) return;
   w.nudge_.out = true;
-  core_.post(w.owner_->core_.id(), w.nudge_);
+  core_.post(w.owner_id_, w.nudge_);
 }
 
 // ---- appends

@@ -101,7 +101,6 @@ class broker_core {
     unsigned out = 0;
     reactor::ready_list waiting;
   };
-  static constexpr unsigned works_out_max = 256;
   std::unique_ptr<lane[]> lanes_;  ///< by core
   struct id_hash {
     size_t operator()(const storage::log_id& id) const noexcept;

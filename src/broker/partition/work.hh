@@ -27,7 +27,7 @@ class work : public reactor::mail {
  public:
   void run(reactor::core& on) override;
   const char* what() const noexcept override { return "work"; }
-  base::core_id home_id() const noexcept;
+  base::core_id home_id() const noexcept { return home_id_; }
 
  protected:
   /// On the owner's core: answer the parts, and call there.settled(*this), now or later.
@@ -44,8 +44,10 @@ class work : public reactor::mail {
 
  private:
   friend class broker_core;
-  broker_core* home_ = nullptr;   // touched on the home core only, but for its id
-  broker_core* owner_ = nullptr;  // touched on the owner's core only, but for its id
+  broker_core* home_ = nullptr;   // touched on the home core only
+  broker_core* owner_ = nullptr;  // touched on the owner's core only
+  base::core_id home_id_{0};
+  base::core_id owner_id_{0};
   bool returning_ = false;
   bool credited_ = false;  // home core's
 };
@@ -72,6 +74,7 @@ struct append_part : base::list_hook<append_tag> {
 
 class append_work : public work {
  public:
+  void fetch_ahead(unsigned step) noexcept override;
   std::span<append_part> parts;
   int16_t acks = -1;  ///< 0: settled once appended; 1 and -1: once acknowledged
 
