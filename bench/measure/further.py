@@ -46,17 +46,17 @@ def scaling(setup, repeats):
     """Two loads: all on core 0, and server and loads on cores 0 and 1. Once with one listener, where half of the requests are handed
     to the other core, and once with a listener for each core, where clients go to the core that owns a partition. Small requests
     and many of them, so that the processor is what there is too little of."""
-    found = {"one listener": [], "a listener for each core": []}
+    listeners = {"one listener": (), "a listener for each core": ("core_listeners.enable=true",)}
+    found = {name: [] for name in listeners}
     words = "produce --connections 16 --in-flight 128 --partitions 16 --messages-per-batch 1 --message-bytes 100"
     for repeat in range(repeats):
         alone = rate_on(setup, [SERVER_CPU], words, f"scaling-{repeat}")
-        for name, numbers in found.items():
-            own = ["core_listeners.enable=true"] if numbers is found["a listener for each core"] else []
-            both = rate_on(setup, [SERVER_CPU, LOAD_CPU], words, f"scaling-{repeat}", own)
+        for name, settings in listeners.items():
+            both = rate_on(setup, [SERVER_CPU, LOAD_CPU], words, f"scaling-{repeat}", settings)
             if alone and both:
-                numbers.append(both / alone)
-    titles = {name: f"cores 0 and 1 against core 0, server and load on both, 1 x 100 B, 32 x 128, 16 partitions, {name}" for name in found}
-    return all([say(titles[name], numbers, 1.7) for name, numbers in found.items()])
+                found[name].append(both / alone)
+    title = "cores 0 and 1 against core 0, server and load on both, 1 x 100 B, 32 x 128, 16 partitions"
+    return all([say(f"{title}, {name}", numbers, 1.7) for name, numbers in found.items()])
 
 
 def rate_on(setup, cores, words, topic, settings=()):
