@@ -1,5 +1,7 @@
 #include "broker/partition/work.hh"
 
+#include <algorithm>
+
 #include "broker/partition/broker_core.hh"
 
 namespace millrace::broker {
@@ -24,8 +26,9 @@ void append_work::fetch_ahead(unsigned step) noexcept {
     const auto* at = reinterpret_cast<const uint8_t*>(parts.data());
     for (size_t i = 0; i < sizeof(append_part); i += base::cache_line_bytes) __builtin_prefetch(at + i, 1);
   } else if (!returning()) {
-    const uint8_t* at = parts.front().batch.data();
-    for (size_t i = 0; i < 3; ++i) __builtin_prefetch(at + i * base::cache_line_bytes);
+    const base::bytes batch = parts.front().batch;
+    const size_t size = std::min(batch.size(), 3 * base::cache_line_bytes);
+    for (size_t i = 0; i < size; i += base::cache_line_bytes) __builtin_prefetch(batch.data() + i);
   }
 }
 
