@@ -38,6 +38,19 @@ uint64_t field(const char* text, int index) {
   return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
 }
 
+int64_t clock_ns(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/// Of all threads of a process, also of those that ended: the kernel's io workers come and go.
+double cpu_seconds_of(int pid) {
+  clockid_t clock = 0;
+  if (const int error = clock_getcpuclockid(pid, &clock); error != 0) die("process {}: {}", pid, std::strerror(error));
+  return static_cast<double>(clock_ns(clock)) / 1e9;
+}
+
 void add_server(int pid, usage& sum) {
   const std::string root = fmt::format("/proc/{}/", pid);
   const double tick = 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK));
@@ -49,22 +62,17 @@ void add_server(int pid, usage& sum) {
   const char* rest = stat.c_str() + name_end + 2;
   sum.server_user_seconds = static_cast<double>(field(rest, 11)) * tick;
   sum.server_system_seconds = static_cast<double>(field(rest, 12)) * tick;
+  sum.server_seconds = cpu_seconds_of(pid);
   sum.server_resident_kib = number_after(slurp(root + "status"), "VmRSS:");
   DIR* tasks = opendir((root + "task").c_str());
   if (tasks == nullptr) return;
   while (const dirent* entry = readdir(tasks)) {
     if (entry->d_name[0] == '.') continue;
-    const std::string task = root + "task/" + entry->d_name;
-    sum.server_seconds += static_cast<double>(field(slurp(task + "/schedstat").c_str(), 0)) / 1e9;
-    sum.server_switches += number_after(slurp(task + "/status"), "\nvoluntary_ctxt_switches:");
+    const std::string status = slurp(root + "task/" + entry->d_name + "/status");
+    if (status.find("\tiou-wrk-") != std::string::npos) continue;  // the kernel's: it comes and goes
+    sum.server_switches += number_after(status, "\nvoluntary_ctxt_switches:");
   }
   closedir(tasks);
-}
-
-int64_t clock_ns(clockid_t clock) {
-  timespec t{};
-  clock_gettime(clock, &t);
-  return t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 }  // namespace

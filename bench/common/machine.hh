@@ -30,10 +30,10 @@ void fill_random(uint8_t* target, size_t size, uint64_t seed);
 struct usage {
   base::instant at;
   double own_seconds = 0;          ///< this process
-  double server_seconds = 0;       ///< all threads of the server, by the scheduler's own count
+  double server_seconds = 0;       ///< all threads of the server, also those that ended
   double server_user_seconds = 0;  ///< in ticks of 10 ms
   double server_system_seconds = 0;
-  uint64_t server_switches = 0;      ///< voluntary ones: how often its threads slept
+  uint64_t server_switches = 0;      ///< voluntary ones: how often its threads slept, without io workers of the kernel
   double steal_seconds = 0;          ///< all CPUs: time that the host gave to somebody else
   uint64_t server_resident_kib = 0;  ///< now, not a total
 };

@@ -137,14 +137,8 @@ def name(pid):
 
 
 def cpu_seconds(pid):
-    """Of all threads of the process, by the scheduler's own count."""
-    total = 0
-    for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        try:
-            total += int(schedstat.read_text(encoding="ascii").split()[0])
-        except (OSError, IndexError):
-            continue  # a thread that has ended
-    return total / 1e9
+    """Of all threads of the process, also of those that ended, as the kernel's io workers do: its clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def machine():
