@@ -46,7 +46,7 @@ enum class op_kind : uint8_t {
   connect,     ///< address, port -> socket handle
   receive,     ///< socket handle; answers many times with lent buffers
   send,        ///< socket handle, iov -> bytes; all of them, or an error that ends the connection
-  shutdown,    ///< socket handle: no more bytes either way; pending receives end
+  shutdown,    ///< socket handle: no more bytes either way (or see the flags); pending receives end
   send_file,   ///< socket handle, file handle, position, length -> length, or an error that ends the connection
 };
 
@@ -65,6 +65,7 @@ enum open_flags : uint32_t {
 /// Bits of op::flags for shutdown.
 enum shutdown_flags : uint32_t {
   shutdown_reset = 1,  ///< the close that follows throws away what the peer has not taken, and releases its memory
+  shutdown_sends = 2,  ///< no more bytes to the peer; receives go on
 };
 
 /// One operation. Lives in whoever waits for it (often a coroutine frame) and must not move or die while

@@ -89,6 +89,15 @@ void socket::send_awaiter::run(core&) {
   sender_.resume();
 }
 
+task<void> socket::end_sending() {
+  ASSERT(!sending_);
+  if (shut_ || handle_ < 0) co_return;
+  awaited_op ending(core_, op_kind::shutdown);
+  ending.handle = handle_;
+  ending.flags = shutdown_sends;
+  co_await ending;
+}
+
 void socket::shutdown() {
   if (shut_ || handle_ < 0) return;
   shut_ = true;

@@ -45,6 +45,8 @@ class socket {
   /// Sends all pieces; they and their memory live until it returns. 0 or a negative errno that ends the connection.
   send_awaiter send(std::span<const iovec> pieces);
 
+  /// Tells the peer that nothing more comes, while it may still send. When no send is in flight; none may follow.
+  task<void> end_sending();
   /// Ends both directions; a waiting receive ends.
   void shutdown();
   /// Waits for operations in flight, gives buffers back, closes. `reset`: the peer gets no more of what was sent, and

@@ -157,16 +157,13 @@ TEST_CASE("http: a client that wants the end is given it, and one of HTTP/1.0 ge
 }
 
 TEST_CASE("http: what comes behind a request that ends the connection does not cost its answer") {
-  unsigned whole = 0;
   for (uint64_t seed = 1; seed <= 100; ++seed) {
+    CAPTURE(seed);
     http_node f(seed);
     const auto c = f.client();
     c->send("GET /healthz HTTP/1.0\r\n\r\n" + repeated("more", 500));
-    const auto got = c->receive();
-    if (got) ++whole;
+    CHECK(c->receive());
   }
-  // The rest is cut off where its end was still on its way when the door closed.
-  CHECK(whole >= 90);
 }
 
 TEST_CASE("http: a stop answers what it has, and closes") {

@@ -136,6 +136,33 @@ TEST_CASE("network: shutdown ends the waiting receive here and the stream there"
   CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'y'))) == -EPIPE);
 }
 
+reactor::task<int64_t> end_sending(reactor::core* on, int handle) {
+  reactor::awaited_op ending(*on, op_kind::shutdown);
+  ending.handle = handle;
+  ending.flags = reactor::shutdown_sends;
+  const int64_t done = co_await ending;
+  co_return done;
+}
+
+TEST_CASE("network: who ends sending still receives, and the other end sees the end of the stream") {
+  pair p(7);
+  receiver here(p.client.core(), p.near);
+  receiver there(p.server.core(), p.far);
+  here.start();
+  there.start();
+  CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'x'))) == 10);
+  CHECK(p.w.run(p.client, 0, end_sending(&p.client.core(), p.near)) == 0);
+  REQUIRE(p.w.run_until([&] { return there.ended(); }, base::seconds(10)));
+  CHECK(there.ends.back() == 0);
+  CHECK(there.bytes == filled(10, 'x'));
+  CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'y'))) == -EPIPE);
+  CHECK(p.w.run(p.server, 0, send(p.server.core(), p.far, filled(10, 'z'))) == 10);
+  REQUIRE(p.w.run_until([&] { return here.bytes.size() == 10; }, base::seconds(10)));
+  CHECK_FALSE(here.ended());
+  p.w.crash(p.server);
+  p.w.crash(p.client);
+}
+
 TEST_CASE("network: a reset ends everything at both ends") {
   pair p(8);
   receiver there(p.server.core(), p.far);

@@ -13,8 +13,8 @@ namespace wh = wire::http;
 constexpr uint64_t body_bytes_max = 64 << 10;
 /// What is kept of memory for what arrives while nothing has arrived.
 constexpr size_t kept_bytes_max = 16 << 10;
-/// How long, and how much, what still comes is dropped before the connection closes: else the peer might not see the
-/// answer that says why.
+/// How long, and how much, what still comes is dropped before the connection closes, unless the peer closes it: bytes that
+/// nobody reads would have the kernel reset it, and the peer might not see its answer (RFC 9112 9.6).
 constexpr base::duration linger_max = base::milliseconds(250);
 constexpr size_t linger_bytes_max = 1 << 20;
 }  // namespace
@@ -61,7 +61,7 @@ reactor::task<bool> connection::serve_one() {
   }
   drop(size);
   if (keeps_alive && body > 0) keeps_alive = co_await skip_body(body);
-  if (!keeps_alive && !unread().empty()) co_await linger();
+  if (!keeps_alive) co_await linger();
   co_return keeps_alive;
 }
 
@@ -166,6 +166,7 @@ reactor::task<void> connection::refuse(wh::status s) {
 
 reactor::task<void> connection::linger() {
   if (aborted_) co_return;
+  co_await socket_.end_sending();
   lingers_ = true;
   limit_wait(linger_max);
   size_t dropped = 0;

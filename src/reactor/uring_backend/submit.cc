@@ -106,7 +106,7 @@ void uring_backend::submit(op& o) {
         const linger none{.l_onoff = 1, .l_linger = 0};
         (void)setsockopt(o.handle, SOL_SOCKET, SO_LINGER, &none, sizeof none);
       }
-      answer_now(o, ::shutdown(o.handle, SHUT_RDWR) == 0 ? 0 : -errno);
+      answer_now(o, ::shutdown(o.handle, (o.flags & shutdown_sends) != 0 ? SHUT_WR : SHUT_RDWR) == 0 ? 0 : -errno);
       return;
     case op_kind::truncate:
       if (!has_ftruncate_) {
