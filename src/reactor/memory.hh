@@ -112,12 +112,10 @@ class budget {
  public:
   explicit budget(size_t limit) : limit_(limit) {}
   bool try_take(size_t n) noexcept {
-    if (n > limit_ - used_ || used_ > limit_) return false;
+    if (n > limit_ - used_) return false;
     used_ += n;
     return true;
   }
-  /// Takes past the limit: for the one that must always be able to finish.
-  void overdraw(size_t n) noexcept { used_ += n; }
   void give_back(size_t n) noexcept {
     ASSERT(n <= used_);
     used_ -= n;

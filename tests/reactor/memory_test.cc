@@ -144,16 +144,17 @@ TEST_CASE("memory: nothing at all, and more than can be numbered, is refused") {
   CHECK_FALSE(memory::reserve(size_t{1} << 45).ok());
 }
 
-TEST_CASE("budget: takes up to its limit, may be overdrawn, and then takes nothing") {
+TEST_CASE("budget: takes up to its limit, and no more until some is given back") {
   budget b(100);
   CHECK(b.try_take(60));
   CHECK_FALSE(b.try_take(41));
   CHECK(b.try_take(40));
-  b.overdraw(10);
-  CHECK(b.used() == 110);
-  CHECK_FALSE(b.try_take(0));
-  b.give_back(110);
-  CHECK(b.try_take(100));
+  CHECK_FALSE(b.try_take(1));
+  CHECK(b.try_take(0));
+  b.give_back(30);
+  CHECK(b.used() == 70);
+  CHECK_FALSE(b.try_take(31));
+  CHECK(b.try_take(30));
 }
 
 }  // namespace
