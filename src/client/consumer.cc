@@ -1,5 +1,8 @@
 #include "millrace/consumer.hh"
 
+#include <algorithm>
+#include <utility>
+
 #include "client/consumer_core.hh"
 #include "reactor/wait.hh"
 #include "record/compression.hh"
@@ -35,6 +38,7 @@ consumer_core::~consumer_core() { ASSERT(core_.abandoned() || flying_ == 0); }
 
 task<result<void>> consumer_core::assign(std::vector<start_position> partitions) {
   ++assignment_;
+  ++shares_;
   while (!arrived_.empty()) {
     --arrived_.front()->from->waiting;
     idle_parcels_.push_back(std::move(arrived_.front()));
@@ -42,6 +46,7 @@ task<result<void>> consumer_core::assign(std::vector<start_position> partitions)
   }
   for (auto& p : partitions_) former_.push_back(std::move(p));
   partitions_.clear();
+  ordered_.clear();
   if (flying_ == 0 && !given_) former_.clear();
   for (const start_position& at : partitions) {
     const std::string* topic = nullptr;
@@ -58,6 +63,8 @@ task<result<void>> consumer_core::assign(std::vector<start_position> partitions)
     p->asked = p->taken = at.offset;
     partitions_.push_back(std::move(p));
   }
+  for (auto& p : partitions_) ordered_.push_back(p.get());
+  std::ranges::sort(ordered_, {}, [](const partition* p) { return std::pair(std::string_view(*p->topic), p->index); });
   const uint64_t mine = assignment_;
   for (const start_position& at : partitions) {
     CO_TRY_CHECK(co_await client_.topic(at.topic));
@@ -109,6 +116,8 @@ std::vector<start_position> consumer_core::positions() const {
 task<void> consumer_core::close() {
   closing_ = true;
   changed_.wake_all();
+  while (flying_ > 0) co_await changed_.wait();
+  for (auto& n : nodes_) end_session(*n);
   while (flying_ > 0) co_await changed_.wait();
   co_await tasks_.close();
 }

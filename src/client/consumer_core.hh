@@ -10,8 +10,9 @@
 #include "reactor/scope.hh"
 #include "wire/kafka/messages/fetch.hh"
 
-/// The inside of a consumer: a fetch on its way to each broker, and answers that wait to be taken. consumer.cc is what its
-/// owner calls, consumer_fetch.cc asks and hears, and finds leaders again.
+/// The inside of a consumer: a fetch on its way to each broker, within a fetch session (KIP-227) where the broker grants
+/// one, and answers that wait to be taken. consumer.cc is what its owner calls, consumer_fetch.cc asks and hears,
+/// consumer_leaders.cc finds leaders again.
 
 namespace millrace::client {
 
@@ -33,6 +34,7 @@ class consumer_core {
     const std::string* topic = nullptr;
     int32_t index = 0;
     int64_t asked = 0;  // the next fetch begins here
+    int64_t told = 0;   // where the broker's session has it begin
     int64_t taken = 0;  // behind what next() gave
     node* leader = nullptr;
     bool ended = false;  // an error that does not pass
@@ -65,29 +67,40 @@ class consumer_core {
     size_t waiting = 0;  // answers that next() has not taken
     size_t turn = 0;     // which partition comes first
     std::vector<partition*> asked;
+    uint64_t shares = 0;        // shares_ when `asked` was listed
+    int32_t session = 0;        // that the broker keeps for us; 0: none
+    int32_t session_epoch = 0;  // of the request on the way, else of the next; 0: it names all partitions
     flight asking;
   };
 
   // consumer_fetch.cc
   void ask(node& n);
-  void encode(node& n);
+  void list_partitions(node& n);
+  void name_partitions(node& n);
+  void send_fetch(node& n, int32_t max_wait_ms);
+  bool hear_of_session(node& n, const wire::kafka::fetch_response& answer);
+  void end_session(node& n);
   void take_answer(node& n, arrival& got);
+  void end_partition(partition& p);
   void take_partition(parcel& to, partition& p, const wire::kafka::fetch_response_partition_data& answer);
   void flight_ended(node& n);
   void flight_failed(node& n);
+  partition* find(std::string_view topic, int32_t index, node& n, size_t guess);
+  std::unique_ptr<parcel> fresh_parcel();
+  // consumer_leaders.cc
   void lose_leader(partition& p);
+  void lose_all(node& n);
   reactor::task<void> mend();
   reactor::task<base::result<void>> connect_partition(partition* p);
   node& node_of(int32_t id);
-  partition* find(std::string_view topic, int32_t index, node& n, size_t guess);
   bool complete() const;
-  std::unique_ptr<parcel> fresh_parcel();
 
   client& client_;
   reactor::core& core_;
   const consumer_options options_;
   std::vector<std::unique_ptr<std::string>> topics_;
   std::vector<std::unique_ptr<partition>> partitions_;
+  std::vector<partition*> ordered_;                 // the same by topic and index
   std::vector<std::unique_ptr<partition>> former_;  // of assignments whose requests may be on the way
   std::vector<std::unique_ptr<node>> nodes_;
   std::deque<std::unique_ptr<parcel>> arrived_;
@@ -97,6 +110,7 @@ class consumer_core {
   std::vector<wire::kafka::fetch_request_topic> request_topics_;
   std::vector<wire::kafka::fetch_request_partition> request_partitions_;
   uint64_t assignment_ = 0;
+  uint64_t shares_ = 0;  // grows where a broker's share of the partitions becomes another
   size_t flying_ = 0;
   bool interrupted_ = false;
   bool mending_ = false;

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <set>
+#include <limits>
+#include <utility>
 
 #include "base/assert.hh"
 #include "client/consumer_core.hh"
@@ -19,42 +20,44 @@ constexpr int16_t version_most = 12;
 
 }  // namespace
 
-consumer_core::node& consumer_core::node_of(int32_t id) {
-  for (auto& n : nodes_) {
-    if (n->id == id) return *n;
-  }
-  nodes_.push_back(std::make_unique<node>(*this, id));
-  return *nodes_.back();
-}
-
 // ---- out
 
 /// The next fetch, unless one is on the way or enough waits to be taken.
 void consumer_core::ask(node& n) {
   if (n.on_the_way || n.waiting >= options_.ahead || closing_ || n.link == nullptr) return;
+  if (n.session_epoch == 0 || n.shares != shares_) list_partitions(n);
+  if (n.asked.empty()) return;
+  if (!n.link->is_open()) return lose_all(n);
+  const auto version = n.link->version_of<fetch_request>(version_most);
+  if (!version) return;
+  n.version = *version;
+  name_partitions(n);
+  send_fetch(n, static_cast<int32_t>(options_.max_wait.ms()));
+}
+
+/// All that this broker leads, for a request that names them all: it begins a session, in place of the one before, or has
+/// none.
+void consumer_core::list_partitions(node& n) {
   n.asked.clear();
+  n.shares = shares_;
+  n.session_epoch = 0;
   for (auto& p : partitions_) {
     if (p->leader == &n && !p->ended) n.asked.push_back(p.get());
   }
   if (n.asked.empty()) return;
-  if (!n.link->is_open()) {
-    for (partition* p : n.asked) lose_leader(*p);
-    return;
-  }
-  const auto version = n.link->version_of<fetch_request>(version_most);
-  if (!version) return;
-  n.version = *version;
-  // A broker fills its answer in the order of the request: each is first in turn.
+  // A broker fills its answer in the order of the request: each is first in turn. In a session it sees to that itself.
   std::rotate(n.asked.begin(), n.asked.begin() + static_cast<ptrdiff_t>(n.turn++ % n.asked.size()), n.asked.end());
   std::ranges::stable_sort(n.asked, {}, [](const partition* p) { return p->topic; });
-  encode(n);
 }
 
-void consumer_core::encode(node& n) {
+/// In a session only those whose offset is another than the broker has.
+void consumer_core::name_partitions(node& n) {
   request_partitions_.clear();
   request_topics_.clear();
   request_partitions_.reserve(n.asked.size());
-  for (const partition* p : n.asked) {
+  for (partition* p : n.asked) {
+    if (n.session_epoch != 0 && p->told == p->asked) continue;
+    p->told = p->asked;
     if (request_topics_.empty() || request_topics_.back().topic.data() != p->topic->data()) {
       request_topics_.push_back({.topic = *p->topic, .partitions = {}});
       request_topics_.back().partitions = {request_partitions_.data() + request_partitions_.size(), size_t{0}};
@@ -64,8 +67,13 @@ void consumer_core::encode(node& n) {
     auto& of_topic = request_topics_.back().partitions;
     of_topic = {of_topic.data(), of_topic.size() + 1};
   }
+}
+
+void consumer_core::send_fetch(node& n, int32_t max_wait_ms) {
   fetch_request request;
-  request.max_wait_ms = static_cast<int32_t>(options_.max_wait.ms());
+  request.max_wait_ms = max_wait_ms;
+  request.session_id = n.session;
+  request.session_epoch = n.session_epoch;
   request.min_bytes = options_.min_bytes;
   request.max_bytes = options_.max_bytes;
   request.topics = {request_topics_.data(), request_topics_.size()};
@@ -90,8 +98,30 @@ std::unique_ptr<consumer_core::parcel> consumer_core::fresh_parcel() {
   return one;
 }
 
+/// The answer to a request that named all partitions says whether there is a session; within it requests have the epochs 1,
+/// 2, ... False: the broker has refused; where that was the session, the next request begins another.
+bool consumer_core::hear_of_session(node& n, const fetch_response& answer) {
+  const int32_t epoch = std::exchange(n.session_epoch, 0);
+  if (answer.error_code == code::fetch_session_id_not_found) n.session = 0;
+  if (answer.error_code != code::none) return false;
+  if (epoch != 0 && answer.session_id != n.session) return false;
+  n.session = answer.session_id;
+  if (n.session != 0) n.session_epoch = epoch == std::numeric_limits<int32_t>::max() ? 1 : epoch + 1;
+  return true;
+}
+
+/// Has the broker forget it, as far as it can be reached: it keeps a session for who went without a word until it needs the
+/// place.
+void consumer_core::end_session(node& n) {
+  if (n.session == 0 || !n.link->is_open()) return;
+  n.session_epoch = -1;
+  n.asked.clear();
+  name_partitions(n);
+  send_fetch(n, 0);
+  n.session = 0;
+}
+
 void consumer_core::take_answer(node& n, arrival& got) {
-  if (n.assignment != assignment_ || closing_) return;
   std::unique_ptr<parcel> one = fresh_parcel();
   base::bytes body = got.body;
   if (got.whole != nullptr) {
@@ -103,8 +133,12 @@ void consumer_core::take_answer(node& n, arrival& got) {
   memory_.reset();
   reader in(body);
   const auto answer = decode<fetch_response>(in, n.version, memory_);
-  if (!answer || answer->error_code != code::none) {
-    for (partition* p : n.asked) lose_leader(*p);
+  const bool named_all = n.session_epoch == 0;
+  const bool good = answer && hear_of_session(n, *answer);
+  if (n.assignment != assignment_ || closing_) return;
+  if (!good) {
+    n.session_epoch = 0;
+    if (named_all || !answer) lose_all(n);
     return;
   }
   size_t guess = 0;
@@ -127,10 +161,20 @@ void consumer_core::take_answer(node& n, arrival& got) {
 }
 
 consumer_core::partition* consumer_core::find(std::string_view topic, int32_t index, node& n, size_t guess) {
-  const auto is = [&](const partition* p) { return p->index == index && *p->topic == topic; };
-  if (guess < n.asked.size() && is(n.asked[guess])) return n.asked[guess];
-  const auto at = std::ranges::find_if(n.asked, is);
-  return at == n.asked.end() ? nullptr : *at;
+  const auto name = [](const partition* p) { return std::pair(std::string_view(*p->topic), p->index); };
+  const std::pair wanted(topic, index);
+  partition* found = guess < n.asked.size() ? n.asked[guess] : nullptr;
+  if (found == nullptr || name(found) != wanted) {
+    const auto at = std::ranges::lower_bound(ordered_, wanted, {}, name);
+    found = at != ordered_.end() && name(*at) == wanted ? *at : nullptr;
+  }
+  return found != nullptr && found->leader == &n ? found : nullptr;
+}
+
+/// It has an error that does not pass, and is asked for no more.
+void consumer_core::end_partition(partition& p) {
+  p.ended = true;
+  ++shares_;
 }
 
 void consumer_core::take_partition(parcel& to, partition& p, const fetch_response_partition_data& answer) {
@@ -144,7 +188,7 @@ void consumer_core::take_partition(parcel& to, partition& p, const fetch_respons
   if (answer.error_code != code::none) {
     if (retriable(answer.error_code)) return lose_leader(p);
     out.why = base::fail(base::errc::refused, answer.error_code).what;
-    p.ended = true;
+    end_partition(p);
   } else {
     const base::bytes all = answer.records.value_or(base::bytes());
     record::batch_iterator batches(all);
@@ -157,7 +201,7 @@ void consumer_core::take_partition(parcel& to, partition& p, const fetch_respons
       out.next = std::max(out.next, batch->last_offset().value() + 1);
     }
     out.batches = all.first(batches.position());
-    if (out.why) p.ended = true;
+    if (out.why) end_partition(p);
     if (out.batches.empty() && !out.why) return;
     p.asked = out.next;
   }
@@ -174,75 +218,9 @@ void consumer_core::flight_ended(node& n) {
 }
 
 void consumer_core::flight_failed(node& n) {
-  if (n.assignment == assignment_) {
-    for (partition* p : n.asked) lose_leader(*p);
-  }
-  n.asked.clear();
+  n.session_epoch = 0;
+  if (n.assignment == assignment_) lose_all(n);
   flight_ended(n);
-}
-
-// ---- leaders
-
-void consumer_core::lose_leader(partition& p) {
-  p.leader = nullptr;
-  if (mending_ || closing_) return;
-  mending_ = true;
-  tasks_.spawn(mend(), "consumer mends");
-}
-
-task<result<void>> consumer_core::connect_partition(partition* p) {
-  const uint64_t mine = assignment_;
-  const topic_metadata* known = client_.known(*p->topic);
-  const auto index = static_cast<size_t>(p->index);
-  const bool there = known != nullptr && p->index >= 0 && index < known->partitions.size();
-  const int32_t leader = there ? known->partitions[index].leader : -1;
-  if (!there) co_return base::fail(base::errc::refused, code::unknown_topic_or_partition);
-  CO_TRY(connection * link, co_await client_.to(leader));
-  if (closing_ || mine != assignment_) co_return base::fail(base::errc::closed);
-  node& n = node_of(leader);
-  n.link = link;
-  p->leader = &n;
-  co_return result<void>();
-}
-
-bool consumer_core::complete() const {
-  return std::ranges::none_of(partitions_, [](const auto& p) { return p->leader == nullptr && !p->ended; });
-}
-
-/// Until every partition has a leader again.
-task<void> consumer_core::mend() {
-  base::duration pause = client_.options().backoff_least;
-  // What was mended a moment ago and is broken again is given time.
-  if (core_.now() < mend_not_before_) co_await reactor::sleep(core_, mend_not_before_ - core_.now());
-  while (!closing_ && !complete()) {
-    const uint64_t mine = assignment_;
-    std::set<std::string> broken;
-    for (const auto& p : partitions_) {
-      if (p->leader == nullptr && !p->ended) broken.insert(*p->topic);
-    }
-    bool asked = true;
-    for (const std::string& name : broken) {
-      const result<void> one = co_await client_.refresh_now(name);
-      asked = asked && (one.ok() || one.error().code == base::errc::refused);
-    }
-    std::set<int32_t> down;
-    for (size_t i = 0; asked && !closing_ && mine == assignment_ && i < partitions_.size(); ++i) {
-      partition* p = partitions_[i].get();
-      if (p->leader != nullptr || p->ended) continue;
-      const topic_metadata* known = client_.known(*p->topic);
-      const auto index = static_cast<size_t>(p->index);
-      if (known == nullptr || index >= known->partitions.size() || down.contains(known->partitions[index].leader)) continue;
-      const int32_t leader = known->partitions[index].leader;
-      const result<void> connected = co_await connect_partition(p);
-      if (!connected) down.insert(leader);
-    }
-    for (auto& n : nodes_) ask(*n);
-    if (closing_ || complete()) break;
-    co_await reactor::sleep(core_, pause);
-    pause = std::min(pause * 2, client_.options().backoff_most);
-  }
-  mend_not_before_ = core_.now() + client_.options().backoff_least;
-  mending_ = false;
 }
 
 }  // namespace millrace::client

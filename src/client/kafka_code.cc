@@ -64,6 +64,8 @@ constexpr row rows[] = {
     {56, "KAFKA_STORAGE_ERROR", true},
     {58, "SASL_AUTHENTICATION_FAILED", false},
     {59, "UNKNOWN_PRODUCER_ID", false},
+    {70, "FETCH_SESSION_ID_NOT_FOUND", true},
+    {71, "INVALID_FETCH_SESSION_EPOCH", true},
     {72, "LISTENER_NOT_FOUND", true},
     {73, "TOPIC_DELETION_DISABLED", false},
     {74, "FENCED_LEADER_EPOCH", true},
@@ -79,6 +81,7 @@ constexpr row rows[] = {
     {90, "PRODUCER_FENCED", false},
     {100, "UNKNOWN_TOPIC_ID", true},
     {103, "INCONSISTENT_TOPIC_ID", true},
+    {106, "FETCH_SESSION_TOPIC_ID_ERROR", true},
 };
 static_assert(std::ranges::is_sorted(rows, {}, &row::code));
 

@@ -12,7 +12,7 @@
 #include "millrace/producer.hh"
 #include "reactor/wait.hh"
 
-/// A broker of two cores and a machine with clients, in one world.
+/// A broker, of two cores where nothing else is said, and a machine with clients, in one world.
 
 namespace millrace::client::test {
 
@@ -22,8 +22,8 @@ using reactor::task;
 
 class client_world {
  public:
-  explicit client_world(uint64_t seed, sim::world_options how = {})
-      : broker(seed, 2, {}, {}, {}, how), home(world().add_node()) {
+  explicit client_world(uint64_t seed, sim::world_options how = {}, unsigned cores = 2, api::kafka::door_options doors = {})
+      : broker(seed, cores, {}, doors, {}, how), home(world().add_node()) {
     broker.open_doors();
     cluster = std::make_unique<client>(on(), options());
     const result<void> up = run(cluster->start());

@@ -115,5 +115,73 @@ TEST_CASE("consumer: goes on where it was after its connection broke, without ga
   }
 }
 
+std::vector<start_position> from_begin(int32_t partitions) {
+  std::vector<start_position> all;
+  for (int32_t p = 0; p < partitions; ++p) all.push_back({.topic = "t", .partition = p, .offset = 0});
+  return all;
+}
+
+/// Which partition the next answer has, where it has one.
+int32_t next_partition(client_world& w, consumer& reading) {
+  const fetched* got = w.run(reading.next());
+  return got != nullptr && got->partitions.size() == 1 && !got->partitions[0].why ? got->partitions[0].partition : -1;
+}
+
+TEST_CASE("consumer: has one fetch session with its broker, from its first answer until it is closed") {
+  client_world w(40, {}, 1);
+  w.create("t", 20);
+  consumer reading(*w.cluster, {.max_wait = base::milliseconds(50)});
+  REQUIRE(w.run(reading.assign(from_begin(20))));
+  for (const int32_t p : {3, 19, 3, 0}) {
+    w.broker.append("t", p, {1, 2});
+    CHECK(next_partition(w, reading) == p);
+    CHECK(w.broker.at(0).sessions().sessions() == 1);
+  }
+  // Other partitions, another session in place of the first.
+  REQUIRE(w.run(reading.assign({{.topic = "t", .partition = 7, .offset = 0}})));
+  w.broker.append("t", 7, {1});
+  CHECK(next_partition(w, reading) == 7);
+  CHECK(w.broker.at(0).sessions().sessions() == 1);
+  w.run(reading.close());
+  CHECK(w.broker.at(0).sessions().sessions() == 0);
+}
+
+TEST_CASE("consumer: reads without a session where the broker has no place for one") {
+  client_world w(41, {}, 1, {.fetch_sessions_max = 0});
+  w.create("t", 3);
+  consumer reading(*w.cluster, {.max_wait = base::milliseconds(50)});
+  REQUIRE(w.run(reading.assign(from_begin(3))));
+  for (const int32_t p : {2, 0, 2, 1}) {
+    w.broker.append("t", p, {1, 2});
+    CHECK(next_partition(w, reading) == p);
+  }
+  CHECK(w.broker.at(0).sessions().sessions() == 0);
+  w.run(reading.close());
+}
+
+TEST_CASE("consumer: begins another session where the broker has given its place to somebody else") {
+  client_world w(42, {}, 1, {.fetch_sessions_max = 1});
+  w.create("t", 2);
+  w.broker.append("t", 0, {1, 2});
+  consumer slow(*w.cluster, {.max_wait = base::milliseconds(50), .ahead = 1});
+  REQUIRE(w.run(slow.assign(from_begin(2))));
+  REQUIRE(next_partition(w, slow) == 0);
+  w.broker.append("t", 0, {3});
+  // An answer waits to be taken, so nothing is asked for: after two minutes its session may go.
+  w.world().run_for(base::seconds(121));
+  consumer other(*w.cluster, {.max_wait = base::milliseconds(50)});
+  w.broker.append("t", 1, {4});
+  REQUIRE(w.run(other.assign({{.topic = "t", .partition = 1, .offset = 0}})));
+  CHECK(next_partition(w, other) == 1);
+  CHECK(w.broker.at(0).sessions().sessions() == 1);
+  CHECK(next_partition(w, slow) == 0);
+  CHECK(next_partition(w, slow) == 1);
+  w.broker.append("t", 0, {5});
+  CHECK(next_partition(w, slow) == 0);
+  CHECK(slow.positions()[0].offset == 4);
+  w.run(slow.close());
+  w.run(other.close());
+}
+
 }  // namespace
 }  // namespace millrace::client::test
