@@ -23,6 +23,7 @@ namespace {
 /// Plenty for receive buffers and little else: batches lie on the heap.
 constexpr size_t core_memory = size_t{64} << 20;
 constexpr auto glance = std::chrono::milliseconds(5);
+constexpr const char* too_early = "told to end before anything was measured";
 
 instant clock_of(clockid_t which) {
   timespec t{};
@@ -70,7 +71,7 @@ client::client_options client_options_of(const settings& s) {
   return {.bootstrap = s.brokers, .client_id = "millrace-bench", .resolve = resolve};
 }
 
-director::director(const settings& s) : s_(s), run_(s) {}
+director::director(const settings& s, interruption& stop) : s_(s), stop_(stop), run_(s) {}
 director::~director() = default;
 
 bool director::fail(std::string why) {
@@ -83,13 +84,10 @@ bool director::run(outcome& out, bool last) {
   if (!here) return fail(fmt::format("io_uring: {}", client::describe(here.error())));
   here_ = std::move(*here);
   if (!prepare_topic(out)) return false;
+  stop_.hold();
   bool good = start_cores();
   if (good) {
-    good = wait_ready();
-    if (good) {
-      begin(out);
-      good = watch(out) && wait_for_readers();
-    }
+    good = wait_ready() && begin(out) && watch(out) && wait_for_readers();
     if (!good) run_.fail(failure_);
     run_.readers_stop.store(true);
     while (run_.closed.load() < machine_->cores()) std::this_thread::sleep_for(glance);
@@ -161,13 +159,17 @@ bool director::start_cores() {
 }
 
 bool director::wait_ready() {
-  while (run_.ready.load() < machine_->cores()) std::this_thread::sleep_for(glance);
+  while (run_.ready.load() < machine_->cores()) {
+    if (stop_.came() != 0) return fail(too_early);
+    std::this_thread::sleep_for(glance);
+  }
   return !run_.failed();
 }
 
 // ---- while it runs
 
-void director::begin(outcome& out) {
+/// False: told to end before that.
+bool director::begin(outcome& out) {
   const instant wanted{static_cast<int64_t>(s_.start_at * 1e9) - run_.unix_offset_ns};
   const instant start = std::max(now() + base::milliseconds(20), wanted);
   if (wanted > now() + base::seconds(1))
@@ -175,11 +177,15 @@ void director::begin(outcome& out) {
   run_.measured = {.begin = start + seconds_of(s_.warmup), .end = start + seconds_of(s_.warmup + s_.seconds)};
   if (s_.produces()) run_.produce_until_ns.store(run_.measured.end.ns);
   run_.begin_ns.store(start.ns);
-  while (now() < start) nap(std::min(start - now(), base::milliseconds(100)));
+  while (now() < start) {
+    if (stop_.came() != 0) return fail(too_early);
+    nap(std::min(start - now(), base::milliseconds(100)));
+  }
   const std::time_t unix_now = std::time(nullptr);
   out.started = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(unix_now));
   look_at_server(server_before_);
   usage_of(0, load_before_);
+  return true;
 }
 
 /// Until the measured window has ended and all answers are in. Shows each second.
@@ -199,6 +205,10 @@ bool director::watch(outcome& out) {
       begun = true;
       machine_before = machine_now();
       look_at_server(server_at_begin_);
+    }
+    if (!ended && told_to_end()) {
+      if (!begun) return fail(too_early);
+      end = std::min(end, now());
     }
     if (begun && !ended && finished_early()) end = std::min(end, now());
     if (!ended && now() >= end) {
@@ -272,6 +282,13 @@ bool director::readers_reach(const std::vector<int64_t>& ends) {
 
 /// A catch-up ends where it has caught up.
 bool director::finished_early() { return s_.kind == run_kind::consume && s_.from_begin && readers_reach(ends_); }
+
+/// Producers then stop, too.
+bool director::told_to_end() {
+  if (stop_.came() == 0) return false;
+  if (s_.produces()) run_.produce_until_ns.store(now().ns);
+  return true;
+}
 
 /// Readers go on until they have everything, or get nothing for too long: then what they lack is missing.
 bool director::wait_for_readers() {

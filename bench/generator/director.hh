@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "generator/interruption.hh"
 #include "generator/load_program.hh"
 #include "generator/outcome.hh"
 #include "reactor/machine.hh"
@@ -14,7 +15,8 @@ namespace millrace::generator {
 
 class director {
  public:
-  explicit director(const settings& s);
+  /// `stop` is asked while the load runs, and holds signals back from then on.
+  director(const settings& s, interruption& stop);
   ~director();
 
   /// False: failure() says why. `last`: the topic is removed after it, unless it shall stay.
@@ -26,11 +28,12 @@ class director {
   bool list_offsets(std::vector<int64_t>& to, int64_t time);
   bool start_cores();
   bool wait_ready();
-  void begin(outcome& out);
+  bool begin(outcome& out);
   bool watch(outcome& out);
   void look_at_server(process_usage& to) const;
   void look(outcome& out, size_t second, bool in_window);
   bool finished_early();
+  bool told_to_end();
   bool readers_reach(const std::vector<int64_t>& ends);
   bool wait_for_readers();
   int64_t read_so_far();
@@ -38,6 +41,7 @@ class director {
   bool fail(std::string why);
 
   const settings& s_;
+  interruption& stop_;
   std::string failure_;
   std::unique_ptr<reactor::solo> here_;
   control run_;

@@ -54,9 +54,11 @@ task<void> load_program::live(core_part* part) {
   }
   run_.ready.fetch_add(1);
   while (run_.begin_ns.load() == 0 && !run_.failed()) co_await reactor::sleep(part->core, base::milliseconds(1));
-  if (!run_.failed()) {
+  while (!run_.failed() && part->core.now().ns < run_.begin_ns.load()) {
     const base::duration early = base::instant{run_.begin_ns.load()} - part->core.now();
-    if (early.ns > 0) co_await reactor::sleep(part->core, early);
+    co_await reactor::sleep(part->core, std::min(early, base::milliseconds(100)));
+  }
+  if (!run_.failed()) {
     reactor::scope beside(part->core);
     reactor::scope ticking(part->core);
     ticking.spawn(tick(part), "seconds");

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -13,7 +14,7 @@
 #include "report/render.hh"
 
 /// millrace-bench: see README.md beside this file. Exit status: 0; 1 where it could not run, in one line; 2 where what was
-/// read is not what was written, or records failed.
+/// read is not what was written, or records failed; 128 and the signal's number where one ended it early.
 
 namespace millrace::generator {
 namespace {
@@ -70,10 +71,13 @@ std::string verdict(const settings& s, const outcome& out) {
 int run(const settings& s) {
   if (!s.json.empty() && !write_file(s.json, "")) return give_up("cannot write " + s.json);
   std::string why;
-  const auto out = s.kind == run_kind::search ? search_rate(s, why) : run_load(s, why);
+  interruption stop;
+  const auto out = s.kind == run_kind::search ? search_rate(s, stop, why) : run_load(s, stop, why);
+  const int early = stop.came();
   if (!out) {
     if (!s.json.empty()) std::remove(s.json.c_str());
-    return give_up(why);
+    const int status = give_up(why);
+    return early == 0 ? status : 128 + early;
   }
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   fmt::print("{}", to_table(s, *out));
@@ -81,8 +85,9 @@ int run(const settings& s) {
   if (!write_file(s.json, result)) return give_up("cannot write " + s.json);
   if (!s.report.empty() && write_page(s.report, {result}, {"the result"}) != 0) return 1;
   const std::string wrong = verdict(s, *out);
-  if (wrong.empty()) return 0;
   std::fflush(stdout);
+  if (wrong.empty() && early != 0) fmt::print(stderr, "millrace-bench: ended early by SIG{}\n", sigabbrev_np(early));
+  if (wrong.empty()) return early == 0 ? 0 : 128 + early;
   fmt::print(stderr, "millrace-bench: {}\n", wrong);
   return 2;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/interruption.hh"
 #include "generator/meter.hh"
 #include "generator/settings.hh"
 #include "generator/stream_check.hh"
@@ -48,9 +49,9 @@ struct outcome {
 
 /// One run, whole: the topic is made where it must be and removed where it shall be; what happens is said on `progress`
 /// lines. Nothing: it failed, and `why` is one line about it.
-std::optional<outcome> run_load(const settings& s, std::string& why);
-/// The highest rate that holds.
-std::optional<outcome> search_rate(const settings& s, std::string& why);
+std::optional<outcome> run_load(const settings& s, interruption& stop, std::string& why);
+/// The highest rate that holds; where `stop` came, of those that were tried until then.
+std::optional<outcome> search_rate(const settings& s, interruption& stop, std::string& why);
 
 /// The result as text, one JSON document.
 std::string to_json(const settings& s, const outcome& out);

@@ -160,11 +160,11 @@ task<void> produce_load::pace() {
   const double share = s_.rate * static_cast<double>(slots_.size()) / s_.connections;
   const double phase = (core_.id().value() + 0.5) / core_.core_count();
   const schedule times({run_.begin_ns.load()}, share, base::nanoseconds(static_cast<int64_t>(s_.ramp * 1e9)), phase);
-  const instant until{run_.produce_until_ns.load()};
   const uint64_t length = run_length();
   uint64_t sent = 0;
   while (!run_.failed()) {
     const instant now = core_.effects().clock();
+    const instant until{run_.produce_until_ns.load(std::memory_order_relaxed)};  // comes nearer where the run is told to end
     instant next = times.time_of(sent);
     bool room = true;
     for (unsigned i = 0; i < burst && next <= now && next < until && room; ++i) {
@@ -178,7 +178,7 @@ task<void> produce_load::pace() {
       co_return;
     }
     if (next - now > look) {
-      co_await reactor::sleep(core_, next - now - look);
+      co_await reactor::sleep(core_, std::min(next - now - look, base::milliseconds(100)));
     } else {
       co_await reactor::next_turn(core_);
     }

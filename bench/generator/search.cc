@@ -16,10 +16,11 @@ constexpr double reached_least = 0.97;
 constexpr double near_enough = 1.03;
 
 /// One rate: how it went, and the whole account of it.
-std::optional<std::pair<search_step, outcome>> try_rate(const settings& s, double rate, std::string& why) {
+std::optional<std::pair<search_step, outcome>> try_rate(const settings& s, double rate, interruption& stop,
+                                                        std::string& why) {
   settings one = s;
   one.rate = rate;
-  director directing(one);
+  director directing(one, stop);
   std::optional<outcome> out(std::in_place);
   if (!directing.run(*out, false)) {
     why = directing.failure();
@@ -37,8 +38,8 @@ std::optional<std::pair<search_step, outcome>> try_rate(const settings& s, doubl
 
 }  // namespace
 
-std::optional<outcome> run_load(const settings& s, std::string& why) {
-  director one(s);
+std::optional<outcome> run_load(const settings& s, interruption& stop, std::string& why) {
+  director one(s, stop);
   outcome out;
   if (one.run(out)) return out;
   why = one.failure();
@@ -46,7 +47,7 @@ std::optional<outcome> run_load(const settings& s, std::string& why) {
 }
 
 /// Doubles until a rate does not hold, then halves the distance.
-std::optional<outcome> search_rate(const settings& s, std::string& why) {
+std::optional<outcome> search_rate(const settings& s, interruption& stop, std::string& why) {
   std::vector<search_step> steps;
   std::optional<outcome> best;
   outcome last;
@@ -54,7 +55,8 @@ std::optional<outcome> search_rate(const settings& s, std::string& why) {
   double fails = 0;
   double rate = s.rate;
   while (steps.size() < s.steps && (holds == 0 || fails == 0 || fails > holds * near_enough) && rate >= 1) {
-    auto tried = try_rate(s, rate, why);
+    auto tried = try_rate(s, rate, stop, why);
+    if (stop.came() != 0) break;  // what was cut short says nothing
     if (!tried) return std::nullopt;
     steps.push_back(tried->first);
     if (tried->first.held) {
@@ -66,10 +68,14 @@ std::optional<outcome> search_rate(const settings& s, std::string& why) {
     }
     rate = fails == 0 ? holds * 2 : (holds + fails) / 2;
   }
+  remove_topic(s, true);
+  if (steps.empty()) {
+    why = "told to end before a rate was measured";
+    return std::nullopt;
+  }
   outcome out = best ? std::move(*best) : std::move(last);
   out.steps = std::move(steps);
   out.search_rate = holds;
-  remove_topic(s, true);
   return out;
 }
 

@@ -271,6 +271,38 @@ def pages(bench):
     expect(f"one line that names the file: {lines}", done.returncode == 1 and len(lines) == 1 and broken.name in lines[0])
 
 
+def told_to_end(bench):
+    """By a signal: what was measured is shown, and the topic goes; with nothing measured one line says so."""
+    for which, options, result in (
+            (signal.SIGINT, ["produce", "--seconds", 60, "--warmup", 0.5], True),
+            (signal.SIGTERM, ["e2e", "--seconds", 60, "--warmup", 0.5, "--rate", 1000], True),
+            (signal.SIGINT, ["produce", "--seconds", 60, "--warmup", 0.5, "--rate", 0.2], True),
+            (signal.SIGINT, ["produce", "--seconds", 60, "--warmup", 60], False),
+            (signal.SIGINT, ["produce", "--start-at", int(time.time()) + 60], False),
+            (signal.SIGINT, ["search", "--warmup", 0.1, "--step-seconds", 60], False)):
+        path, command = bench.command(*options)
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2.5)
+        expect("its topic", own_topics(bench))
+        running.send_signal(which)
+        _, words = running.communicate(timeout=30)
+        expect(f"exit status {running.returncode}: {words[-300:]}", running.returncode == 128 + which)
+        expect(f"topics that are left: {own_topics(bench)}", not own_topics(bench))
+        expect("a result, and only where there is one", path.exists() == result)
+        if result:
+            found = json.loads(path.read_text())
+            expect(f"{found['seconds']} s were measured", 1 < found["seconds"] < 4)
+            expect("no records failed", found["produce"]["errors"] == 0)
+        else:
+            expect(f"not one line at the end but {words}", "told to end before" in words.splitlines()[-1])
+
+
+def own_topics(bench):
+    with protocol.Connection(bench.broker.address) as connection:
+        answer = connection.call("Metadata", 1, {"Topics": None})
+    return [topic["Name"] for topic in answer["Topics"] if topic["Name"].startswith("millrace-bench-")]
+
+
 def says_why_not(bench):
     nobody = f"127.0.0.1:{brokers.free_port()}"
     for options, part in (
@@ -288,7 +320,7 @@ def says_why_not(bench):
 
 
 CASES = [produces, with_server_pid, end_to_end, mixed_and_consume, search, garbage_is_noticed, repeats_are_noticed,
-         a_broker_that_stands_still_is_charged, several_processes, pages, says_why_not]
+         a_broker_that_stands_still_is_charged, several_processes, pages, told_to_end, says_why_not]
 
 
 def main():

@@ -1,0 +1,44 @@
+#include "generator/interruption.hh"
+
+#include <ctime>
+#include <initializer_list>
+
+namespace millrace::generator {
+
+namespace {
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int one : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, one);
+  return set;
+}
+
+}  // namespace
+
+interruption::~interruption() { let_go(); }
+
+void interruption::hold() {
+  if (held_ || which_ != 0) return;
+  const sigset_t set = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &set, &before_);
+  held_ = true;
+}
+
+int interruption::came() {
+  if (!held_) return which_;
+  const sigset_t set = ending_signals();
+  const timespec at_once{};
+  if (const int found = sigtimedwait(&set, nullptr, &at_once); found > 0) {
+    which_ = found;
+    let_go();
+  }
+  return which_;
+}
+
+void interruption::let_go() {
+  if (held_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  held_ = false;
+}
+
+}  // namespace millrace::generator
