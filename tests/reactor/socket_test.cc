@@ -316,35 +316,6 @@ TEST_CASE("socket: shutdown ends a send to a peer that does not read, and a wait
   CHECK(world->effects().in_kernel() == 0);
 }
 
-task<void> send_text(socket& to, std::string text) {
-  const iovec piece{text.data(), text.size()};
-  const int sent = co_await to.send(std::span<const iovec>(&piece, 1));
-  CHECK(sent == 0);
-}
-
-task<void> one_way_ends(core& on, one_door& door) {
-  const pair both = co_await connect_pair(on, door);
-  socket own(on, both.accepted);
-  socket other(on, both.connected);
-  co_await send_text(own, "last words");
-  co_await own.end_sending();
-  const std::string heard = co_await read_exactly(other, 1000);
-  CHECK(heard == "last words");
-  co_await send_text(other, "and an answer");
-  const std::string answer = co_await read_exactly(own, 13);
-  CHECK(answer == "and an answer");
-  co_await own.close();
-  co_await other.close();
-  co_await door.door.close();
-}
-
-TEST_CASE("socket: who ends sending is heard to its last byte, and still receives") {
-  auto world = test::one_core();
-  one_door door(world->on());
-  world->run(one_way_ends(world->on(), door));
-  CHECK(world->effects().in_kernel() == 0);
-}
-
 task<void> refusals(core& on) {
   const base::result<int> no_address = co_await connect(on, "not an address", 1);
   CHECK(no_address.error().detail == EINVAL);
