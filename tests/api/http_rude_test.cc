@@ -109,6 +109,19 @@ TEST_CASE("http: one connection too many takes the place of who waits for longes
   CHECK(f.door->connections() == 3);
 }
 
+TEST_CASE("http: who has its last answer and does not close gives way, too") {
+  http_node f(8, 1, {.connections_max = 3});
+  std::vector<std::unique_ptr<http_client>> all;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(f.client());
+    all.back()->send("GET /healthz HTTP/1.0\r\n\r\n");
+    CHECK(all.back()->receive()->status == 200);
+  }
+  REQUIRE(f.door->connections() == 3);
+  CHECK(f.client()->ask("/healthz")->status == 200);
+  CHECK(f.door->counters().turned_away == 0);
+}
+
 TEST_CASE("http: a flood of connections leaves no more than twice as many as may be, and then none") {
   http_node f(5, 1, {.connections_max = 8});
   std::vector<std::unique_ptr<http_client>> all;

@@ -61,6 +61,7 @@ reactor::task<bool> connection::serve_one() {
   }
   drop(size);
   if (keeps_alive && body > 0) keeps_alive = co_await skip_body(body);
+  keeps_alive = keeps_alive && !ending_;
   if (!keeps_alive) co_await linger();
   co_return keeps_alive;
 }

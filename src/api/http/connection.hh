@@ -27,15 +27,15 @@ class connection final : public base::list_hook<struct connection_tag> {
 
   /// Serves until the connection ends and nothing of it is in flight.
   reactor::task<void> run();
-  /// Ends it when the request that is being answered is through; at once where there is none.
+  /// Ends it when the request that is being answered is through, and its client has the answer; at once where there is none.
   void end();
   /// Ends it now.
   void abort();
   void abandon() noexcept { socket_.abandon(); }
 
   http::door& at() noexcept { return door_; }
-  /// Whether it waits for the peer to ask, or to go on asking; and since when it takes no other request.
-  bool waits() const noexcept { return waits_; }
+  /// Whether it waits for the peer to ask, to go on asking, or to close; and since when it takes no other request.
+  bool waits() const noexcept { return waits_ || lingers_; }
   base::instant waits_since() const noexcept { return since_; }
   bool ended() const noexcept { return aborted_; }
   bool ending() const noexcept { return ending_; }
