@@ -67,7 +67,7 @@ class consumer {
   void interrupt();
   /// The offsets behind what next() has given.
   std::vector<start_position> positions() const;
-  /// Before the client closes.
+  /// Before the client closes. Says so to brokers that are reached, and waits for them as for any request.
   reactor::task<void> close();
   void abandon() noexcept;
 

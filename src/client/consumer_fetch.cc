@@ -26,7 +26,7 @@ constexpr int16_t version_most = 12;
 void consumer_core::ask(node& n) {
   if (n.on_the_way || n.waiting >= options_.ahead || closing_ || n.link == nullptr) return;
   if (n.session_epoch == 0 || n.shares != shares_) list_partitions(n);
-  if (n.asked.empty()) return;
+  if (n.asked.empty()) return end_session(n);
   if (!n.link->is_open()) return lose_all(n);
   const auto version = n.link->version_of<fetch_request>(version_most);
   if (!version) return;

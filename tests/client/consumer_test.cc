@@ -142,6 +142,13 @@ TEST_CASE("consumer: has one fetch session with its broker, from its first answe
   w.broker.append("t", 7, {1});
   CHECK(next_partition(w, reading) == 7);
   CHECK(w.broker.at(0).sessions().sessions() == 1);
+  // Nothing to read, no session.
+  REQUIRE(w.run(reading.assign({})));
+  CHECK(w.world().run_until([&] { return w.broker.at(0).sessions().sessions() == 0; }, base::seconds(1)));
+  REQUIRE(w.run(reading.assign(from_begin(1))));
+  w.broker.append("t", 0, {3});
+  CHECK(next_partition(w, reading) == 0);
+  CHECK(w.broker.at(0).sessions().sessions() == 1);
   w.run(reading.close());
   CHECK(w.broker.at(0).sessions().sessions() == 0);
 }
