@@ -46,7 +46,15 @@ struct consume_load::slot {
   }
   task<const client::fetched*> next() { return alone ? alone->next() : member->next(); }
   void interrupt() { alone ? alone->interrupt() : member->interrupt(); }
-  task<void> close_reader() { return alone ? alone->close() : member->close(); }
+  /// A fetch may be held back for as long as it asked for.
+  task<void> close() {
+    if (alone) {
+      co_await alone->close();
+    } else {
+      co_await member->close();
+    }
+    co_await cluster.close();
+  }
 
   const uint32_t group;
   const uint32_t number;
@@ -143,16 +151,9 @@ task<void> consume_load::read(slot* s) {
 task<void> consume_load::close() {
   for (auto& s : slots_) s->interrupt();
   co_await tasks_.close();
-  for (auto& s : slots_) {
-    // A fetch may be held back for as long as it asked for: alone it ends with its connection.
-    if (s->member) {
-      co_await s->close_reader();
-      co_await s->cluster.close();
-    } else {
-      co_await s->cluster.close();
-      co_await s->close_reader();
-    }
-  }
+  reactor::scope closing(core_);
+  for (auto& s : slots_) closing.spawn(s->close());
+  co_await closing.close();
 }
 
 // ---- looking

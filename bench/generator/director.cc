@@ -90,12 +90,15 @@ bool director::run(outcome& out, bool last) {
     good = wait_ready() && begin(out) && watch(out) && wait_for_readers();
     if (!good) run_.fail(failure_);
     run_.readers_stop.store(true);
-    while (run_.closed.load() < machine_->cores()) std::this_thread::sleep_for(glance);
+    while (run_.closed.load() < machine_->cores()) {
+      (void)stop_.came();
+      std::this_thread::sleep_for(glance);
+    }
     machine_->request_stop();
     machine_->join();
   }
   if (good) sum_up(out, *program_);
-  if (last || !good) remove_topic(s_, good);
+  if (last || !good) remove_topic(s_, good || stop_.came() != 0);
   if (run_.failed()) return fail(run_.failure());
   return good;
 }
@@ -174,7 +177,8 @@ bool director::begin(outcome& out) {
   const instant start = std::max(now() + base::milliseconds(20), wanted);
   if (wanted > now() + base::seconds(1))
     fmt::print(stderr, "starts in {:.0f} s\n", static_cast<double>((wanted - now()).ms()) / 1e3);
-  run_.measured = {.begin = start + seconds_of(s_.warmup), .end = start + seconds_of(s_.warmup + s_.seconds)};
+  run_.measured.begin = start + seconds_of(s_.warmup);
+  run_.measured.end = start + seconds_of(s_.warmup + s_.seconds);
   if (s_.produces()) run_.produce_until_ns.store(run_.measured.end.ns);
   run_.begin_ns.store(start.ns);
   while (now() < start) {
@@ -206,11 +210,12 @@ bool director::watch(outcome& out) {
       machine_before = machine_now();
       look_at_server(server_at_begin_);
     }
-    if (!ended && told_to_end()) {
-      if (!begun) return fail(too_early);
+    const bool told = stop_.came() != 0;
+    if (told && !begun) return fail(too_early);
+    if (begun && !ended && (told || finished_early())) {
       end = std::min(end, now());
+      cut(end);
     }
-    if (begun && !ended && finished_early()) end = std::min(end, now());
     if (!ended && now() >= end) {
       ended = true;
       machine_after = machine_now();
@@ -283,11 +288,10 @@ bool director::readers_reach(const std::vector<int64_t>& ends) {
 /// A catch-up ends where it has caught up.
 bool director::finished_early() { return s_.kind == run_kind::consume && s_.from_begin && readers_reach(ends_); }
 
-/// Producers then stop, too.
-bool director::told_to_end() {
-  if (stop_.came() == 0) return false;
-  if (s_.produces()) run_.produce_until_ns.store(now().ns);
-  return true;
+/// The measured window ends before its time, and producers stop.
+void director::cut(instant end) {
+  run_.measured.cut_ns.store(end.ns);
+  if (s_.produces()) run_.produce_until_ns.store(end.ns);
 }
 
 /// Readers go on until they have everything, or get nothing for too long: then what they lack is missing.
@@ -304,6 +308,7 @@ bool director::wait_for_readers() {
     for (int i = 0; i < 50; ++i) {
       if (readers_reach(ends) && steady) return true;
       if (run_.failed()) return false;
+      (void)stop_.came();  // nothing is left to cut short, but the next one ends the process
       std::this_thread::sleep_for(glance);
     }
     const int64_t read = read_so_far();

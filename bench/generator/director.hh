@@ -33,7 +33,7 @@ class director {
   void look_at_server(process_usage& to) const;
   void look(outcome& out, size_t second, bool in_window);
   bool finished_early();
-  bool told_to_end();
+  void cut(base::instant end);
   bool readers_reach(const std::vector<int64_t>& ends);
   bool wait_for_readers();
   int64_t read_so_far();

@@ -7,10 +7,14 @@ namespace millrace::generator {
 
 namespace {
 
+/// Those that would end the process: who starts it may have them ignored (nohup, a shell's `&`).
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int one : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, one);
+  for (const int one : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction how {};
+    if (sigaction(one, nullptr, &how) == 0 && how.sa_handler != SIG_IGN) sigaddset(&set, one);
+  }
   return set;
 }
 

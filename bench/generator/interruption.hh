@@ -3,7 +3,7 @@
 #include <csignal>
 
 /// SIGINT, SIGTERM and SIGHUP while a load runs: the first ends it early, so that what was measured is shown and the run's
-/// own topic is removed; the second ends the process as it always would.
+/// own topic is removed; the second ends the process as it always would. What is ignored stays so.
 
 namespace millrace::generator {
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <span>
@@ -17,7 +18,9 @@ namespace millrace::generator {
 struct window {
   base::instant begin = base::instant::never();
   base::instant end = base::instant::never();
-  bool holds(base::instant t) const { return t >= begin && t < end; }
+  /// Where it ends earlier, said while it is open.
+  std::atomic<int64_t> cut_ns{INT64_MAX};
+  bool holds(base::instant t) const { return t >= begin && t < end && t.ns < cut_ns.load(std::memory_order_relaxed); }
 };
 
 struct flow {

@@ -293,8 +293,22 @@ def told_to_end(bench):
             found = json.loads(path.read_text())
             expect(f"{found['seconds']} s were measured", 1 < found["seconds"] < 4)
             expect("no records failed", found["produce"]["errors"] == 0)
+            wanted = found["configuration"]["rate"]
+            reached = found["produce"]["records_per_second"]
+            expect(f"{reached} records/s of {wanted}", wanted == "closed loop" or reached <= 1.1 * wanted + 1)
         else:
             expect(f"not one line at the end but {words}", "told to end before" in words.splitlines()[-1])
+
+
+def an_ignored_signal_stays_ignored(bench):
+    """As by nohup, or behind a shell's &."""
+    path, command = bench.command("produce", *QUICK)
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    time.sleep(1)
+    running.send_signal(signal.SIGHUP)
+    expect(f"exit status {running.wait(30)}", running.returncode == 0)
+    expect("the whole time", json.loads(path.read_text())["seconds"] > 1.9)
 
 
 def own_topics(bench):
@@ -320,7 +334,8 @@ def says_why_not(bench):
 
 
 CASES = [produces, with_server_pid, end_to_end, mixed_and_consume, search, garbage_is_noticed, repeats_are_noticed,
-         a_broker_that_stands_still_is_charged, several_processes, pages, told_to_end, says_why_not]
+         a_broker_that_stands_still_is_charged, several_processes, pages, told_to_end,
+         an_ignored_signal_stays_ignored, says_why_not]
 
 
 def main():
