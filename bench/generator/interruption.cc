@@ -24,16 +24,15 @@ interruption::~interruption() { let_go(); }
 
 void interruption::hold() {
   if (held_ || which_ != 0) return;
-  const sigset_t set = ending_signals();
-  pthread_sigmask(SIG_BLOCK, &set, &before_);
+  held_back_ = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &held_back_, &before_);
   held_ = true;
 }
 
 int interruption::came() {
   if (!held_) return which_;
-  const sigset_t set = ending_signals();
   const timespec at_once{};
-  if (const int found = sigtimedwait(&set, nullptr, &at_once); found > 0) {
+  if (const int found = sigtimedwait(&held_back_, nullptr, &at_once); found > 0) {
     which_ = found;
     let_go();
   }

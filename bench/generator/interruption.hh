@@ -25,6 +25,7 @@ class interruption {
 
   bool held_ = false;
   int which_ = 0;
+  sigset_t held_back_{};
   sigset_t before_{};
 };
 

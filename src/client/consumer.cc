@@ -46,7 +46,6 @@ task<result<void>> consumer_core::assign(std::vector<start_position> partitions)
   }
   for (auto& p : partitions_) former_.push_back(std::move(p));
   partitions_.clear();
-  ordered_.clear();
   if (flying_ == 0 && !given_) former_.clear();
   for (const start_position& at : partitions) {
     const std::string* topic = nullptr;
@@ -63,8 +62,7 @@ task<result<void>> consumer_core::assign(std::vector<start_position> partitions)
     p->asked = p->taken = at.offset;
     partitions_.push_back(std::move(p));
   }
-  for (auto& p : partitions_) ordered_.push_back(p.get());
-  std::ranges::sort(ordered_, {}, [](const partition* p) { return std::pair(std::string_view(*p->topic), p->index); });
+  std::ranges::sort(partitions_, {}, [](const auto& p) { return std::pair(std::string_view(*p->topic), p->index); });
   const uint64_t mine = assignment_;
   for (const start_position& at : partitions) {
     CO_TRY_CHECK(co_await client_.topic(at.topic));

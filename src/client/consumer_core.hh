@@ -99,9 +99,8 @@ class consumer_core {
   reactor::core& core_;
   const consumer_options options_;
   std::vector<std::unique_ptr<std::string>> topics_;
-  std::vector<std::unique_ptr<partition>> partitions_;
-  std::vector<partition*> ordered_;                 // the same by topic and index
-  std::vector<std::unique_ptr<partition>> former_;  // of assignments whose requests may be on the way
+  std::vector<std::unique_ptr<partition>> partitions_;  // by topic and index
+  std::vector<std::unique_ptr<partition>> former_;      // of assignments whose requests may be on the way
   std::vector<std::unique_ptr<node>> nodes_;
   std::deque<std::unique_ptr<parcel>> arrived_;
   std::unique_ptr<parcel> given_;  // to next()'s caller

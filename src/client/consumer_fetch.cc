@@ -102,7 +102,6 @@ std::unique_ptr<consumer_core::parcel> consumer_core::fresh_parcel() {
 /// 2, ... False: the broker has refused; where that was the session, the next request begins another.
 bool consumer_core::hear_of_session(node& n, const fetch_response& answer) {
   const int32_t epoch = std::exchange(n.session_epoch, 0);
-  if (answer.error_code == code::fetch_session_id_not_found) n.session = 0;
   if (answer.error_code != code::none) return false;
   if (epoch != 0 && answer.session_id != n.session) return false;
   n.session = answer.session_id;
@@ -165,8 +164,8 @@ consumer_core::partition* consumer_core::find(std::string_view topic, int32_t in
   const std::pair wanted(topic, index);
   partition* found = guess < n.asked.size() ? n.asked[guess] : nullptr;
   if (found == nullptr || name(found) != wanted) {
-    const auto at = std::ranges::lower_bound(ordered_, wanted, {}, name);
-    found = at != ordered_.end() && name(*at) == wanted ? *at : nullptr;
+    const auto at = std::ranges::lower_bound(partitions_, wanted, {}, [&](const auto& p) { return name(p.get()); });
+    found = at != partitions_.end() && name(at->get()) == wanted ? at->get() : nullptr;
   }
   return found != nullptr && found->leader == &n ? found : nullptr;
 }

@@ -21,7 +21,6 @@ inline constexpr int16_t unknown_member_id = 25;
 inline constexpr int16_t rebalance_in_progress = 27;
 inline constexpr int16_t out_of_order_sequence = 45;
 inline constexpr int16_t duplicate_sequence = 46;
-inline constexpr int16_t fetch_session_id_not_found = 70;
 inline constexpr int16_t member_id_required = 79;
 }  // namespace code
 

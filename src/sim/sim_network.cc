@@ -233,7 +233,11 @@ void sim_network::shutdown(reactor::op& o, sim_backend& from) {
     e->whole->reset(ECONNRESET);
     from.pins().reset(o.handle);
   }
-  if (e != nullptr) (o.flags & reactor::shutdown_sends) != 0 ? e->whole->half_close(*e) : e->whole->shutdown(*e);
+  if (e != nullptr && (o.flags & reactor::shutdown_sends) != 0) {
+    e->whole->half_close(*e);
+  } else if (e != nullptr) {
+    e->whole->shutdown(*e);
+  }
   from.complete_in(o, e == nullptr ? -EBADF : 0, base::microseconds(1));
 }
 

@@ -64,9 +64,11 @@ inline task<int64_t> read(reactor::core& on, int64_t handle, uint64_t position, 
 }
 
 /// sync, close, shutdown: what needs a handle alone.
-inline task<int64_t> on_handle(reactor::core& on, op_kind kind, int64_t handle, uint64_t position = 0, uint64_t length = 0) {
+inline task<int64_t> on_handle(reactor::core& on, op_kind kind, int64_t handle, uint64_t position = 0, uint64_t length = 0,
+                               uint32_t flags = 0) {
   reactor::awaited_op o(on, kind);
   o.handle = static_cast<int>(handle);
+  o.flags = flags;
   o.position = position;
   o.length = length;
   co_return co_await o;

@@ -123,42 +123,36 @@ TEST_CASE("network: the end of a stream comes after its bytes") {
   }
 }
 
-TEST_CASE("network: shutdown ends the waiting receive here and the stream there") {
-  pair p(7);
-  receiver here(p.client.core(), p.near);
-  receiver there(p.server.core(), p.far);
-  here.start();
-  there.start();
-  CHECK(p.w.run(p.client, 0, on_handle(p.client.core(), op_kind::shutdown, p.near)) == 0);
-  REQUIRE(p.w.run_until([&] { return here.ended() && there.ended(); }, base::seconds(10)));
-  CHECK(here.ends.back() == 0);
-  CHECK(there.ends.back() == 0);
-  CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'y'))) == -EPIPE);
-}
+/// Both ends hear what comes.
+struct hearing_pair : pair {
+  explicit hearing_pair(uint64_t seed) : pair(seed), here(client.core(), near), there(server.core(), far) {
+    here.start();
+    there.start();
+  }
+  receiver here;
+  receiver there;
+};
 
-reactor::task<int64_t> end_sending(reactor::core* on, int handle) {
-  reactor::awaited_op ending(*on, op_kind::shutdown);
-  ending.handle = handle;
-  ending.flags = reactor::shutdown_sends;
-  const int64_t done = co_await ending;
-  co_return done;
+TEST_CASE("network: shutdown ends the waiting receive here and the stream there") {
+  hearing_pair p(7);
+  CHECK(p.w.run(p.client, 0, on_handle(p.client.core(), op_kind::shutdown, p.near)) == 0);
+  REQUIRE(p.w.run_until([&] { return p.here.ended() && p.there.ended(); }, base::seconds(10)));
+  CHECK(p.here.ends.back() == 0);
+  CHECK(p.there.ends.back() == 0);
+  CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'y'))) == -EPIPE);
 }
 
 TEST_CASE("network: who ends sending still receives, and the other end sees the end of the stream") {
-  pair p(7);
-  receiver here(p.client.core(), p.near);
-  receiver there(p.server.core(), p.far);
-  here.start();
-  there.start();
+  hearing_pair p(7);
   CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'x'))) == 10);
-  CHECK(p.w.run(p.client, 0, end_sending(&p.client.core(), p.near)) == 0);
-  REQUIRE(p.w.run_until([&] { return there.ended(); }, base::seconds(10)));
-  CHECK(there.ends.back() == 0);
-  CHECK(there.bytes == filled(10, 'x'));
+  CHECK(p.w.run(p.client, 0, on_handle(p.client.core(), op_kind::shutdown, p.near, 0, 0, reactor::shutdown_sends)) == 0);
+  REQUIRE(p.w.run_until([&] { return p.there.ended(); }, base::seconds(10)));
+  CHECK(p.there.ends.back() == 0);
+  CHECK(p.there.bytes == filled(10, 'x'));
   CHECK(p.w.run(p.client, 0, send(p.client.core(), p.near, filled(10, 'y'))) == -EPIPE);
   CHECK(p.w.run(p.server, 0, send(p.server.core(), p.far, filled(10, 'z'))) == 10);
-  REQUIRE(p.w.run_until([&] { return here.bytes.size() == 10; }, base::seconds(10)));
-  CHECK_FALSE(here.ended());
+  REQUIRE(p.w.run_until([&] { return p.here.bytes.size() == 10; }, base::seconds(10)));
+  CHECK_FALSE(p.here.ended());
   p.w.crash(p.server);
   p.w.crash(p.client);
 }
