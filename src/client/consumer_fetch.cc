@@ -101,11 +101,11 @@ std::unique_ptr<consumer_core::parcel> consumer_core::fresh_parcel() {
 /// The answer to a request that named all partitions says whether there is a session; within it requests have the epochs 1,
 /// 2, ... False: the broker has refused; where that was the session, the next request begins another.
 bool consumer_core::hear_of_session(node& n, const fetch_response& answer) {
-  const int32_t epoch = std::exchange(n.session_epoch, 0);
-  if (answer.error_code != code::none) return false;
-  if (epoch != 0 && answer.session_id != n.session) return false;
+  const int32_t epoch = n.session_epoch;
+  if (answer.error_code != code::none || (epoch != 0 && answer.session_id != n.session)) return false;
   n.session = answer.session_id;
-  if (n.session != 0) n.session_epoch = epoch == std::numeric_limits<int32_t>::max() ? 1 : epoch + 1;
+  const int32_t next = epoch == std::numeric_limits<int32_t>::max() ? 1 : epoch + 1;
+  n.session_epoch = n.session == 0 ? 0 : next;
   return true;
 }
 
