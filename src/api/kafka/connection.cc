@@ -59,7 +59,12 @@ connection::connection(door& d, int handle, const listener_address& advertised)
       idle_(*this),
       changed_(d.on()) {}
 
-connection::~connection() { door_.change_held(held_, {}); }
+connection::~connection() {
+  const bool had_frame = partial_.active();
+  partial_.reset();
+  door_.change_held(held_, {});
+  if (had_frame) door_.frame_left();
+}
 
 reactor::core& connection::door_core() noexcept { return door_.on(); }
 

@@ -81,6 +81,7 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   void take_up(exchange& e, request_counters& counted);
   reactor::task<void> read_all();
   bool must_wait() noexcept;
+  bool no_room_to_receive() noexcept;
   bool may_fetch() const noexcept;
   /// Whether there is something to handle that was received before.
   bool unhandled() const noexcept { return rest_at_ < rest_.size() || partial_.complete(); }

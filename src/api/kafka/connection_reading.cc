@@ -73,9 +73,15 @@ bool connection::must_wait() noexcept {
   const size_t answers = filling_.held() + leaving_.held() + zero_copy_.held();
   if (unanswered_ >= unanswered_max || requests_.sum() + answers >= held_max_) return true;
   if (door_.held().tight() && unanswered_ > 0) return true;
-  if (door_.held().exhausted() && !unhandled()) return true;
+  if (!unhandled() && no_room_to_receive()) return true;
   if (fetch_waits_ && !may_fetch()) return true;
   return !open_.empty() && open_.back().alone() && !open_.back().ready();
+}
+
+/// Whether others hold so much that what would be received now could not be kept.
+bool connection::no_room_to_receive() noexcept {
+  if (!door_.held().exhausted() || door_.frames().goes_first(partial_)) return false;
+  return door_.held().full() || held_.sum() > 0 || partial_.active();
 }
 
 /// One fetch is always taken up; a further one while those before it, answered or not, stay below the bound.
@@ -189,7 +195,10 @@ connection::next connection::feed_partial(base::mutable_bytes data, size_t* used
   const auto taken = partial_.take(data);
   if (!taken) return next::memory;
   *used = *taken;
-  if (partial_.complete()) return handle_partial();
+  if (partial_.complete()) {
+    door_.frame_left();
+    return handle_partial();
+  }
   if (partial_.have() - frame_had_ >= frame_progress_bytes) note_frame_progress();
   return next::more;
 }

@@ -250,13 +250,22 @@ void door::abandon() noexcept {
 void door::change_held(const held_bytes& before, const held_bytes& now) {
   const bool was_over = held_.over();
   const bool was_exhausted = held_.exhausted();
+  const bool was_full = held_.full();
   held_.change(before, now);
   if (core_.abandoned()) return;
   if (!was_exhausted && held_.exhausted()) exhausted_since_ = core_.now();
   if (!was_over && held_.over()) core_.timers().arm(relief_, core_.now());
   if (was_over && !held_.over()) core_.timers().disarm(relief_);
-  const bool more_may_read = (was_over && !held_.over()) || (was_exhausted && !held_.exhausted());
-  if (!more_may_read) return;
+  const bool more_may_read =
+      (was_over && !held_.over()) || (was_exhausted && !held_.exhausted()) || (was_full && !held_.full());
+  if (more_may_read) look_again();
+}
+
+void door::frame_left() noexcept {
+  if (held_.exhausted() && !core_.abandoned()) look_again();
+}
+
+void door::look_again() noexcept {
   for (connection& c : connections_) c.look_again();
 }
 

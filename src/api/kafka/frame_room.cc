@@ -16,7 +16,7 @@ frame_room::frame_room(reactor::core& on, size_t frame_max, huge_frames& huge)
 
 bool frame_room::take_large(const frame_buffer& frame, size_t bytes, size_t* reserved) noexcept {
   if (large_.try_take(bytes)) return true;
-  if (large_arriving_.empty() || &large_arriving_.front() != &frame || !reserve_.try_take(bytes)) return false;
+  if (!goes_first(frame) || !reserve_.try_take(bytes)) return false;
   *reserved += bytes;
   return true;
 }
@@ -27,7 +27,7 @@ bool frame_room::take_huge(const frame_buffer& frame, size_t bytes, size_t* rese
       huge_bytes_ += bytes;
       return true;
     }
-    if (has_turn_ || &huge_arriving_.front() != &frame) return false;
+    if (has_turn_ || !goes_first(frame)) return false;
     asks_ = &frame;
     if (!huge_.try_turn(core_.id(), core_.now())) return false;
     asks_ = nullptr;
@@ -49,6 +49,11 @@ void frame_room::give_back_huge(size_t bytes, size_t reserved) noexcept {
   if (reserved == 0) return;
   has_turn_ = false;
   huge_.end_turn(core_.id());
+}
+
+bool frame_room::goes_first(const frame_buffer& frame) noexcept {
+  return (!large_arriving_.empty() && &large_arriving_.front() == &frame) ||
+         (!huge_arriving_.empty() && &huge_arriving_.front() == &frame);
 }
 
 void frame_room::note_refusal(const frame_buffer& frame) noexcept {

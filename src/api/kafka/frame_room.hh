@@ -43,6 +43,8 @@ class frame_room {
   const huge_frames& huge() const noexcept { return huge_; }
   /// Half of what large frames may have is taken: what more is received of them may have no place.
   bool scarce() const noexcept { return large_.used() > large_.limit() / 2 || huge_.used() > huge_.bytes() / 2; }
+  /// Of those that arrive the one that finishes, whatever the others wait for; so nothing else may keep it from being read.
+  bool goes_first(const frame_buffer& frame) noexcept;
   /// A frame had to wait; how often that was, for what `frame` has a share of.
   void note_refusal(const frame_buffer& frame) noexcept;
   uint64_t refusals(const frame_buffer& frame) const noexcept;

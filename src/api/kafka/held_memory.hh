@@ -25,6 +25,7 @@ class held_memory {
     // With some distance, so that it does not come and go with each answer.
     tight_ = passed(now_.own, own_max_, tight_);
     exhausted_ = passed(now_.own, 2 * own_max_, exhausted_);
+    full_ = passed(now_.own, 3 * own_max_, full_);
     blocks_tight_ = passed(now_.blocks, blocks_max_, blocks_tight_);
   }
   const held_bytes& now() const noexcept { return now_; }
@@ -32,8 +33,10 @@ class held_memory {
   held_bytes bounds() const noexcept { return {own_max_, blocks_max_}; }
   /// Connections that hold something are not read.
   bool tight() const noexcept { return tight_; }
-  /// Nor are those that hold nothing yet.
+  /// Nor are those whose frame has begun, but for the one that goes first (frame_room.hh).
   bool exhausted() const noexcept { return exhausted_; }
+  /// Nor are those that hold nothing yet: each of so many may come to hold a little.
+  bool full() const noexcept { return full_; }
   /// No further fetches for connections whose fetches hold blocks.
   bool blocks_tight() const noexcept { return blocks_tight_; }
   bool over() const noexcept { return tight_ || blocks_tight_; }
@@ -46,6 +49,7 @@ class held_memory {
   held_bytes now_;
   bool tight_ = false;
   bool exhausted_ = false;
+  bool full_ = false;
   bool blocks_tight_ = false;
 };
 
