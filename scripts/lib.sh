@@ -71,6 +71,7 @@ compile() {
 
 passed=0
 failed=0
+failures=()  # a line for each step that failed, said again at the end, where a long log is read first
 
 # count_log FILE: prints "PASSED FAILED" of a program that ended well or badly ($2 = its exit status): the cases of
 # doctest or unittest, or our own last line, or 1 for the program as a whole.
@@ -110,11 +111,13 @@ step() {
     printf 'FAILED  %-44s %s%d s, all of it: %s\n' "$name" "$([ "$status" = 124 ] && printf 'out of time after ')" \
       $((SECONDS - start)) "$log"
     tail -n 40 "$log" | sed 's/^/        /'
+    failures+=("$name: $(grep -E 'FAILED|ERROR:|[1-9][0-9]* failed' "$log" | tail -n 3 | cut -c 1-300 | paste -sd '|' || true)")
   fi
 }
 
-# finish: the last line, and the exit status.
+# finish: what failed, the last line, and the exit status.
 finish() {
+  if [ "$failed" != 0 ]; then printf 'failed: %s\n' "${failures[@]}"; fi
   say "$passed passed, $failed failed"
   [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
 }

@@ -83,6 +83,8 @@ bare_settings parse(int argc, char** argv) {
     mode->add_option("--json", s.run.json_path, "append the result to FILE, one line");
     mode->add_option("--label", s.run.label, "a name for the JSON line");
   }
+  produce->add_option("--rate", s.run.rate, "open loop: so many frames/s, latency counts from when each is due")
+      ->check(CLI::PositiveNumber);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
