@@ -39,6 +39,18 @@ std::vector<uint8_t> produce(socket_client& c, size_t bytes) {
   return c.frame_of(request, 9);
 }
 
+/// Clients whose frames have begun, and more of them than there is room for: until memory is what is asked.
+clients begin_until(kafka_node& k, bool (held_memory::*state)() const noexcept) {
+  clients begun;
+  while (!(k.at(0).held().*state)() && begun.size() < 300) {
+    begun.push_back(std::make_unique<socket_client>(k));
+    begun.back()->send(begun_frame(3'500'000, 200'000));
+    k.b.w.run_for(base::milliseconds(5));
+  }
+  REQUIRE((k.at(0).held().*state)());
+  return begun;
+}
+
 bool taken(socket_client& c, base::duration limit) {
   const auto got = c.answer<produce_response>(9, limit);
   return got && got->body.responses[0].partition_responses[0].error_code == 0;
@@ -234,23 +246,23 @@ TEST_CASE("memory: large frames that wait for room let small requests through, a
 TEST_CASE("memory: where others' frames have no room, small requests are read all the same, and the first frame goes on") {
   kafka_node k(11, 1, {}, {}, {}, fast_network());
   k.open_doors();
+  k.create("t", 1);
   clients first;  // before all others: one of them finishes, whatever the others wait for, and then the next
   for (int i = 0; i < 3; ++i) {
     first.push_back(std::make_unique<socket_client>(k));
     first.back()->send(begun_frame(3'500'000, 100'000));
     k.b.w.run_for(base::milliseconds(100));
   }
-  clients large;
-  while (!k.at(0).held().exhausted() && large.size() < 300) {
-    large.push_back(std::make_unique<socket_client>(k));
-    large.back()->send(begun_frame(3'500'000, 200'000));
-    k.b.w.run_for(base::milliseconds(5));
-  }
-  REQUIRE(k.at(0).held().exhausted());
+  const clients large = begin_until(k, &held_memory::exhausted);
   REQUIRE(!k.at(0).held().full());
   const uint64_t refused = k.at(0).counters().refused;
   socket_client honest(k);
-  CHECK(served(honest, base::milliseconds(500)));
+  CHECK(served(honest, base::milliseconds(100)));
+  const std::vector<uint8_t> request = produce(honest, 20'000);
+  honest.send({request.begin(), request.begin() + 5000});
+  k.b.w.run_for(base::milliseconds(10));
+  honest.send({request.begin() + 5000, request.end()});
+  CHECK(taken(honest, base::milliseconds(100)));
 
   for (auto& c : first) c->send(std::vector<uint8_t>(20'000));  // for which there is a place
   k.b.w.run_for(base::milliseconds(10));
@@ -262,6 +274,37 @@ TEST_CASE("memory: where others' frames have no room, small requests are read al
   CHECK(first[2]->closes(base::milliseconds(100)));
   CHECK(k.at(0).held().exhausted());
   CHECK(k.at(0).counters().refused == refused + 2);
+}
+
+TEST_CASE("memory: while frames come in one after the other, however slowly, nobody goes for what has no room") {
+  kafka_node k(13, 1, {}, {}, {}, fast_network());
+  k.open_doors();
+  socket_client first(k);
+  first.send(begun_frame(3'500'000, 100'000));
+  k.b.w.run_for(base::milliseconds(100));
+  const clients large = begin_until(k, &held_memory::exhausted);
+  k.b.w.run_for(base::milliseconds(1500));
+  const uint64_t refused = k.at(0).counters().refused;
+  first.send(std::vector<uint8_t>(3'400'000));
+  CHECK(first.closes(base::milliseconds(100)));
+  k.b.w.run_for(base::milliseconds(1500));
+  CHECK(k.at(0).held().exhausted());
+  CHECK(k.at(0).counters().refused == refused + 1);  // the first one: zeros are no request
+  k.b.w.run_for(base::seconds(1));
+  CHECK(k.at(0).counters().refused > refused + 1);
+}
+
+TEST_CASE("memory: a large frame behind a fetch that waits goes on where memory is tight, for others wait for it") {
+  kafka_node k(12, 1, {}, {}, {}, fast_network());
+  k.open_doors();
+  k.create("t", 1);
+  socket_client first(k);
+  first.send(fetch(first, 0, 1 << 20, 1, 600'000));
+  first.send(begun_frame(3'500'000, 100'000));
+  k.b.w.run_for(base::milliseconds(100));
+  const clients large = begin_until(k, &held_memory::tight);
+  first.send(std::vector<uint8_t>(3'400'000));
+  CHECK(first.closes(base::milliseconds(500)));  // zeros are no request
 }
 
 TEST_CASE("memory: so many large frames without room that nobody is read: those that sent most go, and others are served") {

@@ -59,12 +59,7 @@ connection::connection(door& d, int handle, const listener_address& advertised)
       idle_(*this),
       changed_(d.on()) {}
 
-connection::~connection() {
-  const bool had_frame = partial_.active();
-  partial_.reset();
-  door_.change_held(held_, {});
-  if (had_frame) door_.frame_left();
-}
+connection::~connection() { door_.change_held(held_, {}); }
 
 reactor::core& connection::door_core() noexcept { return door_.on(); }
 
@@ -81,6 +76,7 @@ void connection::abandon() noexcept {
 reactor::task<void> connection::run() {
   watch_idle();
   co_await read_all();
+  forget_frame();
   ending_ = true;
   for (exchange& e : open_) e.hurry();
   // What is in flight is settled before the connection goes; answers leave while the peer still takes them.

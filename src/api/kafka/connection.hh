@@ -39,6 +39,8 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   void request_expects(size_t before, size_t now) noexcept { expected_ += now - before; }
   /// Memory is wanted: what waits behind a fetch for new records need not wait longer.
   void hurry_parked();
+  /// Of the frames that arrive at this core its own is the one that finishes, whatever the others wait for.
+  bool goes_first() noexcept;
   /// Memory that it waited for may be there.
   void look_again() {
     if (reader_waits_) changed_.wake_all();
@@ -82,6 +84,7 @@ class connection final : public base::list_hook<struct connection_tag>, public r
   reactor::task<void> read_all();
   bool must_wait() noexcept;
   bool no_room_to_receive() noexcept;
+  void forget_frame();
   bool may_fetch() const noexcept;
   /// Whether there is something to handle that was received before.
   bool unhandled() const noexcept { return rest_at_ < rest_.size() || partial_.complete(); }

@@ -72,7 +72,7 @@ reactor::task<void> connection::read_all() {
 bool connection::must_wait() noexcept {
   const size_t answers = filling_.held() + leaving_.held() + zero_copy_.held();
   if (unanswered_ >= unanswered_max || requests_.sum() + answers >= held_max_) return true;
-  if (door_.held().tight() && unanswered_ > 0) return true;
+  if (door_.held().tight() && unanswered_ > 0 && !goes_first()) return true;
   if (!unhandled() && no_room_to_receive()) return true;
   if (fetch_waits_ && !may_fetch()) return true;
   return !open_.empty() && open_.back().alone() && !open_.back().ready();
@@ -80,8 +80,9 @@ bool connection::must_wait() noexcept {
 
 /// Whether others hold so much that what would be received now could not be kept.
 bool connection::no_room_to_receive() noexcept {
-  if (!door_.held().exhausted() || door_.frames().goes_first(partial_)) return false;
-  return door_.held().full() || held_.sum() > 0 || partial_.active();
+  if (door_.held().full()) return true;
+  if (!door_.held().exhausted() || goes_first()) return false;
+  return held_.sum() > 0 || (partial_.active() && partial_.is_large());
 }
 
 /// One fetch is always taken up; a further one while those before it, answered or not, stay below the bound.
@@ -100,7 +101,7 @@ reactor::task<void> connection::wait_for_answers() {
   }
   while (must_wait() && !ending_) {
     take_arrived();
-    co_await changed_.wait();
+    if (must_wait()) co_await changed_.wait();
   }
   reader_waits_ = false;
   last_progress_ = door_core().now();
@@ -192,11 +193,12 @@ connection::next connection::feed_partial(base::mutable_bytes data, size_t* used
     begin_frame(static_cast<size_t>(size));
     return next::more;
   }
+  const bool first = goes_first();
   const auto taken = partial_.take(data);
   if (!taken) return next::memory;
   *used = *taken;
   if (partial_.complete()) {
-    door_.frame_left();
+    if (first) door_.first_frame_left();
     return handle_partial();
   }
   if (partial_.have() - frame_had_ >= frame_progress_bytes) note_frame_progress();
@@ -211,6 +213,14 @@ bool connection::may_come(int32_t frame_size) {
   }
   abort("frame size out of range");
   return false;
+}
+
+bool connection::goes_first() noexcept { return door_.frames().goes_first(partial_); }
+
+void connection::forget_frame() {
+  const bool first = goes_first();
+  partial_.reset();
+  if (first) door_.first_frame_left();
 }
 
 connection::next connection::handle_partial() {

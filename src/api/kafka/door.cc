@@ -258,15 +258,16 @@ void door::change_held(const held_bytes& before, const held_bytes& now) {
   if (was_over && !held_.over()) core_.timers().disarm(relief_);
   const bool more_may_read =
       (was_over && !held_.over()) || (was_exhausted && !held_.exhausted()) || (was_full && !held_.full());
-  if (more_may_read) look_again();
-}
-
-void door::frame_left() noexcept {
-  if (held_.exhausted() && !core_.abandoned()) look_again();
-}
-
-void door::look_again() noexcept {
+  if (!more_may_read) return;
   for (connection& c : connections_) c.look_again();
+}
+
+void door::first_frame_left() noexcept {
+  if (!held_.over() || core_.abandoned()) return;
+  if (held_.exhausted()) exhausted_since_ = core_.now();  // it does come on
+  for (connection& c : connections_) {
+    if (c.goes_first()) c.look_again();
+  }
 }
 
 /// A bound is passed: one connection at a time goes, until it is kept again.

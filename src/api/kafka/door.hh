@@ -116,8 +116,8 @@ class door {
   /// What the requests of all connections hold; a connection says each change.
   const held_memory& held() const noexcept { return held_; }
   void change_held(const held_bytes& before, const held_bytes& now);
-  /// A frame is whole, or its connection ends: another one may go first now.
-  void frame_left() noexcept;
+  /// The frame that went first is whole, or nothing more comes of it: now another one goes first.
+  void first_frame_left() noexcept;
   exchange_pool<produce_exchange>& produces() noexcept { return produces_; }
   exchange_pool<fetch_exchange>& fetches() noexcept { return fetches_; }
   /// Those of this core's connections.
@@ -144,7 +144,6 @@ class door {
   void turn_away(int handle);
   void note_too_large(connection& c, size_t bytes);
   reactor::task<void> serve(connection* c);
-  void look_again() noexcept;
   void relieve();
   connection* wanted_away();
   /// Looks again whether who takes no answers must go.

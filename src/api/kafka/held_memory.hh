@@ -24,8 +24,8 @@ class held_memory {
     now_.blocks += now.blocks - before.blocks;
     // With some distance, so that it does not come and go with each answer.
     tight_ = passed(now_.own, own_max_, tight_);
-    exhausted_ = passed(now_.own, 2 * own_max_, exhausted_);
-    full_ = passed(now_.own, 3 * own_max_, full_);
+    exhausted_ = passed(now_.own, own_max_ / 2 * 3, exhausted_);
+    full_ = passed(now_.own, 2 * own_max_, full_);
     blocks_tight_ = passed(now_.blocks, blocks_max_, blocks_tight_);
   }
   const held_bytes& now() const noexcept { return now_; }
@@ -33,9 +33,9 @@ class held_memory {
   held_bytes bounds() const noexcept { return {own_max_, blocks_max_}; }
   /// Connections that hold something are not read.
   bool tight() const noexcept { return tight_; }
-  /// Nor are those whose frame has begun, but for the one that goes first (frame_room.hh).
+  /// Nor are those whose large frame has begun, but for the one that goes first (frame_room.hh).
   bool exhausted() const noexcept { return exhausted_; }
-  /// Nor are those that hold nothing yet: each of so many may come to hold a little.
+  /// Nobody is: each of so many may come to hold a little.
   bool full() const noexcept { return full_; }
   /// No further fetches for connections whose fetches hold blocks.
   bool blocks_tight() const noexcept { return blocks_tight_; }
