@@ -111,8 +111,15 @@ step() {
     printf 'FAILED  %-44s %s%d s, all of it: %s\n' "$name" "$([ "$status" = 124 ] && printf 'out of time after ')" \
       $((SECONDS - start)) "$log"
     tail -n 40 "$log" | sed 's/^/        /'
-    failures+=("$name: $(grep -E 'FAILED|ERROR:|[1-9][0-9]* failed' "$log" | tail -n 3 | cut -c 1-300 | paste -sd '|' || true)")
+    failures+=("$name: $(grep -aE 'FAILED|ERROR:|[1-9][0-9]* failed' "$log" | tail -n 3 | cut -c 1-300 | paste -sd '|' || true)")
   fi
+}
+
+# fail NAME: counts what failed before or beside a step.
+fail() {
+  say "FAILED  $1"
+  failed=$((failed + 1))
+  failures+=("$1")
 }
 
 # finish: what failed, the last line, and the exit status.

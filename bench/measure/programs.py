@@ -50,7 +50,7 @@ class Programs:
         """The row on the bare path, its files kept in `directory`."""
         directory.mkdir(parents=True, exist_ok=True)
         words = [*row.bare.split(), "--directory", directory, "--seconds", seconds, "--file-mb", file_mb]
-        if fresh and row.load.startswith("produce"):
+        if fresh and row.produces:
             words.append("--fresh")
         return self.run("bare_path", words, f"bare {row.name}")
 
