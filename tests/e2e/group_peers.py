@@ -67,10 +67,14 @@ class Process:
         except OSError:
             raise Failed(self.ending()) from None
 
-    def ending(self):
+    def last_words(self):
+        """The end of what it said beside its records: complaints, and what it was assigned."""
         with open(self.log, errors="replace") as log:
-            said = [line for line in log.read().splitlines() if not line.startswith('{"')]
-        return f"it ended with {self.process.poll()}: {' / '.join(said[-3:])[-300:]}"
+            said = [line for line in log.read().splitlines() if line.startswith('{"assigned"') or not line.startswith('{"')]
+        return " / ".join(said[-3:])[-300:]
+
+    def ending(self):
+        return f"it ended with {self.process.poll()}: {self.last_words()}"
 
     def must_run(self):
         if self.process.poll() is not None:

@@ -203,7 +203,8 @@ class Scenario:
         for member in list(self.members):
             self.stop(member)
         self.producer.stop()
-        waited(lambda: self.committed() == self.ends(), lambda: f"commits of {self.ends()}: {self.committed()}")
+        waited(lambda: self.committed() == self.ends(), lambda: f"commits of {self.ends()}: {self.committed()}, "
+               f"{self.described()}, last words {[member.last_words() for member in self.gone]}")
 
     def close(self):
         for one in self.members + ([self.producer] if self.producer else []):

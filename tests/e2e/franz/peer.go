@@ -81,6 +81,7 @@ func (a *assignment) change(given bool, topics map[string][]int32) {
 func peerConsume(ctx context.Context, address, topic, group string) {
 	assigned := &assignment{has: map[int32]bool{}}
 	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
+		kgo.WithLogger(kgo.BasicLogger(os.Stderr, kgo.LogLevelWarn, nil)),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, t map[string][]int32) { assigned.change(true, t) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, c *kgo.Client, t map[string][]int32) {
 			// The client's own call when partitions are revoked, which this one replaces.
