@@ -45,6 +45,9 @@ constexpr size_t buffer_bytes_min = 64 << 10;
 constexpr size_t buffer_bytes_kept = 256 << 10;  ///< unless the smallest is larger
 /// How much one log may put inline into one group when its segment's file is not ready for a direct write.
 constexpr uint64_t inline_bytes_burst = 1u << 20;
+/// So many groups may be in flight whatever their size; one more where those together have fewer bytes.
+constexpr unsigned groups_of_any_size = 2;
+constexpr uint64_t small_bytes_in_flight = 256u << 10;
 }  // namespace
 
 commit_log::commit_log(reactor::core& on, log_manager& manager, segment_writer& writer, commit_log_options options)
@@ -71,6 +74,7 @@ bool commit_log::lend_buffers() {
 
 void commit_log::abandon() noexcept {
   in_flight_ = 0;
+  bytes_in_flight_ = 0;
   waiting_.clear();
   waiting_count_ = 0;
   file_.abandon();
@@ -97,9 +101,14 @@ void commit_log::at_turn_end() {
   for (log& l : waiting_) {
     if (l.config_.acknowledge_from_memory) l.acknowledge(l.end_);
   }
-  while (!failed_ && !waiting_.empty() && in_flight_ < groups_.size()) {
+  while (!failed_ && !waiting_.empty() && may_start()) {
     if (!start_group()) break;
   }
+}
+
+bool commit_log::may_start() const {
+  if (in_flight_ >= groups_.size()) return false;
+  return in_flight_ < groups_of_any_size || bytes_in_flight_ < small_bytes_in_flight;
 }
 
 uint64_t commit_log::place_for(uint64_t bytes) const {
@@ -254,6 +263,7 @@ void commit_log::write_record(group& g, uint64_t at, uint64_t inline_bytes) {
   manager_.note_group(g.parts.size(), size);
 
   g.bytes += size;
+  bytes_in_flight_ += g.bytes;
   g.begun = core_.effects().clock();
   g.left = size;
   g.piece = {g.buffer.data(), size};
@@ -298,6 +308,7 @@ void commit_log::complete_in_order() {
     group& g = *groups_[(completed_ + 1) % groups_.size()];
     if (g.pending > 0) break;
     --in_flight_;
+    bytes_in_flight_ -= g.bytes;
     if (g.error != 0 && !failed_) fail(g.error);
     ++completed_;
     finish(g);

@@ -27,7 +27,7 @@ class log_manager;
 struct commit_log_options {
   uint64_t file_bytes = 256u << 20;
   uint32_t inline_bytes_max = 64u << 10;  ///< a log with less in a group puts its bytes into the record
-  unsigned groups_in_flight = 2;
+  unsigned groups_in_flight = 4;          ///< more than two only while they are small
 };
 
 /// Of groups that are complete.
@@ -102,6 +102,9 @@ class commit_log final : public reactor::turn_end_hook {
   uint64_t place_for(uint64_t bytes) const;
   /// Gives every group the buffer that it always keeps.
   bool lend_buffers();
+  /// Whether one more group may be in flight. The first two keep the disk at work while the core collects; more of them let
+  /// small ones, which wait for the disk and not for its bandwidth, leave earlier. Large ones get larger instead.
+  bool may_start() const;
   bool start_group();
   bool collect(group& g, uint64_t room, uint64_t& inline_bytes);
   bool add_log(group& g, log& l, uint64_t room, uint64_t& inline_bytes);
@@ -132,6 +135,7 @@ class commit_log final : public reactor::turn_end_hook {
   uint64_t last_digest_ = 0;
   uint64_t completed_ = 0;
   uint64_t backlog_ = 0;
+  uint64_t bytes_in_flight_ = 0;  ///< of groups: their records and direct writes
   bool failed_ = false;
   flush_counters flushes_;
 

@@ -132,5 +132,30 @@ TEST_CASE("bounds: many hundred logs start, in little memory, after a clean stop
   }
 }
 
+/// How many groups are in flight at most while the disk takes 5 ms for each and batches of this size keep coming.
+unsigned groups_in_flight(log_world& f, size_t value_bytes) {
+  unsigned most = 0;
+  for (int i = 0; i < 12; ++i) {
+    REQUIRE(f.append(*f.logs[0], 1, value_bytes));
+    f.w.run_for(base::microseconds(200));
+    most = std::max(most, f.managers[0]->commits().in_flight());
+  }
+  REQUIRE(f.settle());
+  return most;
+}
+
+TEST_CASE("bounds: small groups are written four at a time, large ones two") {
+  log_world f(9, {.segment_bytes = 64 << 20, .commit_bytes = 4096 + (64 << 20), .inline_max = 64 << 10, .logs = 1});
+  f.boot();
+  f.n.disk().add_rule(
+      {.kind = reactor::op_kind::write, .path_part = "/commit/", .error = 0, .delay = base::milliseconds(5)});
+  CHECK(groups_in_flight(f, 100) == 4);
+  CHECK(groups_in_flight(f, 60 << 10) == 4);   // 180 KiB in three of them
+  CHECK(groups_in_flight(f, 300 << 10) == 2);  // what is written directly counts
+  CHECK(groups_in_flight(f, 100) == 4);
+  f.n.disk().clear_rules();
+  f.check_all();
+}
+
 }  // namespace
 }  // namespace millrace::storage::test

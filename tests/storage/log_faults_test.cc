@@ -261,7 +261,7 @@ TEST_CASE("log: a start on a full disk fails and can be tried again") {
   log_world f(2950, {.disk_bytes = 300000});
   CHECK(f.w.run(f.n, 0, claim(f.n.core(), world_dir)));
   {
-    log_manager m(f.n.core(), storage_options{world_dir, {f.setup.commit_bytes, f.setup.inline_max, 2}});
+    log_manager m(f.n.core(), storage_options{world_dir, {f.setup.commit_bytes, f.setup.inline_max}});
     const auto started = f.w.run(f.n, 0, m.start({}, base::leader_epoch(1), true));
     REQUIRE(!started);
     CHECK(started.error().code == base::errc::no_space);

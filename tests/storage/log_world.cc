@@ -110,7 +110,7 @@ bool log_world::try_boot(base::duration limit) {
     managers.push_back(std::make_unique<log_manager>(
         n.core(core),
         storage_options{world_dir,
-                        {setup.commit_bytes, setup.inline_max, 2},
+                        {setup.commit_bytes, setup.inline_max, setup.groups_in_flight},
                         {setup.pool_bytes, setup.pool_least},
                         setup.index_bytes_max,
                         setup.read_ahead_bytes_max,

@@ -58,6 +58,7 @@ struct world_setup {
   uint64_t segment_bytes = 1u << 20;
   uint64_t commit_bytes = 4096 + (1u << 20);
   uint32_t inline_max = 16 << 10;
+  unsigned groups_in_flight = commit_log_options{}.groups_in_flight;
   uint32_t index_interval = 4096;
   size_t value_max = 4000;
   size_t big_value = 100 << 10;

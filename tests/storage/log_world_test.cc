@@ -157,6 +157,7 @@ TEST_CASE("log: any setting, any end, the same promise") {
     o.segment_bytes = (32u << 10) << draw.below(6);
     o.commit_bytes = 4096 + ((256u << 10) << draw.below(3));
     o.inline_max = 2048u << draw.below(6);
+    o.groups_in_flight = static_cast<unsigned>(1 + seed % 6);
     o.index_interval = draw.chance(0.5) ? 4096 : 100;
     o.big_chance = draw.chance(0.3) ? 0.5 : 0.05;
     o.logs = static_cast<unsigned>(1 + draw.below(8));

@@ -33,7 +33,7 @@ std::string segment_path(const std::string& topic, int32_t partition, int64_t ba
 
 server_options story_options::smallest() {
   server_options s;
-  s.commits = {.file_bytes = storage::commit_file_bytes_min, .inline_bytes_max = 16 << 10, .groups_in_flight = 2};
+  s.commits = {.file_bytes = storage::commit_file_bytes_min, .inline_bytes_max = 16 << 10};
   s.pool = {.bytes_max = 64 << 20, .file_bytes_least = 256 << 10};
   s.door.auto_create_topics = false;
   return s;
