@@ -61,7 +61,7 @@ class KafkaSpeaking(Contender):
     def words(self, row, topic, seconds=None, warmup=None, configs=()):
         """raw_load's command line for the row."""
         words = [*row.load.split(), "--broker", self.address, "--topic", topic, "--cpu", LOAD_CPU,
-                 "--seconds", self.setup.seconds if seconds is None else seconds,
+                 "--seconds", row.seconds(self.setup.seconds) if seconds is None else seconds,
                  "--warmup", self.setup.warmup if warmup is None else warmup]
         for config in configs:
             words += ["--config", config]

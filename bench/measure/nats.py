@@ -36,7 +36,7 @@ class Nats(OwnTool):
         connections, in_flight, batch, _ = own_tool.shape(row)
         trial = max(TRIAL, 2 * connections * in_flight * batch)
         rate, _, _ = self._publish(row, port, trial)
-        messages = max(int(rate * float(self.setup.seconds)), trial)
+        messages = max(int(rate * row.seconds(self.setup.seconds)), trial)
         rate, latencies, used = self._publish(row, port, messages)
         return own_tool.result(row, messages, messages / rate, used, latencies)
 

@@ -47,9 +47,9 @@ class Programs:
         return self.start(program, arguments, label).result()
 
     def bare(self, row, directory, seconds, fresh=False, file_mb=1024):
-        """The row on the bare path, its files kept in `directory`."""
+        """The row on the bare path, its files kept in `directory`; `seconds` as other rows."""
         directory.mkdir(parents=True, exist_ok=True)
-        words = [*row.bare.split(), "--directory", directory, "--seconds", seconds, "--file-mb", file_mb]
+        words = [*row.bare.split(), "--directory", directory, "--seconds", row.seconds(seconds), "--file-mb", file_mb]
         if fresh and row.produces:
             words.append("--fresh")
         return self.run("bare_path", words, f"bare {row.name}")

@@ -47,7 +47,7 @@ class Redis(OwnTool):
         """A short run to learn the rate, then as many commands as fill the time."""
         trial = max(TRIAL // messages_each, 200, 2 * row.option("--connections", 1) * pipelined)
         rate = self._said(self._benchmark(port, trial, words, command))["rps"]
-        commands = max(int(rate * float(self.setup.seconds)), trial)
+        commands = max(int(rate * row.seconds(self.setup.seconds)), trial)
         out, used = self.metered(self._command(port, commands, words, command), env=self.env)
         said = self._said(out)
         latencies = {f"p{at}_us": said[f"p{at}_latency_ms"] * 1e3 for at in (50, 99)}
