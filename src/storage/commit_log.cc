@@ -74,7 +74,6 @@ bool commit_log::lend_buffers() {
 
 void commit_log::abandon() noexcept {
   in_flight_ = 0;
-  bytes_in_flight_ = 0;
   waiting_.clear();
   waiting_count_ = 0;
   file_.abandon();
@@ -108,7 +107,10 @@ void commit_log::at_turn_end() {
 
 bool commit_log::may_start() const {
   if (in_flight_ >= groups_.size()) return false;
-  return in_flight_ < groups_of_any_size || bytes_in_flight_ < small_bytes_in_flight;
+  if (in_flight_ < groups_of_any_size) return true;
+  uint64_t bytes = 0;
+  for (uint64_t n = completed_ + 1; n < next_number_; ++n) bytes += groups_[n % groups_.size()]->bytes;
+  return bytes < small_bytes_in_flight;
 }
 
 uint64_t commit_log::place_for(uint64_t bytes) const {
@@ -263,7 +265,6 @@ void commit_log::write_record(group& g, uint64_t at, uint64_t inline_bytes) {
   manager_.note_group(g.parts.size(), size);
 
   g.bytes += size;
-  bytes_in_flight_ += g.bytes;
   g.begun = core_.effects().clock();
   g.left = size;
   g.piece = {g.buffer.data(), size};
@@ -308,7 +309,6 @@ void commit_log::complete_in_order() {
     group& g = *groups_[(completed_ + 1) % groups_.size()];
     if (g.pending > 0) break;
     --in_flight_;
-    bytes_in_flight_ -= g.bytes;
     if (g.error != 0 && !failed_) fail(g.error);
     ++completed_;
     finish(g);

@@ -135,7 +135,6 @@ class commit_log final : public reactor::turn_end_hook {
   uint64_t last_digest_ = 0;
   uint64_t completed_ = 0;
   uint64_t backlog_ = 0;
-  uint64_t bytes_in_flight_ = 0;  ///< of groups: their records and direct writes
   bool failed_ = false;
   flush_counters flushes_;
 
