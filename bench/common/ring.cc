@@ -10,6 +10,12 @@
 
 namespace millrace::bench {
 
+namespace {
+
+constexpr unsigned entries_with_plug = 3;
+
+}  // namespace
+
 ring::ring(base::duration spin) : spin_(spin) {
   io_uring_params params{};
   params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_CQSIZE;
@@ -30,6 +36,12 @@ io_uring_sqe* ring::sqe() {
 bool ring::kernel_has_work() const { return (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_TASKRUN) != 0; }
 
 void ring::wait(base::instant until) {
+  while (fill_up_ && io_uring_sq_ready(&ring_) < entries_with_plug) {
+    io_uring_sqe* entry = sqe();
+    io_uring_prep_nop(entry);
+    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  }
+  fill_up_ = false;
   must(io_uring_submit_and_get_events(&ring_), "io_uring_submit");
   base::instant progress = now();
   for (unsigned turn = 0; io_uring_cq_ready(&ring_) == 0; ++turn) {

@@ -25,6 +25,10 @@ class ring {
   /// A cleared entry, submitted by the next wait.
   io_uring_sqe* sqe();
 
+  /// What is submitted next holds a durable write: it goes with entries enough that no submit waits for its flush, as the
+  /// broker's do (src/reactor/uring_backend/wait.cc).
+  void keep_flushes_out() { fill_up_ = true; }
+
   /// Submits what waits and returns when there is a completion, or `until` has come.
   void wait(base::instant until = base::instant::never());
 
@@ -49,6 +53,7 @@ class ring {
 
   io_uring ring_{};
   base::duration spin_;
+  bool fill_up_ = false;
 };
 
 }  // namespace millrace::bench

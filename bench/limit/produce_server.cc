@@ -243,7 +243,10 @@ void server::put(size_t index, uint64_t from, uint64_t to, uint64_t covers, bool
   const auto number = static_cast<uint32_t>(p.first_write + p.writes.size());
   io_uring_sqe* sqe = ring_.sqe();
   io_uring_prep_write(sqe, p.fd, p.memory + from % p.capacity, static_cast<unsigned>(to - from), from % p.file_size);
-  if (settings_.disk == disk_kind::durable) sqe->rw_flags = RWF_DSYNC;
+  if (settings_.disk == disk_kind::durable) {
+    sqe->rw_flags = RWF_DSYNC;
+    ring_.keep_flushes_out();
+  }
   sqe->user_data = tag(event::written, index, number);
   p.writes.push_back({to - from, covers, tail});
   p.tail_busy = tail;

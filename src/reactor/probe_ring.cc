@@ -137,7 +137,7 @@ void try_zero_copy(trial& t, ring_offers& offers) {
   msghdr header{};
   header.msg_iov = &piece;
   header.msg_iovlen = 1;
-  for (const unsigned report : {uring::send_zero_copy_report, 0u}) {
+  for (const unsigned report : {unsigned{uring::send_report_usage}, 0u}) {
     io_uring_sqe& sqe = t.entry();
     io_uring_prep_sendmsg_zc(&sqe, ends[0], &header, MSG_NOSIGNAL);
     sqe.ioprio = static_cast<uint16_t>(report);
@@ -156,7 +156,7 @@ void try_zero_copy(trial& t, ring_offers& offers) {
       continue;
     }
     offers.zero_copy_send = sent.res == static_cast<int>(sizeof bytes);
-    const bool copied = report != 0 && (static_cast<unsigned>(released.res) & uring::zero_copy_copied) != 0;
+    const bool copied = report != 0 && (static_cast<unsigned>(released.res) & uring::notified_copied) != 0;
     offers.zero_copy_words = !offers.zero_copy_send ? refusal(sent.res < 0 ? -sent.res : EIO)
                              : copied               ? "yes (over loopback the kernel copies)"
                                                     : "yes";

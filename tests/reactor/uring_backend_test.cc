@@ -62,6 +62,35 @@ TEST_CASE("uring: an op completes once, through poll, and not before") {
   CHECK(world->effects().in_kernel() == 0);
 }
 
+/// Entries that the kernel was given for one write.
+uint64_t entries_of_write(solo& world, int handle, bool durable) {
+  core& on = world.on();
+  const uint64_t before = world.effects().counters().submissions;
+  counted_op writing(op_kind::write);
+  writing.handle = handle;
+  const iovec piece{const_cast<char*>("abc"), 3};
+  writing.iov = &piece;
+  writing.iov_count = 1;
+  writing.durable = durable;
+  on.submit(writing);
+  turns_until(on, [&] { return writing.runs == 1; });
+  CHECK(writing.result == 3);
+  return world.effects().counters().submissions - before;
+}
+
+TEST_CASE("uring: a durable write never goes with so few entries that the kernel may wait for its flush in the call") {
+  const test::temporary_directory directory;
+  auto world = test::one_core();
+  const int handle = open(directory.of("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(handle >= 0);
+  world->on().turn(base::duration{});
+  CHECK(entries_of_write(*world, handle, true) == 3);
+  CHECK(entries_of_write(*world, handle, false) == 1);
+  CHECK(entries_of_write(*world, handle, true) == 3);
+  close(handle);
+  CHECK(world->effects().in_kernel() == 0);
+}
+
 TEST_CASE("uring: cancel ends a receive and an accept once, also before the kernel has them") {
   auto world = test::one_core();
   core& on = world->on();

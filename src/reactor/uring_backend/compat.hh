@@ -9,10 +9,6 @@
 namespace millrace::reactor::uring {
 
 inline constexpr int op_ftruncate = 55;  ///< IORING_OP_FTRUNCATE, Linux 6.9
-/// IORING_SEND_ZC_REPORT_USAGE, Linux 6.2: the notice of a zero-copy send says whether it copied.
-inline constexpr unsigned send_zero_copy_report = 1u << 3;
-inline constexpr unsigned zero_copy_copied = 1u << 31;  ///< IORING_NOTIF_USAGE_ZC_COPIED, in it
-
 /// IORING_SEND_ZC_REPORT_USAGE, Linux 6.2: in an entry's ioprio. A kernel that does not know it refuses the entry
 /// with EINVAL.
 inline constexpr uint16_t send_report_usage = 1u << 3;

@@ -188,6 +188,7 @@ io_uring_sqe& uring_backend::entry() {
 void uring_backend::submitted(int answer) {
   if (answer > 0) counters_.submissions += static_cast<unsigned>(answer);
   if (io_uring_sq_ready(&ring_) != 0) return;
+  durable_queued_ = false;
   if (!rests_.empty()) rests_.clear();
   if (!addresses_.empty()) addresses_.clear();
 }
@@ -264,6 +265,7 @@ void uring_backend::prepare_file(op& o, io_uring_sqe& sqe) {
         io_uring_prep_writev(&sqe, o.handle, o.iov, o.iov_count, o.position);
       }
       if (o.durable) sqe.rw_flags = RWF_DSYNC;
+      durable_queued_ = durable_queued_ || o.durable;
       return;
     case op_kind::sync:
       io_uring_prep_fsync(&sqe, o.handle, IORING_FSYNC_DATASYNC);

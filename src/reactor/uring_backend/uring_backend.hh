@@ -135,6 +135,7 @@ class uring_backend final : public backend {
   void note_mail_to(base::core_id target);
   void flush_held_mail();
   void announce_mail();
+  void keep_flushes_out();
   void enter();
   void look(ready_list& ready);
   bool more_to_start() const noexcept;
@@ -178,6 +179,7 @@ class uring_backend final : public backend {
   std::vector<uring::file_send> file_sends_;  // by slot
   std::vector<uint32_t> free_file_sends_;
 
+  bool durable_queued_ = false;   // a durable write is in the queue
   std::vector<uint32_t> mailed_;  // cores that got mail since the last announcement
   std::vector<bool> mailed_flags_;
   std::vector<base::core_id> held_back_;  // cores whose rings were full: the exchange holds mail for them
