@@ -74,8 +74,12 @@ class client {
   /// Asks once. Where it is refused with LEADER_NOT_AVAILABLE, what is known of the other partitions is new all the same.
   reactor::task<base::result<void>> refresh_now(std::string name);
   const topic_metadata* known(std::string_view name) const;
+  /// Who leads a partition, by what is known. Errors: refused, as a broker would: UNKNOWN_TOPIC_OR_PARTITION,
+  /// LEADER_NOT_AVAILABLE.
+  base::result<int32_t> leader_of(std::string_view topic, int32_t partition) const;
 
-  /// An open connection to a broker. It may end while somebody else runs: look at it before each use.
+  /// An open connection to a broker. It may end while somebody else runs: look at it before each use. Errors: not_found (a
+  /// broker that nobody named, or a name that does not resolve), those of connections.
   reactor::task<base::result<connection*>> to(int32_t node);
   /// To any of them, the controller where that is known.
   reactor::task<base::result<connection*>> any();
@@ -86,6 +90,9 @@ class client {
   const client_options& options() const noexcept { return options_; }
   std::string_view cluster_id() const noexcept { return cluster_id_; }
   size_t nodes() const noexcept { return nodes_.size(); }
+  /// "HOST:PORT" of the connection that could not be opened last, and has not been since: the host as it was given or
+  /// advertised, which may be a name that does not resolve. Empty: there is none. Good until the client goes on.
+  const std::string& unreachable() const;
 
  private:
   reactor::task<base::result<void>> ask_metadata(const std::string* topic);
@@ -93,12 +100,26 @@ class client {
   reactor::task<base::result<connection*>> bootstrap();
   base::result<std::string> numeric(const std::string& host) const;
   enum class purpose : uint8_t { data, groups };
-  connection* link_to(const host_port& where, purpose what = purpose::data);
+  /// A broker as it was named, and its numeric host; empty: the name does not resolve.
+  struct broker_place {
+    host_port named;
+    std::string numeric;
+  };
+  struct unreached {
+    const connection* link;  // null: the name does not resolve
+    std::string name;
+  };
+  broker_place place_of(host_port named) const;
+  void learn(int32_t node, host_port named);
+  connection* link_to(const host_port& where, purpose what);
+  reactor::task<base::result<connection*>> reach(broker_place where, purpose what);
+  void note_reach(const connection* link, const host_port& named, bool open);
 
   reactor::core& core_;
   const client_options options_;
   std::map<std::tuple<std::string, uint16_t, purpose>, std::unique_ptr<connection>> links_;  // by numeric address
-  std::map<int32_t, host_port> nodes_;
+  std::map<int32_t, broker_place> nodes_;
+  std::vector<unreached> unreached_;  // in the order of their last failures
   int32_t controller_ = -1;
   std::string cluster_id_;
   std::unordered_map<std::string, std::unique_ptr<topic_metadata>, base::string_hash, std::equal_to<>> topics_;

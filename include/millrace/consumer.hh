@@ -67,6 +67,9 @@ class consumer {
   void interrupt();
   /// The offsets behind what next() has given.
   std::vector<start_position> positions() const;
+  /// What went wrong last with a fetch, or with a leader that is looked for, and has not been followed by a good answer of
+  /// that partition's leader: what is tried again, too. A partition that is read no more keeps it.
+  std::optional<base::error> trouble() const noexcept;
   /// Before the client closes. Says so to brokers that are reached, and waits for them as for any request.
   reactor::task<void> close();
   void abandon() noexcept;

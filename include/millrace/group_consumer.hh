@@ -40,7 +40,7 @@ class group_consumer {
   bool settled() const noexcept;
   uint64_t shares() const noexcept;
   size_t assigned() const noexcept;
-  /// What went wrong last, where it is not settled.
+  /// What went wrong last with the group, where it is not settled; else as consumer::trouble.
   std::optional<base::error> trouble() const noexcept;
   /// Commits, leaves, ends. Before the client closes.
   reactor::task<void> close();

@@ -40,7 +40,7 @@ struct delivery {
   int32_t records = 0;
   size_t bytes = 0;                ///< of the batch as it was sent
   std::span<const int64_t> tags;   ///< of its records, in order
-  std::optional<base::error> why;  ///< it will not be there, or nobody knows
+  std::optional<base::error> why;  ///< it will not be there, or nobody knows; see producer::trouble()
 };
 class delivery_handler {
  public:
@@ -69,13 +69,14 @@ class producer {
   /// `tag` comes back with the delivery.
   bool add(size_t topic, int32_t partition, const record::new_record& record, int64_t tag = 0);
   /// The same and waits: for room first, then for the answer. Yields the record's offset, -1 where nobody says it. What
-  /// `record` points at lives until it returns. Errors: refused, timed_out, closed.
+  /// `record` points at lives until it returns. Errors: refused, timed_out, closed, those of connections.
   reactor::task<base::result<int64_t>> send(size_t topic, int32_t partition, record::new_record record);
   /// Batches leave as they are, without waiting for more.
   void flush();
   /// Flushes, and waits until everything is answered or has failed.
   reactor::task<void> drain();
-  /// Ends it: what is not answered fails. Before the client closes.
+  /// Ends it: what is not answered fails with its partition's trouble, with closed where there is none. Before the client
+  /// closes.
   reactor::task<void> close();
   void abandon() noexcept;
 
@@ -83,6 +84,9 @@ class producer {
   size_t unanswered() const noexcept;
   size_t open() const noexcept;
   size_t buffered_bytes() const noexcept;
+  /// What went wrong last with a batch, or with a leader that is looked for, and has not been followed by an acknowledged
+  /// batch of that partition: what is tried again, too. It is what batches fail with whose time passes meanwhile.
+  std::optional<base::error> trouble() const noexcept;
   reactor::core& on() noexcept;
 
  private:

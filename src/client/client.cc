@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <utility>
 
 #include "client/call.hh"
 #include "client/connection.hh"
@@ -25,6 +26,11 @@ bool is_numeric(const std::string& host) {
   return inet_pton(AF_INET, host.c_str(), room) == 1 || inet_pton(AF_INET6, host.c_str(), room) == 1;
 }
 
+std::string text_of(const host_port& where) {
+  const bool v6 = where.host.find(':') != std::string::npos;
+  return (v6 ? "[" + where.host + "]" : where.host) + ":" + std::to_string(where.port);
+}
+
 /// Of a topic that is there but not ready yet.
 bool not_yet(int16_t code) { return code == code::leader_not_available || code == code::unknown_topic_or_partition; }
 
@@ -43,6 +49,8 @@ std::string describe(base::error why) {
       return "no answer in time";
     case base::errc::closed:
       return "the connection was closed";
+    case base::errc::not_found:
+      return "no address of the broker is known";
     case base::errc::malformed:
     case base::errc::truncated:
       return "the answer is not Kafka's protocol";
@@ -63,6 +71,19 @@ result<std::string> client::numeric(const std::string& host) const {
   return base::fail(base::errc::not_found);
 }
 
+client::broker_place client::place_of(host_port named) const {
+  result<std::string> host = numeric(named.host);
+  return {.named = std::move(named), .numeric = host ? std::move(*host) : std::string()};
+}
+
+/// A name that does not resolve now keeps the address that it had.
+void client::learn(int32_t node, host_port named) {
+  broker_place found = place_of(std::move(named));
+  broker_place& known = nodes_[node];
+  if (found.numeric.empty() && found.named.host == known.named.host) found.numeric = known.numeric;
+  known = std::move(found);
+}
+
 connection* client::link_to(const host_port& where, purpose what) {
   auto& link = links_[{where.host, where.port, what}];
   if (!link) {
@@ -74,6 +95,28 @@ connection* client::link_to(const host_port& where, purpose what) {
     link = std::make_unique<connection>(core_, broker_address{where.host, where.port}, how);
   }
   return link.get();
+}
+
+task<result<connection*>> client::reach(broker_place where, purpose what) {
+  connection* link = where.numeric.empty() ? nullptr : link_to({where.numeric, where.named.port}, what);
+  result<void> opened = base::fail(base::errc::not_found);
+  if (link != nullptr) opened = co_await link->open();
+  // Where we closed it ourselves, that says nothing about the broker.
+  if (link == nullptr || !link->ended()) note_reach(link, where.named, opened.ok());
+  if (!opened) co_return opened.failure();
+  co_return link;
+}
+
+void client::note_reach(const connection* link, const host_port& named, bool open) {
+  if (open && unreached_.empty()) return;
+  std::string name = text_of(named);
+  std::erase_if(unreached_, [&](const unreached& u) { return u.link != nullptr ? u.link == link : u.name == name; });
+  if (!open) unreached_.push_back({.link = link, .name = std::move(name)});
+}
+
+const std::string& client::unreachable() const {
+  static const std::string nothing;
+  return unreached_.empty() ? nothing : unreached_.back().name;
 }
 
 task<result<void>> client::start() { co_return co_await ask_metadata(nullptr); }
@@ -90,16 +133,10 @@ void client::abandon() noexcept {
 task<result<connection*>> client::bootstrap() {
   base::failure last = base::fail(base::errc::invalid_argument);
   for (size_t i = 0; i < options_.bootstrap.size(); ++i) {
-    const host_port& where = options_.bootstrap[i];
-    const result<std::string> host = numeric(where.host);
-    if (!host) {
-      last = host.failure();
-      continue;
-    }
-    connection* link = link_to({*host, where.port});
-    const result<void> opened = co_await link->open();
-    if (opened) co_return link;
-    last = opened.failure();
+    broker_place where = place_of(options_.bootstrap[i]);
+    result<connection*> link = co_await reach(std::move(where), purpose::data);
+    if (link) co_return link;
+    last = link.failure();
   }
   co_return last;
 }
@@ -107,9 +144,8 @@ task<result<connection*>> client::bootstrap() {
 task<result<connection*>> client::to(int32_t node) {
   const auto at = nodes_.find(node);
   if (at == nodes_.end()) co_return base::fail(base::errc::not_found, node);
-  connection* link = link_to(at->second);
-  CO_TRY_CHECK(co_await link->open());
-  co_return link;
+  broker_place where = at->second;
+  co_return co_await reach(std::move(where), purpose::data);
 }
 
 task<result<connection*>> client::any() {
@@ -137,8 +173,7 @@ task<result<void>> client::ask_metadata_once(const std::string* topic) {
   request.allow_auto_topic_creation = false;
   CO_TRY(const auto got, (co_await call<metadata_response, metadata_request>(link, &request, 12)));
   for (const metadata_response_broker& b : got.body.brokers) {
-    const result<std::string> host = numeric(std::string(b.host));
-    if (host) nodes_[b.node_id] = {*host, static_cast<uint16_t>(b.port)};
+    learn(b.node_id, {std::string(b.host), static_cast<uint16_t>(b.port)});
   }
   controller_ = got.body.controller_id;
   cluster_id_ = got.body.cluster_id.value_or("");
@@ -191,6 +226,17 @@ const topic_metadata* client::known(std::string_view name) const {
   return at == topics_.end() ? nullptr : at->second.get();
 }
 
+result<int32_t> client::leader_of(std::string_view topic, int32_t partition) const {
+  const topic_metadata* there = known(topic);
+  const auto index = static_cast<size_t>(partition);
+  if (there == nullptr || partition < 0 || index >= there->partitions.size()) {
+    return base::fail(base::errc::refused, code::unknown_topic_or_partition);
+  }
+  const int32_t leader = there->partitions[index].leader;
+  if (leader < 0) return base::fail(base::errc::refused, code::leader_not_available);
+  return leader;
+}
+
 task<result<connection*>> client::coordinator(std::string group) {
   CO_TRY(connection * link, co_await any());
   std::string_view key = group;
@@ -206,10 +252,8 @@ task<result<connection*>> client::coordinator(std::string group) {
     where = {std::string(one.host), static_cast<uint16_t>(one.port)};
   }
   if (code != code::none) co_return base::fail(base::errc::refused, code);
-  CO_TRY(where.host, numeric(where.host));
-  link = link_to(where, purpose::groups);
-  CO_TRY_CHECK(co_await link->open());
-  co_return link;
+  broker_place there = place_of(std::move(where));
+  co_return co_await reach(std::move(there), purpose::groups);
 }
 
 }  // namespace millrace::client

@@ -47,6 +47,8 @@ class connection final : private reactor::turn_end_hook {
 
   const broker_address& address() const noexcept { return address_; }
   bool is_open() const noexcept { return state_ == state::open; }
+  /// Whether close() was called.
+  bool ended() const noexcept { return tasks_.closing(); }
   /// Connects and asks for the broker's versions, unless it is open; several may wait for the same attempt. Waits as long
   /// as the backoff asks for. Errors: io (errno), timed_out, closed, unsupported (no broker of Kafka's protocol), malformed.
   reactor::task<base::result<void>> open();

@@ -18,6 +18,7 @@ task<result<void>> consumer::assign(std::vector<start_position> partitions) { re
 task<const fetched*> consumer::next() { return core_->next(); }
 void consumer::interrupt() { core_->interrupt(); }
 std::vector<start_position> consumer::positions() const { return core_->positions(); }
+std::optional<base::error> consumer::trouble() const noexcept { return core_->trouble(); }
 task<void> consumer::close() { return core_->close(); }
 void consumer::abandon() noexcept { core_->abandon(); }
 
@@ -109,6 +110,14 @@ std::vector<start_position> consumer_core::positions() const {
   std::vector<start_position> all;
   for (const auto& p : partitions_) all.push_back({.topic = *p->topic, .partition = p->index, .offset = p->taken});
   return all;
+}
+
+std::optional<base::error> consumer_core::trouble() const noexcept {
+  standing_error last;
+  for (const auto& p : partitions_) {
+    if (p->trouble.later_than(last)) last = p->trouble;
+  }
+  return last.why();
 }
 
 task<void> consumer_core::close() {

@@ -6,6 +6,7 @@
 
 #include "client/connection.hh"
 #include "client/exchange.hh"
+#include "client/standing_error.hh"
 #include "millrace/consumer.hh"
 #include "reactor/scope.hh"
 #include "wire/kafka/messages/fetch.hh"
@@ -25,6 +26,7 @@ class consumer_core {
   reactor::task<const fetched*> next();
   void interrupt();
   std::vector<start_position> positions() const;
+  std::optional<base::error> trouble() const noexcept;
   reactor::task<void> close();
   void abandon() noexcept { tasks_.abandon(); }
 
@@ -38,6 +40,7 @@ class consumer_core {
     int64_t taken = 0;  // behind what next() gave
     node* leader = nullptr;
     bool ended = false;  // an error that does not pass
+    standing_error trouble;
   };
   /// An answer on its way to next().
   struct parcel {
@@ -50,7 +53,7 @@ class consumer_core {
     flight(consumer_core& owner, node& of) : owner_(owner), node_(of) {}
     void answered(arrival& got) override { owner_.take_answer(node_, got); }
     void released() override { owner_.flight_ended(node_); }
-    void failed(base::error) override { owner_.flight_failed(node_); }
+    void failed(base::error why) override { owner_.flight_failed(node_, why); }
 
    private:
     consumer_core& owner_;
@@ -81,16 +84,20 @@ class consumer_core {
   bool hear_of_session(node& n, const wire::kafka::fetch_response& answer);
   void end_session(node& n);
   void take_answer(node& n, arrival& got);
-  void end_partition(partition& p);
+  void end_partition(partition& p, base::error why);
   void take_partition(parcel& to, partition& p, const wire::kafka::fetch_response_partition_data& answer);
   void flight_ended(node& n);
-  void flight_failed(node& n);
+  void flight_failed(node& n, base::error why);
   partition* find(std::string_view topic, int32_t index, node& n, size_t guess);
   std::unique_ptr<parcel> fresh_parcel();
   // consumer_leaders.cc
-  void lose_leader(partition& p);
-  void lose_all(node& n);
+  void note_trouble(partition& p, base::error why);
+  void answer_trouble(const node& n);
+  void lose_leader(partition& p, base::error why);
+  void lose_all(node& n, base::error why);
   reactor::task<void> mend();
+  reactor::task<bool> ask_leaders();
+  reactor::task<void> connect_leaders();
   reactor::task<base::result<void>> connect_partition(partition* p);
   node& node_of(int32_t id);
   bool complete() const;
@@ -109,7 +116,8 @@ class consumer_core {
   std::vector<wire::kafka::fetch_request_topic> request_topics_;
   std::vector<wire::kafka::fetch_request_partition> request_partitions_;
   uint64_t assignment_ = 0;
-  uint64_t shares_ = 0;  // grows where a broker's share of the partitions becomes another
+  uint64_t shares_ = 0;    // grows where a broker's share of the partitions becomes another
+  bool troubled_ = false;  // some partition may have trouble that an answer ends
   size_t flying_ = 0;
   bool interrupted_ = false;
   bool mending_ = false;

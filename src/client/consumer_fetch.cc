@@ -27,9 +27,12 @@ void consumer_core::ask(node& n) {
   if (n.on_the_way || n.waiting >= options_.ahead || closing_ || n.link == nullptr) return;
   if (n.session_epoch == 0 || n.shares != shares_) list_partitions(n);
   if (n.asked.empty()) return end_session(n);
-  if (!n.link->is_open()) return lose_all(n);
+  if (!n.link->is_open()) return lose_all(n, base::fail(base::errc::closed).what);
   const auto version = n.link->version_of<fetch_request>(version_most);
-  if (!version) return;
+  if (!version) {
+    for (partition* p : n.asked) note_trouble(*p, version.error());
+    return;
+  }
   n.version = *version;
   name_partitions(n);
   send_fetch(n, static_cast<int32_t>(options_.max_wait.ms()));
@@ -137,9 +140,14 @@ void consumer_core::take_answer(node& n, arrival& got) {
   if (n.assignment != assignment_ || closing_) return;
   if (!good) {
     n.session_epoch = 0;
-    if (named_all || !answer) lose_all(n);
+    if (!answer) {
+      lose_all(n, answer.error());
+    } else if (named_all) {
+      lose_all(n, base::fail(base::errc::refused, answer->error_code).what);
+    }
     return;
   }
+  if (troubled_) answer_trouble(n);
   size_t guess = 0;
   for (const fetch_response_fetchable_topic& t : answer->responses) {
     for (const fetch_response_partition_data& p : t.partitions) {
@@ -171,8 +179,9 @@ consumer_core::partition* consumer_core::find(std::string_view topic, int32_t in
 }
 
 /// It has an error that does not pass, and is asked for no more.
-void consumer_core::end_partition(partition& p) {
+void consumer_core::end_partition(partition& p, base::error why) {
   p.ended = true;
+  note_trouble(p, why);
   ++shares_;
 }
 
@@ -185,9 +194,10 @@ void consumer_core::take_partition(parcel& to, partition& p, const fetch_respons
                         .batches = {},
                         .why = {}};
   if (answer.error_code != code::none) {
-    if (retriable(answer.error_code)) return lose_leader(p);
-    out.why = base::fail(base::errc::refused, answer.error_code).what;
-    end_partition(p);
+    const base::error why = base::fail(base::errc::refused, answer.error_code).what;
+    if (retriable(answer.error_code)) return lose_leader(p, why);
+    out.why = why;
+    end_partition(p, why);
   } else {
     const base::bytes all = answer.records.value_or(base::bytes());
     record::batch_iterator batches(all);
@@ -200,7 +210,7 @@ void consumer_core::take_partition(parcel& to, partition& p, const fetch_respons
       out.next = std::max(out.next, batch->last_offset().value() + 1);
     }
     out.batches = all.first(batches.position());
-    if (out.why) end_partition(p);
+    if (out.why) end_partition(p, *out.why);
     if (out.batches.empty() && !out.why) return;
     p.asked = out.next;
   }
@@ -216,9 +226,9 @@ void consumer_core::flight_ended(node& n) {
   ask(n);
 }
 
-void consumer_core::flight_failed(node& n) {
+void consumer_core::flight_failed(node& n, base::error why) {
   n.session_epoch = 0;
-  if (n.assignment == assignment_) lose_all(n);
+  if (n.assignment == assignment_) lose_all(n, why);
   flight_ended(n);
 }
 

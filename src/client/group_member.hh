@@ -26,7 +26,7 @@ class group_member {
   bool settled() const noexcept { return settled_; }
   uint64_t shares() const noexcept { return shares_; }
   size_t assigned() const noexcept { return share_.size(); }
-  std::optional<base::error> trouble() const noexcept { return trouble_; }
+  std::optional<base::error> trouble() const noexcept { return trouble_ ? trouble_ : consumer_.trouble(); }
 
  private:
   reactor::task<void> live();

@@ -34,6 +34,7 @@ void producer::abandon() noexcept { core_->abandon(); }
 size_t producer::unanswered() const noexcept { return core_->unanswered(); }
 size_t producer::open() const noexcept { return core_->open(); }
 size_t producer::buffered_bytes() const noexcept { return core_->buffered_bytes(); }
+std::optional<base::error> producer::trouble() const noexcept { return core_->trouble(); }
 reactor::core& producer::on() noexcept { return core_->on(); }
 
 producer_core::producer_core(client& on, producer_options options, delivery_handler* told)
@@ -165,7 +166,8 @@ void producer_core::close_batch(producer_partition& p) {
   b.builder.reset();
   buffered_ -= b.charged - std::min(b.charged, b.bytes.size());
   b.charged = std::min(b.charged, b.bytes.size());
-  if (!finished || p.lost) return fail_batch(b, p.lost ? *p.lost : finished.error());
+  if (!finished) p.given_up.note(finished.error(), core_.now());
+  if (!finished || p.lost) return fail_batch(b, p.lost ? cause(p) : finished.error());
   // Sequences go round past the largest int32 (KIP-98).
   p.sequence = static_cast<int32_t>((int64_t{p.sequence} + b.records) & INT32_MAX);
   p.ready.push_back(b);
@@ -175,6 +177,7 @@ void producer_core::close_batch(producer_partition& p) {
 void producer_core::deliver(producer_batch& b, int64_t base_offset, std::optional<base::error> why) {
   --unanswered_;
   buffered_ -= std::exchange(b.charged, 0);
+  if (!why && (b.of->trouble.stands() || b.of->given_up.stands())) answer_trouble(*b.of);
   while (!b.waiters.empty()) {
     auto& waiter = static_cast<record_waiter&>(b.waiters.pop_front());
     if (why) {
@@ -200,6 +203,28 @@ void producer_core::recycle(producer_batch& b) {
   b.tags.clear();
   b.of = nullptr;
   idle_batches_.push_back(b);
+}
+
+// ---- what went wrong
+
+/// What follows a batch that is gone for good fails of that one, whatever is said of itself.
+void producer_core::note_trouble(producer_partition& p, base::error why) {
+  if (!p.lost) p.trouble.note(why, core_.now());
+}
+
+/// By a batch that is there; but one that left before the trouble began does not end it.
+void producer_core::answer_trouble(producer_partition& p) {
+  p.given_up.clear();
+  if (!p.recovering && !p.lost) p.trouble.clear();
+}
+
+std::optional<base::error> producer_core::trouble() const noexcept {
+  standing_error last;
+  each_partition([&](const producer_partition& p) {
+    if (p.trouble.later_than(last)) last = p.trouble;
+    if (p.given_up.later_than(last)) last = p.given_up;
+  });
+  return last.why();
 }
 
 // ---- the clock
@@ -249,10 +274,9 @@ task<void> producer_core::drain() {
 
 task<void> producer_core::close() {
   closing_ = true;
-  const base::error why = base::fail(base::errc::closed).what;
-  each_partition([&](producer_partition& p) {
+  each_partition([this](producer_partition& p) {
     if (p.open != nullptr) close_batch(p);
-    while (!p.ready.empty()) fail_batch(p.ready.pop_front(), why);
+    while (!p.ready.empty()) fail_batch(p.ready.pop_front(), cause(p));
   });
   changed_.wake_all();
   while (flying_ > 0) co_await changed_.wait();

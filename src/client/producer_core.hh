@@ -8,6 +8,7 @@
 #include "base/intrusive_list.hh"
 #include "client/connection.hh"
 #include "client/exchange.hh"
+#include "client/standing_error.hh"
 #include "millrace/producer.hh"
 #include "reactor/scope.hh"
 #include "reactor/timer_wheel.hh"
@@ -52,9 +53,11 @@ struct producer_partition : base::list_hook<sending_tag>, base::list_hook<openin
   base::intrusive_list<producer_batch> ready;
   base::intrusive_list<producer_batch> flying;
   size_t flying_count = 0;
-  size_t in_requests = 0;           // of those flying, not back yet
-  bool recovering = false;          // something failed: nothing is sent until all that flies is back
-  std::optional<base::error> lost;  // idempotent: a batch is gone for good, and none may follow
+  size_t in_requests = 0;   // of those flying, not back yet
+  bool recovering = false;  // something failed: nothing is sent until all that flies is back
+  standing_error trouble;   // keeps its batches from their answers; until one is acknowledged that left after it
+  standing_error given_up;  // of a batch that was not tried again, and kept none of the others
+  bool lost = false;        // idempotent: a batch is gone for good, and none may follow: for its trouble
   int32_t sequence = 0;
   uint64_t gathered = 0;  // the last request that it was in
 };
@@ -84,6 +87,7 @@ class producer_core final : private reactor::turn_end_hook {
   size_t unanswered() const noexcept { return unanswered_; }
   size_t open() const noexcept { return open_; }
   size_t buffered_bytes() const noexcept { return buffered_; }
+  std::optional<base::error> trouble() const noexcept;
   reactor::core& on() noexcept { return core_; }
 
  private:
@@ -120,6 +124,12 @@ class producer_core final : private reactor::turn_end_hook {
   bool full(const producer_batch& b) const;
   void deliver(producer_batch& b, int64_t base_offset, std::optional<base::error> why);
   void recycle(producer_batch& b);
+  void note_trouble(producer_partition& p, base::error why);
+  static void answer_trouble(producer_partition& p);
+  /// What its batches fail with that were not answered in time.
+  static base::error cause(const producer_partition& p) {
+    return p.trouble.why().value_or(base::fail(base::errc::closed).what);
+  }
   void at_turn_end() override;
   base::instant due(const producer_partition& p) const { return p.open->begun + options_.linger; }
 
@@ -144,13 +154,14 @@ class producer_core final : private reactor::turn_end_hook {
   void lose_leader(producer_partition& p);
   void lose_node(producer_node& n);
   reactor::task<void> mend();
+  reactor::task<void> mend_topic(size_t topic);
   reactor::task<base::result<void>> connect_partition(producer_partition* p);
   void expire();
   void expire_ready(producer_partition& p);
-  bool complete();
+  bool complete() const;
   template <class F>
-  void each_partition(F f) {
-    for (topic_state& t : topics_) {
+  void each_partition(F f) const {
+    for (const topic_state& t : topics_) {
       for (auto& p : t.partitions) f(*p);
     }
   }

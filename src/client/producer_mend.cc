@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <set>
+#include <map>
+#include <utility>
 
 #include "client/kafka_code.hh"
 #include "client/producer_core.hh"
@@ -37,11 +38,7 @@ void producer_core::lose_node(producer_node& n) {
 }
 
 task<result<void>> producer_core::connect_partition(producer_partition* p) {
-  const topic_metadata* known = client_.known(topics_[p->topic].name);
-  const auto index = static_cast<size_t>(p->index);
-  const bool there = known != nullptr && index < known->partitions.size();
-  const int32_t leader = there ? known->partitions[index].leader : -1;
-  if (leader < 0) co_return base::fail(base::errc::refused, code::leader_not_available);
+  CO_TRY(const int32_t leader, client_.leader_of(topics_[p->topic].name, p->index));
   CO_TRY(connection * link, co_await client_.to(leader));
   if (closing_) co_return base::fail(base::errc::closed);
   producer_node& n = node(leader);
@@ -62,20 +59,7 @@ task<void> producer_core::mend() {
   while (!closing_ && !complete()) {
     for (size_t t = 0; t < topics_.size() && !closing_; ++t) {
       const bool broken = std::ranges::any_of(topics_[t].partitions, [](auto& p) { return p->leader == nullptr; });
-      if (!broken) continue;
-      std::string name = topics_[t].name;
-      const result<void> asked = co_await client_.refresh_now(std::move(name));
-      if (!asked && asked.error().code != base::errc::refused) continue;
-      std::set<int32_t> down;
-      for (size_t i = 0; i < topics_[t].partitions.size() && !closing_; ++i) {
-        producer_partition* p = topics_[t].partitions[i].get();
-        const topic_metadata* known = client_.known(topics_[t].name);
-        if (p->leader != nullptr || known == nullptr || i >= known->partitions.size()) continue;
-        const int32_t leader = known->partitions[i].leader;
-        if (down.contains(leader)) continue;
-        const result<void> connected = co_await connect_partition(p);
-        if (!connected) down.insert(leader);
-      }
+      if (broken) co_await mend_topic(t);
     }
     expire();
     if (closing_ || complete()) break;
@@ -86,7 +70,33 @@ task<void> producer_core::mend() {
   mending_ = false;
 }
 
-bool producer_core::complete() {
+/// Asks who leads the partitions of a topic that have no leader, and connects to those.
+task<void> producer_core::mend_topic(size_t topic) {
+  std::string name = topics_[topic].name;
+  const result<void> asked = co_await client_.refresh_now(std::move(name));
+  if (closing_) co_return;
+  // That one partition has no leader says nothing about the others.
+  const bool of_all = !asked && asked.error() != base::fail(base::errc::refused, code::leader_not_available).what;
+  std::map<int32_t, base::error> down;
+  for (size_t i = 0; i < topics_[topic].partitions.size(); ++i) {
+    producer_partition* p = topics_[topic].partitions[i].get();
+    if (p->leader != nullptr) continue;
+    if (of_all) note_trouble(*p, asked.error());
+    if (!asked && asked.error().code != base::errc::refused) continue;
+    const result<int32_t> leader = client_.leader_of(topics_[topic].name, p->index);
+    if (leader && down.contains(*leader)) {
+      note_trouble(*p, down.at(*leader));
+      continue;
+    }
+    const result<void> connected = co_await connect_partition(p);
+    if (closing_) co_return;
+    if (connected) continue;
+    note_trouble(*p, connected.error());
+    if (leader) down.emplace(*leader, connected.error());
+  }
+}
+
+bool producer_core::complete() const {
   bool all = true;
   each_partition([&](const producer_partition& p) { all = all && p.leader != nullptr; });
   return all;
@@ -102,10 +112,10 @@ void producer_core::expire() {
 }
 
 void producer_core::expire_ready(producer_partition& p) {
-  const base::error late = base::fail(base::errc::timed_out).what;
   while (!p.ready.empty() && p.ready.front().begun + options_.delivery_timeout <= core_.now()) {
-    if (options_.idempotent) p.lost = late;
-    fail_batch(p.ready.pop_front(), late);
+    if (!p.trouble.stands()) note_trouble(p, base::fail(base::errc::timed_out).what);
+    if (options_.idempotent) p.lost = true;
+    fail_batch(p.ready.pop_front(), cause(p));
   }
 }
 

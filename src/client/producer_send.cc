@@ -38,6 +38,7 @@ void producer_core::pump(producer_node& n) {
     flight& f = gather(n);
     const base::result<void> sent = send_flight(f);
     if (!sent) {
+      f.heard = true;
       for (producer_batch* b : f.batches) give_up(*b, sent.error());
       flight_ended(f);
     }
@@ -143,19 +144,29 @@ void producer_core::note(producer_batch& b, int16_t code, int64_t base_offset) {
   if (code == code::none) return deliver(b, base_offset, {});
   if (code == code::duplicate_sequence) return deliver(b, -1, {});
   const base::error why = base::fail(base::errc::refused, code).what;
-  // Behind one that failed, the others do not follow the last one that the broker has.
-  const bool follows_a_failure = code == code::out_of_order_sequence && b.of->recovering;
-  if (retriable(code) || follows_a_failure) return send_again(b, why);
-  give_up(b, why);
+  // Behind one that failed, the others do not follow the last one that the broker has: no trouble of their own.
+  if (code == code::out_of_order_sequence && b.of->recovering) {
+    b.why = why;
+  } else if (retriable(code)) {
+    send_again(b, why);
+  } else {
+    give_up(b, why);
+  }
 }
 
 void producer_core::send_again(producer_batch& b, base::error why) {
   b.why = why;
   b.of->recovering = true;
+  note_trouble(*b.of, why);
 }
 
 void producer_core::give_up(producer_batch& b, base::error why) {
-  if (options_.idempotent) b.of->lost = why;
+  if (options_.idempotent) {
+    note_trouble(*b.of, why);
+    b.of->lost = true;
+  } else {
+    b.of->given_up.note(why, core_.now());
+  }
   deliver(b, -1, why);
 }
 
@@ -195,8 +206,7 @@ void producer_core::come_back(producer_batch& b) {
   p.flying.splice_back(p.ready);
   p.ready.splice_back(p.flying);
   if (p.lost || closing_) {
-    const base::error why = p.lost ? *p.lost : base::fail(base::errc::closed).what;
-    while (!p.ready.empty()) fail_batch(p.ready.pop_front(), why);
+    while (!p.ready.empty()) fail_batch(p.ready.pop_front(), cause(p));
   }
   expire_ready(p);
   if (p.recovering) lose_leader(p);

@@ -2,7 +2,7 @@
 
 #include "client/call.hh"
 #include "client_world.hh"
-#include "reactor/listener.hh"
+#include "scripted_peer.hh"
 #include "wire/kafka/messages/metadata.hh"
 
 namespace millrace::client::test {
@@ -63,38 +63,6 @@ TEST_CASE("connection: nobody there is an error, and the next attempt waits for 
   w.run(link.close());
 }
 
-/// Answers whatever comes with the next of its answers.
-class liar final : public reactor::connection_handler {
- public:
-  liar(reactor::core& on, std::vector<std::vector<uint8_t>> answers) : core_(on), answers_(std::move(answers)), tasks_(on) {}
-  ~liar() override {
-    tasks_.abandon();
-    for (auto& s : sockets_) s->abandon();
-  }
-  void on_accept(int handle) override {
-    sockets_.push_back(std::make_unique<reactor::socket>(core_, handle));
-    tasks_.spawn(answer(sockets_.back().get()));
-  }
-
- private:
-  task<void> answer(reactor::socket* to) {
-    for (std::vector<uint8_t>& bytes : answers_) {
-      const auto got = co_await to->receive();
-      if (got.buffer == nullptr) co_return;
-      // A request may come in pieces: what belongs to it comes at once.
-      co_await reactor::sleep(core_, base::milliseconds(100));
-      to->give_back(*got.buffer);
-      while (to->has_arrived()) to->give_back(to->next_arrived());
-      const iovec piece{bytes.data(), bytes.size()};
-      (void)co_await to->send({&piece, 1});
-    }
-  }
-  reactor::core& core_;
-  std::vector<std::vector<uint8_t>> answers_;
-  std::vector<std::unique_ptr<reactor::socket>> sockets_;
-  reactor::scope tasks_;
-};
-
 TEST_CASE("connection: a peer that does not speak Kafka's protocol is refused") {
   struct row {
     const char* name;
@@ -112,7 +80,7 @@ TEST_CASE("connection: a peer that does not speak Kafka's protocol is refused") 
     client_world w(6);
     sim::node& other = w.world().add_node();
     {
-      liar answering(other.core(), {r.bytes});
+      scripted_peer answering(other.core(), {r.bytes});
       reactor::listener door(other.core(), answering);
       REQUIRE(door.open({.host = "0.0.0.0", .port = 7000}));
       connection link(w.on(), {other.address(), 7000}, {});
@@ -132,8 +100,8 @@ TEST_CASE("connection: a broker that knows only the oldest ApiVersions is asked 
   sim::node& other = w.world().add_node();
   {
     // Error 35 in version 0, as brokers answer a version that they do not know; then what it knows.
-    liar answering(other.core(), {{0, 0, 0, 16, 0, 0, 0, 1, 0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 2},
-                                  {0, 0, 0, 16, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 4}});
+    scripted_peer answering(other.core(), {{0, 0, 0, 16, 0, 0, 0, 1, 0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 2},
+                                           {0, 0, 0, 16, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 4}});
     reactor::listener door(other.core(), answering);
     REQUIRE(door.open({.host = "0.0.0.0", .port = 7000}));
     connection link(w.on(), {other.address(), 7000}, {});

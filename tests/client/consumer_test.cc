@@ -1,6 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
+#include "client/kafka_code.hh"
 #include "client_world.hh"
+#include "scripted_peer.hh"
+#include "wire/kafka/messages/fetch.hh"
 
 namespace millrace::client::test {
 namespace {
@@ -125,6 +130,63 @@ std::vector<start_position> from_begin(int32_t partitions) {
 int32_t next_partition(client_world& w, consumer& reading) {
   const fetched* got = w.run(reading.next());
   return got != nullptr && got->partitions.size() == 1 && !got->partitions[0].why ? got->partitions[0].partition : -1;
+}
+
+TEST_CASE("consumer: what keeps it from reading is its trouble, until an answer is good again") {
+  client_world w(43);
+  w.create("t");
+  consumer reading(*w.cluster, {.max_wait = base::milliseconds(50)});
+  REQUIRE(w.run(reading.assign(from_begin(1))));
+  w.world().run_for(base::milliseconds(300));
+  CHECK(!reading.trouble());
+  const auto comes_to = [&](std::optional<base::error> wanted) {
+    return w.world().run_until([&] { return reading.trouble() == wanted; }, base::seconds(20));
+  };
+  REQUIRE(w.run(admin(*w.cluster).delete_topic("t")));
+  CHECK(comes_to(base::fail(base::errc::refused, code::unknown_topic_or_partition).what));
+  w.create("t");
+  CHECK(comes_to(std::nullopt));
+  w.broker.append("t", 0, {1, 2});
+  CHECK(next_partition(w, reading) == 0);
+  w.broker.close_doors();
+  CHECK(comes_to(base::fail_errno(ECONNREFUSED).what));
+  CHECK(w.cluster->unreachable() == w.broker.b.n.address() + ":9092");
+  w.run(reading.close());
+}
+
+TEST_CASE("consumer: an error that does not pass stays its trouble, until something else is read") {
+  client_world w(44);
+  w.create("t", 2);
+  w.broker.append("t", 1, {1});
+  consumer reading(*w.cluster, {.max_wait = base::milliseconds(50)});
+  REQUIRE(
+      w.run(reading.assign({{.topic = "t", .partition = 0, .offset = 99}, {.topic = "t", .partition = 1, .offset = 0}})));
+  w.world().run_for(base::seconds(1));  // the other one has good answers meanwhile
+  const std::optional<base::error> out_of_range = base::fail(base::errc::refused, code::offset_out_of_range).what;
+  CHECK((reading.trouble() == out_of_range));
+  REQUIRE(w.run(reading.assign({{.topic = "t", .partition = 1, .offset = 0}})));
+  CHECK(!reading.trouble());
+  w.run(reading.close());
+}
+
+TEST_CASE("consumer: that a broker offers no Fetch that is known here is its trouble") {
+  client_world w(45);
+  sim::node& other = w.world().add_node();
+  {
+    scripted_peer answering(other.core(), only_metadata(other.address(), 7000));
+    reactor::listener door(other.core(), answering);
+    REQUIRE(door.open({.host = "0.0.0.0", .port = 7000}));
+    client cluster(w.on(), {.bootstrap = {{other.address(), 7000}}});
+    REQUIRE(w.run(cluster.start()));
+    consumer reading(cluster, {});
+    REQUIRE(w.run(reading.assign(from_begin(1))));
+    const std::optional<base::error> none = base::fail(base::errc::unsupported, wire::kafka::fetch_request::api_key).what;
+    CHECK((reading.trouble() == none));
+    w.run(reading.close());
+    w.run(cluster.close());
+    w.world().crash(other);
+    door.abandon();
+  }
 }
 
 TEST_CASE("consumer: has one fetch session with its broker, from its first answer until it is closed") {

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "client/kafka_code.hh"
 #include "client/range_assignor.hh"
 #include "client_world.hh"
 #include "millrace/group_consumer.hh"
@@ -101,6 +102,21 @@ TEST_CASE("group: members share the partitions, take over from each other, and r
   w.world().run_for(base::seconds(1));
   CHECK(std::set<std::string>(seen.begin(), seen.end()).size() == 48);
   third.stop();
+}
+
+TEST_CASE("group: a member that has its share says what keeps it from reading") {
+  client_world w(42);
+  w.create("t");
+  group_consumer member(*w.cluster, {.group = "g", .topics = {"t"}, .commit_interval = base::seconds(3600)},
+                        {.max_wait = base::milliseconds(50)});
+  REQUIRE(w.run(member.start()));
+  REQUIRE(w.world().run_until([&] { return member.settled(); }, base::seconds(60)));
+  CHECK(!member.trouble());
+  REQUIRE(w.run(admin(*w.cluster).delete_topic("t")));
+  const base::error unknown = base::fail(base::errc::refused, code::unknown_topic_or_partition).what;
+  CHECK(w.world().run_until([&] { return member.trouble() == unknown; }, base::seconds(10)));
+  CHECK(member.settled());
+  w.run(member.close());
 }
 
 TEST_CASE("group: goes on over connections that break") {

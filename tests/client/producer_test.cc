@@ -1,6 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <cerrno>
+
+#include "client/kafka_code.hh"
 #include "client_world.hh"
+#include "scripted_peer.hh"
+#include "wire/kafka/messages/produce.hh"
 
 namespace millrace::client::test {
 namespace {
@@ -160,7 +165,7 @@ TEST_CASE("producer: connections that break again and again lose nothing, and id
   }
 }
 
-TEST_CASE("producer: what finds no broker for too long fails") {
+TEST_CASE("producer: what finds no broker for too long fails with what kept it from one") {
   client_world w(14);
   w.create("t");
   ledger told;
@@ -170,9 +175,11 @@ TEST_CASE("producer: what finds no broker for too long fails") {
   REQUIRE(w.run(produce(&p, "t", 5)));
   CHECK(told.good == 1);
   CHECK(told.failed == 5);
-  CHECK(told.last.code == base::errc::timed_out);
+  CHECK(describe(told.last) == "Connection timed out");
+  CHECK((p.trouble() == told.last));
   w.world().network().heal();
   CHECK(w.run(send_one(&p, "t", 0, "again")));
+  CHECK(!p.trouble());
   w.run(p.close());
 }
 
@@ -187,11 +194,91 @@ TEST_CASE("producer: records of a topic that went away are tried for as long as 
   const uint64_t turns = w.world().turns();
   REQUIRE(w.run(produce(&p, "t", 3)));
   CHECK(told.failed == 3);
-  CHECK(told.last.code == base::errc::timed_out);
+  CHECK(describe(told.last) == "refused by the broker: UNKNOWN_TOPIC_OR_PARTITION (3)");
   CHECK((w.world().now() - before).ms() >= 5000);
   CHECK((w.world().now() - before).ms() < 8000);
   CHECK(w.world().turns() - turns < 20000);
   w.run(p.close());
+}
+
+TEST_CASE("producer: what is tried again is its trouble, until a batch is acknowledged") {
+  client_world w(16);
+  w.create("t");
+  ledger told;
+  producer p(*w.cluster, {}, &told);
+  REQUIRE(w.run(produce(&p, "t", 1)));
+  CHECK(!p.trouble());
+  REQUIRE(w.run(admin(*w.cluster).delete_topic("t")));
+  auto running = w.world().start(w.home, 0, produce(&p, "t", 3));
+  const base::error unknown = base::fail(base::errc::refused, code::unknown_topic_or_partition).what;
+  CHECK(w.world().run_until([&] { return p.trouble() == unknown; }, base::seconds(10)));
+  CHECK(told.failed == 0);
+  w.create("t");
+  REQUIRE(w.world().run_until([&] { return running->done(); }, base::seconds(30)));
+  CHECK(told.good == 4);
+  CHECK(!p.trouble());
+  w.run(p.close());
+}
+
+TEST_CASE("producer: what is left at its end fails with what kept it from the broker") {
+  client_world w(17);
+  w.create("t");
+  ledger told;
+  producer p(*w.cluster, {}, &told);
+  REQUIRE(w.run(produce(&p, "t", 1)));
+  w.broker.close_doors();
+  auto running = w.world().start(w.home, 0, produce(&p, "t", 2));
+  const base::error refused = base::fail_errno(ECONNREFUSED).what;
+  CHECK(w.world().run_until([&] { return p.trouble() == refused; }, base::seconds(10)));
+  CHECK(w.cluster->unreachable() == w.broker.b.n.address() + ":9092");
+  w.run(p.close());
+  REQUIRE(w.world().run_until([&] { return running->done(); }, base::seconds(5)));
+  CHECK(told.failed == 2);
+  CHECK((told.last == refused));
+}
+
+TEST_CASE("producer: what is left at its end, and had nothing in its way, is closed") {
+  client_world w(18);
+  REQUIRE(w.run(admin(*w.cluster).create_topic({.name = "t", .configs = {{"max.message.bytes", "1000"}}})));
+  ledger told;
+  producer p(*w.cluster, {.linger = base::seconds(60)}, &told);
+  // A record larger than a batch leaves at once; that it is refused is trouble, but none of the next one.
+  CHECK(!w.run(send_one(&p, "t", 0, std::string(20000, 'x'))));
+  CHECK((p.trouble() == told.last));
+  CHECK(describe(told.last) == "refused by the broker: MESSAGE_TOO_LARGE (10)");
+  auto running = w.world().start(w.home, 0, send_one(&p, "t", 0, "value"));
+  REQUIRE(w.world().run_until([&] { return p.unanswered() == 1; }, base::seconds(5)));
+  w.run(p.close());
+  REQUIRE(w.world().run_until([&] { return running->done(); }, base::seconds(5)));
+  CHECK(told.failed == 2);
+  CHECK(told.last.code == base::errc::closed);
+}
+
+TEST_CASE("producer: that a broker offers no Produce that is known here is said once of each batch, whatever the acks") {
+  for (const int16_t acks : {int16_t{-1}, int16_t{0}}) {
+    CAPTURE(acks);
+    client_world w(19);
+    sim::node& other = w.world().add_node();
+    {
+      scripted_peer answering(other.core(), only_metadata(other.address(), 7000));
+      reactor::listener door(other.core(), answering);
+      REQUIRE(door.open({.host = "0.0.0.0", .port = 7000}));
+      client cluster(w.on(), {.bootstrap = {{other.address(), 7000}}});
+      REQUIRE(w.run(cluster.start()));
+      ledger told;
+      producer p(cluster, {.acks = acks}, &told);
+      CHECK(!w.run(send_one(&p, "t", 0, "value")));
+      const base::error none = base::fail(base::errc::unsupported, wire::kafka::produce_request::api_key).what;
+      CHECK((told.last == none));
+      CHECK(told.batches == 1);
+      CHECK(p.unanswered() == 0);
+      CHECK((p.trouble() == none));
+      w.run(p.close());
+      w.run(cluster.close());
+      w.world().crash(other);
+      door.abandon();
+    }
+  }
 }
 
 }  // namespace
