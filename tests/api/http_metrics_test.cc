@@ -4,6 +4,7 @@
 #include "exposition_text.hh"
 #include "http_node.hh"
 #include "requests.hh"
+#include "socket_client.hh"
 
 /// What /metrics says is what happened.
 
@@ -16,6 +17,7 @@ using kafka::test::fetch_frame;
 using kafka::test::frame;
 using kafka::test::kafka_client;
 using kafka::test::produce_frame;
+using kafka::test::socket_client;
 
 exposed now(http_node& f) {
   const exposed read = read_exposition(f.metrics());
@@ -128,6 +130,50 @@ TEST_CASE("metrics: a fetch that waits is seen to wait, and takes as long as it 
   CHECK(took < 2.5);
   CHECK(m.at("millrace_kafka_request_duration_seconds_bucket{core=\"0\",api=\"Fetch\",le=\"1\"}") == 0);
   CHECK(m.at("millrace_kafka_request_duration_seconds_bucket{core=\"0\",api=\"Fetch\",le=\"5\"}") == 1);
+}
+
+TEST_CASE("metrics: a request is in flight until its answer is sent whole or its connection has ended, however it ends") {
+  sim::world_options how;
+  how.network.vanish = 0;  // who leaves is seen to leave
+  how.network.window_bytes_most = how.network.window_bytes_least;
+  http_node f(13, 1, {}, how);
+  f.k.create("t");
+  f.k.listen(0);
+  const auto in_flight = [&] { return now(f).at("millrace_kafka_requests_in_flight{core=\"0\",api=\"Fetch\"}"); };
+  const auto all_ended = [&] { return f.k.b.w.run_until([&] { return f.k.at(0).connections() == 0; }, base::seconds(20)); };
+  const frame waits = fetch_frame("t", {0}, {.min_bytes = 1, .max_wait_ms = 60'000}, 1);
+  {
+    socket_client leaves(f.k);
+    leaves.send(waits);
+    f.k.b.w.run_for(base::milliseconds(500));
+    CHECK(in_flight() == 1);
+  }
+  REQUIRE(all_ended());
+  CHECK(in_flight() == 0);
+
+  socket_client rude(f.k);
+  rude.send(waits);
+  f.k.b.w.run_for(base::milliseconds(500));
+  CHECK(in_flight() == 1);
+  rude.send(frame(4, 0xff));  // no frame has this length
+  REQUIRE(all_ended());
+  CHECK(in_flight() == 0);
+
+  {
+    kafka_client writer(f.k);
+    writer.send({produce_frame("t", 0, batch_of(200'000), 1)});
+    (void)writer.receive_all(1);
+    socket_client deaf(f.k);  // takes nothing of an answer that no window holds
+    deaf.send(waits);
+    f.k.b.w.run_for(base::milliseconds(500));
+    CHECK(in_flight() == 1);
+  }
+  REQUIRE(all_ended());
+  CHECK(in_flight() == 0);
+  // Two were not answered, and have no duration.
+  const exposed m = now(f);
+  CHECK(m.at("millrace_kafka_requests_total{core=\"0\",api=\"Fetch\"}") == 3);
+  CHECK(m.at("millrace_kafka_request_duration_seconds_count{core=\"0\",api=\"Fetch\"}") == 1);
 }
 
 TEST_CASE("metrics: every core says its own, and works between them are counted") {

@@ -36,16 +36,20 @@ std::string_view name_of(const kafka::served_api& api) {
 
 struct request_family {
   std::string_view name;
+  metric_kind kind;
   std::string_view help;
   uint64_t (*of)(const kafka::request_counters&);
 };
 constexpr request_family request_families[] = {
-    {"millrace_kafka_requests_total", "Requests taken up, by API. Of APIs that were used.",
+    {"millrace_kafka_requests_total", counter, "Requests taken up, by API. Of APIs that were used.",
      [](auto& r) { return r.requests; }},
-    {"millrace_kafka_request_bytes_total", "Bytes of these requests.", [](auto& r) { return r.request_bytes; }},
-    {"millrace_kafka_response_bytes_total", "Bytes of their answers.", [](auto& r) { return r.response_bytes; }},
-    {"millrace_kafka_partition_errors_total", "Partitions that a Produce or Fetch answered with an error.",
+    {"millrace_kafka_request_bytes_total", counter, "Bytes of these requests.", [](auto& r) { return r.request_bytes; }},
+    {"millrace_kafka_response_bytes_total", counter, "Bytes of their answers.", [](auto& r) { return r.response_bytes; }},
+    {"millrace_kafka_partition_errors_total", counter, "Partitions that a Produce or Fetch answered with an error.",
      [](auto& r) { return r.partition_errors; }},
+    {"millrace_kafka_requests_in_flight", gauge,
+     "Requests taken up whose answers have not been sent whole. A fetch that waits for records is one.",
+     [](auto& r) { return r.in_flight; }},
 };
 constexpr std::string_view duration_name = "millrace_kafka_request_duration_seconds";
 
@@ -142,7 +146,7 @@ reactor::task<void> write_request_metrics(exchange* to, const metrics_page* page
   exposition out(to->text());
   const std::span<const kafka::served_api> apis = kafka::served_apis();
   for (const request_family& f : request_families) {
-    out.family(f.name, counter, f.help);
+    out.family(f.name, f.kind, f.help);
     for (size_t i = 0; i < page->cores.size(); ++i) {
       for (size_t api = 0; api < apis.size(); ++api) {
         const kafka::request_counters& r = page->cores[i].requests[api];

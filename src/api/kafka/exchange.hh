@@ -37,6 +37,7 @@ class exchange : public base::list_hook<> {
   void count_in(request_counters& counted, base::instant now) noexcept {
     counted_ = &counted;
     begun_ = now;
+    ++counted.in_flight;
   }
   request_counters& counted() const noexcept { return *counted_; }
   /// Its answer goes to the socket, or it has none and all before it went.
@@ -47,6 +48,7 @@ class exchange : public base::list_hook<> {
   void release() noexcept {
     hold({});
     expect(0);
+    --counted_->in_flight;
   }
   /// The connection ends: what waits should end soon; it becomes ready by itself.
   virtual void hurry() {}

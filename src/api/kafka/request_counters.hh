@@ -10,6 +10,7 @@ namespace millrace::api::kafka {
 
 struct request_counters {
   uint64_t requests = 0;       ///< taken up
+  uint64_t in_flight = 0;      ///< of these, those that their connection has not let go of
   uint64_t request_bytes = 0;  ///< with the four of their length
   uint64_t response_bytes = 0;
   uint64_t partition_errors = 0;  ///< of Produce and Fetch: partitions that were answered with an error
