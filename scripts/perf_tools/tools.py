@@ -14,6 +14,7 @@ import window
 
 HERE = Path(__file__).resolve().parent
 TRACEFS = Path("/sys/kernel/tracing")
+BURSTS = ["-m", "4M"]  # perf's own half MiB a processor is full of tracepoints, above all with stacks, before perf gets to run
 
 
 class Refused(Exception):
@@ -63,7 +64,7 @@ def why(text):
 
 
 def run(words, **keywords):
-    """Runs perf; what it printed to stdout. Raises Refused where it fails."""
+    """Runs perf; what it printed to stdout and to stderr. Raises Refused where it fails."""
     command = ["perf", *map(str, words)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", check=False,
                           **keywords)
@@ -94,8 +95,7 @@ def has_tracepoint(name):
 
 
 def during_window(job, words):
-    """Runs perf with `words` while the window lasts, which turns its events on and off. Gives what perf said, and what was
-    counted meanwhile."""
+    """Runs perf with `words` while the window lasts, which turns its events on and off. Gives what was counted meanwhile."""
     result = job.path("-window.json")
     result.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as directory:
@@ -105,31 +105,42 @@ def during_window(job, words):
         control = ["-D", "-1", "--control", f"fifo:{pipes[0]},{pipes[1]}"]
         command = [sys.executable, HERE / "window.py", job.pid, job.seconds, result, *pipes]
         try:
-            _, said = run([*words, *control, "--", *command])
+            run([*words, *control, "--", *command])
         except Refused as refusal:
             if not Path(f"/proc/{job.pid}").exists():
                 raise Refused("the process has ended") from refusal
             raise
-    return said, window.read(result, job.messages_per_request)
+    return window.read(result, job.messages_per_request)
 
 
 def record(job, selection, everywhere=False):
     """perf record of the process, or of all processes, while the window lasts. Gives the data's file and what was counted."""
     data = job.path(".data")
     target = ["-a"] if everywhere else ["-p", job.pid]
-    said, during = during_window(job, ["record", "-q", "-N", "-o", data, *selection, *target])
-    lost = re.search(r"lost (\d+)", said, re.I)
-    if lost:
-        print(f"perf lost {lost[1]} events: what follows is less than there was")
-    return data, during
+    room = BURSTS if any(has_tracepoint(str(word)) for word in selection) else []
+    return data, during_window(job, ["record", "-q", "-N", "-o", data, *room, *selection, *target])
+
+
+def say_losses(said):
+    """Of what perf printed to stderr on reading a recording: that events are missing in it."""
+    for line in re.findall(r"^.*\blost\b.*$", said, re.I | re.M):
+        print(f"what follows is less than there was: {line.strip()}")
 
 
 def script(data, stacks=True, trace=True):
-    """The samples of a recording, one after the other."""
+    """The samples of a recording, one after the other; after the last one it is said if some were lost. Raises Refused where
+    perf cannot read it, also after samples."""
     fields = ["comm", "tid", "time", "event"] + (["cpu", "trace"] if trace else []) + (["ip", "sym", "dso"] if stacks else [])
     command = ["perf", "script", "-i", str(data), "--ns", "--no-inline", "-F", ",".join(fields)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace") as process:
-        yield from samples.read_samples(process.stdout)
+    # A file: perf would wait for a pipe that nobody empties while its samples are read.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace") as process:
+            yield from samples.read_samples(process.stdout)
+        complaints.seek(0)
+        said = complaints.read()
+    if process.returncode != 0:
+        raise Refused(why(said))
+    say_losses(said)
 
 
 def event_of(data):

@@ -1,5 +1,6 @@
 """Who allocates memory: every call of the allocator in a stretch, by the function that made it and by message."""
 
+import errno
 import os
 import re
 import subprocess
@@ -18,10 +19,19 @@ ENTRIES = ("malloc", "calloc", "realloc", "aligned_alloc", "posix_memalign", "me
 PLACE = re.compile(r"p:\S+ (\S+):(0x[0-9a-f]+)")
 
 
+def mappings(pid):
+    try:
+        return Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        raise tools.Refused("the process has ended") from None
+    except OSError as error:
+        raise tools.Refused(tools.why(error.strerror)) from error
+
+
 def allocators(pid):
     """The files that may hold the allocator, the likeliest first: a library made for it, the program, libc."""
     mapped = []
-    for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in mappings(pid).splitlines():
         words = line.split(None, 5)
         if len(words) == 6 and "x" in words[1] and words[5].startswith("/") and words[5] not in mapped:
             mapped.append(words[5])
@@ -46,23 +56,30 @@ class Probes:
     """Places at which the kernel notes each call, while this lives."""
 
     def __init__(self, pid):
+        self.pid = pid
         self.group = f"millrace_{pid}"
         self.events = []
         self.path = None
 
     def __enter__(self):
+        self.remove()  # what a run that was killed left: it would be counted too, or is in the way
+        for path in allocators(self.pid):
+            places = find_entries(path)
+            if "_Znwm" in places.values() or "malloc" in places.values():
+                self.path = path
+                self.add_all(places)
+                return self
+        raise tools.Refused("no allocator with symbols was found in the process")
+
+    def add_all(self, places):
         try:
-            for path in allocators(self.group.rsplit("_", 1)[1]):
-                places = find_entries(path)
-                if "_Znwm" in places.values() or "malloc" in places.values():
-                    self.path = path
-                    for place, name in places.items():
-                        self.add(place, name)
-                    return self
+            for place, name in places.items():
+                self.add(place, name)
         except OSError as error:
             self.remove()
+            if error.errno == errno.EEXIST:
+                raise tools.Refused("another run looks at the allocations of this process") from error
             raise tools.Refused(f"probes in a program need root and a kernel with uprobes ({error.strerror})") from error
-        raise tools.Refused("no allocator with symbols was found in the process")
 
     def add(self, place, name):
         self.write(f"p:{self.group}/{name} {self.path}:{place}")
@@ -76,12 +93,20 @@ class Probes:
         finally:
             os.close(file)
 
+    def left(self):
+        """The events of this group that the kernel has, whoever made them."""
+        try:
+            text = (tools.TRACEFS / "uprobe_events").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return []
+        return re.findall(rf"^p\d*:({self.group}/\S+) ", text, re.M)
+
     def remove(self):
-        for event in self.events:
+        for event in self.left():
             try:
-                self.write("-:" + event.replace(":", "/"))
+                self.write("-:" + event)
             except OSError:
-                pass  # still in use by someone else
+                pass  # still in use by someone else, or one of several places of one event that is gone
 
     def __exit__(self, *_):
         self.remove()

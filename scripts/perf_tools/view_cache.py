@@ -27,9 +27,10 @@ def shared_lines(job):
     print("\nlines that two cores fight for")
     try:
         tools.run(["c2c", "record", "-o", data, "--", "-p", job.pid, "--", "sleep", job.seconds])
-        out, _ = tools.run(["c2c", "report", "-i", data, "--stdio", "--stats"])
+        out, said = tools.run(["c2c", "report", "-i", data, "--stdio", "--stats"])
     except tools.Refused as refusal:
         print(f"refused: this processor does not tell where a load found its line ({refusal})")
         return
+    tools.say_losses(said)
     print(out.strip())
     print(f"\nmore: perf c2c report -i {data}")

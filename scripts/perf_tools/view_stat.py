@@ -42,11 +42,8 @@ def read_counters(text):
 
 
 def syscall_events():
-    """A counter for the entry of each system call; none where tracepoints are not to be had."""
-    try:
-        tools.need_tracepoints("raw_syscalls:sys_enter")
-    except tools.Refused:
-        return []
+    """A counter for the entry of each system call. Raises Refused where tracepoints are not to be had."""
+    tools.need_tracepoints(ALL_SYSCALLS)
     calls = sorted(path.name for path in (tools.TRACEFS / "events/syscalls").glob("sys_enter_*"))
     return [ALL_SYSCALLS] + [f"syscalls:{name}" for name in calls]
 
@@ -54,20 +51,21 @@ def syscall_events():
 def counted(job, events):
     output = job.path("-counters.csv")
     words = [word for event in events for word in ("-e", event)]
-    _, during = tools.during_window(job, ["stat", "-x,", "-o", output, *words, "-p", job.pid])
+    during = tools.during_window(job, ["stat", "-x,", "-o", output, *words, "-p", job.pid])
     return read_counters(output.read_text(encoding="utf-8")), during
+
+
+def counted_with_calls(job, events):
+    """The counters, system calls too where these can be had; what was counted meanwhile; and why they cannot, or None."""
+    try:
+        return *counted(job, [*events, *syscall_events()]), None
+    except tools.Refused as refusal:
+        return *counted(job, events), refusal
 
 
 def run(job):
     hardware = tools.has_counters()
-    calls = syscall_events()
-    try:
-        counters, during = counted(job, [*(HARDWARE if hardware else ()), *SOFTWARE, *calls])
-    except tools.Refused:
-        if not calls:
-            raise
-        calls = []
-        counters, during = counted(job, [*(HARDWARE if hardware else ()), *SOFTWARE])
+    counters, during, no_calls = counted_with_calls(job, [*(HARDWARE if hardware else ()), *SOFTWARE])
     print(window.describe(during) + "\n")
     tables.show(rows(counters, during))
     print()
@@ -75,8 +73,8 @@ def run(job):
         ratios(counters)
     else:
         print("refused: instructions, cycles, cache and branch misses: this machine gives no hardware counters")
-    if not calls:
-        print("refused: system calls: their tracepoints need root")
+    if no_calls:
+        print(f"refused: system calls: {no_calls}")
 
 
 def rows(counters, during):
