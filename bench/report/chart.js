@@ -53,7 +53,7 @@ class Chart {
     this.canvas.setAttribute("viewBox", `0 0 ${width} ${plotHeight}`);
     this.lines = this.plot.measures.flatMap((measure, index) => this.shown.has(measure) ? this.linesOf(measure, index) : []);
     this.cursor.reset();
-    if (!this.lines.some((line) => line.points.some(([, y]) => y !== null))) {
+    if (this.lines.length === 0) {
       this.x = null;
       this.canvas.replaceChildren(svg("text", {x: width / 2, y: plotHeight / 2, class: "empty"}, "Nothing is selected to be drawn."));
       return;
@@ -70,9 +70,11 @@ class Chart {
     return this.shown.size > 1 ? 14 + 8 * Math.max(...[...this.shown].map((measure) => measure.name.length)) : 20;
   }
 
+  /// Of the runs that have a value: the crosshair stops at no moment of the others.
   linesOf(measure, index) {
-    const all = this.page.runs.filter((run) => this.page.shown.has(run));
-    return all.map((run) => ({run, measure, stroke: strokeOf(index), points: this.usable(this.plot.points(run, measure, this.page))}));
+    return this.page.runs.filter((run) => this.page.shown.has(run))
+      .map((run) => ({run, measure, stroke: strokeOf(index), points: this.usable(this.plot.points(run, measure, this.page))}))
+      .filter((line) => line.points.some(([, y]) => y !== null));
   }
 
   /// A logarithmic axis has no place for 0.
@@ -115,7 +117,8 @@ class Chart {
       svg("text", {class: "tick", x: this.x.at(value), y: bottom + 17, "text-anchor": "middle"}, this.xText(value))));
     return [...rows, ...columns,
       svg("line", {class: "axis", x1: left, x2: right, y1: bottom, y2: bottom}),
-      svg("text", {class: "axis-title", x: (left + right) / 2, y: plotHeight - 6, "text-anchor": "middle"}, axisTitles[this.plot.axis])];
+      svg("text", {class: "axis-title", x: (left + right) / 2, y: plotHeight - 6, "text-anchor": "middle"},
+        this.plot.axisTitle ?? axisTitles[this.plot.axis])];
   }
 
   /// A logarithmic axis spans units and each tick has its own; else all have that of the largest.
@@ -132,7 +135,6 @@ class Chart {
 
   path(line) {
     let pen = false;
-    let before = null;
     const commands = thin(line.points, this.width).map(([x, y]) => {
       if (y === null) {
         pen = false;
@@ -141,10 +143,8 @@ class Chart {
       const [column, row] = [this.x.at(x).toFixed(1), this.y.at(y).toFixed(1)];
       const command = !pen ? `M${column},${row}h0` : this.plot.steps ? `V${row}H${column}` : `L${column},${row}`;
       pen = true;
-      before = y;
       return command;
     });
-    if (before === null) return [];
     const drawn = svg("path", {class: "line", d: commands.join(""), ...line.stroke, style: {stroke: line.run.colour}});
     return [drawn, ...(this.plot.marks ? line.points.map((point) => this.mark(line, point)) : [])];
   }
@@ -170,8 +170,8 @@ class Chart {
     const first = this.plot.measures.find((measure) => this.shown.has(measure));
     const ends = this.lines.filter((line) => !several || line.measure === first).map((line) => {
       const last = line.points.findLast(([, y]) => y !== null);
-      return last && {line, column: this.x.at(last[0]) + 6, row: this.y.at(last[1])};
-    }).filter(Boolean);
+      return {line, column: this.x.at(last[0]) + 6, row: this.y.at(last[1])};
+    });
     return moveApart(ends).map(({line, column, row}) => svg("text", {class: "end", x: column, y: row + 4,
       style: {fill: line.run.colour}}, several ? String(line.run.number) : line.measure.name));
   }
@@ -194,7 +194,6 @@ function moveApart(labels) {
 
 const axisTitles = {
   time: "time since the start of the measurement",
-  nines: "share of requests that were at most so slow",
   rate: "rate that was asked for",
 };
 

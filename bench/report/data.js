@@ -23,12 +23,13 @@ function namesOf(documents) {
 }
 
 /// Counts in an interval are of that interval alone, and `at` is its end: so its length is what passed since the end of the one
-/// before. Before the first one lies a warm-up or nothing, hence never more than the second's length.
+/// before. The first begins at 0, and no other is longer: where the second is, the first began in the warm-up, as in older
+/// documents.
 function withLengths(intervals) {
   const sorted = [...intervals].sort((a, b) => a.at - b.at);
+  const begin = sorted.length > 1 ? Math.min(0, 2 * sorted[0].at - sorted[1].at) : 0;
   return sorted.map((interval, index) => {
-    const usual = sorted.length > 1 ? sorted[1].at - sorted[0].at : interval.at;
-    const length = index > 0 ? interval.at - sorted[index - 1].at : interval.at > 0 ? Math.min(interval.at, usual) : usual;
+    const length = interval.at - (index > 0 ? sorted[index - 1].at : begin);
     return {interval, length: length > 0 ? length : NaN};
   });
 }

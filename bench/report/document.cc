@@ -111,6 +111,7 @@ constexpr field interval_fields[] = {
     {"errors", kind::amount},
     {"produce_latency", kind::object},
     {"end_to_end_latency", kind::object},
+    {"fetch_latency", kind::object},
     {"server", kind::object},
     {"server.user_seconds", kind::amount},
     {"server.system_seconds", kind::amount},
@@ -145,6 +146,7 @@ constexpr group groups[] = {
     {"intervals[]", interval_fields},
     {"intervals[].produce_latency", percentile_fields},
     {"intervals[].end_to_end_latency", percentile_fields},
+    {"intervals[].fetch_latency", percentile_fields},
 };
 constexpr size_t histogram_groups = 3;  ///< the first of three, in the order of latency_paths
 

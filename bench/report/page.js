@@ -1,19 +1,22 @@
 /// Puts the page together and draws again what depends on a choice of the reader.
 
+/// "17 missing, 2 duplicates": those of the [path, word] whose count is above 0.
+function countsOf(run, words) {
+  return words.map(([path, word]) => [at(run.document, path), word]).filter(([count]) => count > 0)
+    .map(([count, word]) => `${format("count", count)} ${word}`).join(", ");
+}
+
 /// What is wrong with the runs, worst first: [class, text].
 function warningsOf(runs) {
   const said = [];
   for (const run of runs) {
-    const verified = ["missing", "duplicates", "out_of_order", "corrupt"]
-      .map((what) => [what.replaceAll("_", " "), at(run.document, `consume.verified.${what}`)]).filter(([, count]) => count > 0);
-    if (verified.length > 0) {
-      const counts = verified.map(([what, count]) => `${format("count", count)} ${what}`).join(", ");
-      said.push(["error", `${run.name}: verification failed: ${counts}.`]);
-    }
+    const wrong = countsOf(run, ["missing", "duplicates", "out_of_order", "corrupt"]
+      .map((what) => [`consume.verified.${what}`, what.replaceAll("_", " ")]));
+    if (wrong !== "") said.push(["error", `${run.name}: verification failed: ${wrong}.`]);
   }
   for (const run of runs) {
-    const errors = (at(run.document, "produce.errors") ?? 0) + (at(run.document, "consume.errors") ?? 0);
-    if (errors > 0) said.push(["caution", `${run.name}: ${format("count", errors)} requests failed.`]);
+    const failed = countsOf(run, [["produce.errors", "records"], ["consume.errors", "fetches"]]);
+    if (failed !== "") said.push(["caution", `${run.name}: ${failed} failed.`]);
     const steal = run.document.steal_percent;
     if (steal > 2) {
       said.push(["caution", `${run.name}: ${format("percent", steal, {trim: true})} of the processor time was stolen by other `

@@ -26,9 +26,11 @@ function latencyOverTime(id, title, field, runs) {
   };
 }
 
-function latencyByPercentile(id, title, field) {
+/// `counted`: what the histogram is of.
+function latencyByPercentile(id, title, field, counted) {
   return {
-    id, title, axis: "nines", latency: true, steps: true, family: () => "latency",
+    id, title, axis: "nines", axisTitle: `share of ${counted} that were at most so slow`,
+    latency: true, steps: true, family: () => "latency",
     note: "Of the whole run, from its full histogram: each nine is as wide as the one before.",
     measures: [{name: "latency"}],
     points: (run) => run.curves[field] ?? [],
@@ -65,7 +67,7 @@ function throughput() {
 function errorsOverTime() {
   return {
     id: "errors", title: "Errors over time", axis: "time", family: () => "rate",
-    note: "Requests that were refused or got no answer.",
+    note: "Records that were refused or got no answer, and fetches that failed.",
     measures: [{name: "errors"}],
     points: (run) => series(run, (interval, length) => at(interval, "errors") / length),
     worthIt: (points) => points.some(([, y]) => y > 0),
@@ -129,9 +131,10 @@ function plotsOf(page) {
     throughput(),
     latencyOverTime("produce-latency", "Produce latency over time", "produce_latency", page.runs),
     latencyOverTime("end-to-end-latency", "End-to-end latency over time", "end_to_end_latency", page.runs),
-    latencyByPercentile("produce-percentiles", "Produce latency by percentile", "produce"),
-    latencyByPercentile("end-to-end-percentiles", "End-to-end latency by percentile", "end_to_end"),
-    latencyByPercentile("consume-percentiles", "Consume latency by percentile", "consume"),
+    latencyOverTime("fetch-latency", "Fetch latency over time", "fetch_latency", page.runs),
+    latencyByPercentile("produce-percentiles", "Produce latency by percentile", "produce", "records"),
+    latencyByPercentile("end-to-end-percentiles", "End-to-end latency by percentile", "end_to_end", "records"),
+    latencyByPercentile("fetch-percentiles", "Fetch latency by percentile", "consume", "fetches"),
     search(), errorsOverTime(),
     processorTime("server-cpu", "Processors of the server over time", "server"),
     processorTime("load-cpu", "Processors of the load over time", "load"),

@@ -25,13 +25,14 @@ function latencyRows(path) {
     of: (document) => at(document, `${path}.count`) > 0 ? at(document, `${path}.${field}`) : undefined}));
 }
 
-function workRows(part) {
+/// `failed`: what its errors are.
+function workRows(part, failed) {
   const of = (field) => (document) => at(document, `${part}.${field}`);
   return [
     {name: "throughput", family: "byteRate", better: "more", of: of("bytes_per_second")},
     {name: "records", family: "rate", better: "more", of: of("records_per_second")},
     {name: "requests", family: "rate", of: (document) => at(document, `${part}.requests`) / document.seconds},
-    {name: "errors", family: "count", bad: true, of: of("errors")},
+    {name: failed, family: "count", bad: true, of: of("errors")},
     ...latencyRows(`${part}.latency`).map((row) => ({...row, name: `latency ${row.name}`})),
   ];
 }
@@ -48,8 +49,8 @@ function verifiedRows() {
 }
 
 const summaryGroups = [
-  {title: "Produce", rows: workRows("produce")},
-  {title: "Consume", rows: workRows("consume")},
+  {title: "Produce", rows: workRows("produce", "failed records")},
+  {title: "Consume", rows: workRows("consume", "failed fetches")},
   {title: "End to end", rows: latencyRows("end_to_end.latency").map((row) => ({...row, name: `latency ${row.name}`}))},
   {title: "Search", rows: [
     {name: "highest rate that held", family: "rate", better: "more", of: (document) => at(document, "search.rate")},

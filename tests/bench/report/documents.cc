@@ -29,15 +29,16 @@ json work() {
           {"latency", latency()}};
 }
 
+json percentiles() { return {{"p50_us", 120.5}, {"p99_us", 900}, {"p999_us", 1500}, {"max_us", 2000}}; }
+
 json interval(double at) {
-  const json percentiles = {{"p50_us", 120.5}, {"p99_us", 900}, {"p999_us", 1500}, {"max_us", 2000}};
   return {{"at", at},
           {"produced_records", 1500},
           {"produced_bytes", 1500000},
           {"consumed_records", 0},
           {"consumed_bytes", 0},
           {"errors", 0},
-          {"produce_latency", percentiles},
+          {"produce_latency", percentiles()},
           {"end_to_end_latency", nullptr},
           {"server",
            {{"user_seconds", 0.3},
@@ -46,6 +47,17 @@ json interval(double at) {
             {"written_bytes", 1600000},
             {"read_bytes", 0}}},
           {"load", {{"user_seconds", 0.5}, {"system_seconds", 0.2}}}};
+}
+
+/// What it read, and how long that took, in a run that has not consumed yet.
+void consume_too(json& run) {
+  run["consume"] = work();
+  run["consume"]["verified"] = {{"records", 4500}, {"missing", 0}, {"duplicates", 0}, {"out_of_order", 0}, {"corrupt", 0}};
+  run["end_to_end"] = {{"latency", latency()}};
+  for (json& one : run["intervals"]) {
+    one["end_to_end_latency"] = percentiles();
+    one["fetch_latency"] = percentiles();
+  }
 }
 
 }  // namespace
@@ -76,12 +88,25 @@ json full_run(const std::string& label) {
   run["kind"] = "mixed";
   run["warmup_seconds"] = 5;
   run["server_cpu_seconds_per_gb"] = 0.3;
-  run["consume"] = work();
-  run["consume"]["verified"] = {{"records", 4500}, {"missing", 0}, {"duplicates", 0}, {"out_of_order", 0}, {"corrupt", 0}};
-  run["end_to_end"] = {{"latency", latency()}};
+  consume_too(run);
   run["search"] = {{"p99_bound_us", 10000},
                    {"rate", 1500},
                    {"steps", json::array({{{"rate", 1500}, {"reached_rate", 1499.5}, {"p99_us", 900}, {"held", true}}})}};
+  return run;
+}
+
+json tail_run(const std::string& label) {
+  json run = produce_run(label);
+  run["kind"] = "consume";
+  run["seconds"] = 2.5;
+  run["intervals"][2]["at"] = 2.5;
+  run.erase("produce");
+  consume_too(run);
+  for (json& one : run["intervals"]) {
+    one.erase("produce_latency");
+    one["server"]["read_bytes"] = nullptr;
+    one["server"].erase("written_bytes");
+  }
   return run;
 }
 

@@ -13,6 +13,9 @@ nlohmann::json produce_run(const std::string& label);
 /// A mixed run with all parts of the format.
 nlohmann::json full_run(const std::string& label);
 
+/// A consume run at the tail, in a process of its own, of a server whose disk it may not see; its last interval is short.
+nlohmann::json tail_run(const std::string& label);
+
 /// A run with only those fields that a document must have.
 nlohmann::json bare_run(const std::string& label);
 

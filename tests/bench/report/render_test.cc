@@ -41,24 +41,28 @@ std::string said_about(const std::string& document) {
 }  // namespace
 
 TEST_CASE("report: the documents stand in the page as they were given") {
-  const json runs[] = {produce_run("one"), full_run("two"), bare_run("three")};
-  const std::string documents[] = {runs[0].dump(), "\xef\xbb\xbf" + runs[1].dump(2) + "\r\n", runs[2].dump()};
+  const json runs[] = {produce_run("one"), full_run("two"), bare_run("three"), tail_run("four")};
+  const std::string documents[] = {runs[0].dump(), "\xef\xbb\xbf" + runs[1].dump(2) + "\r\n", runs[2].dump(),
+                                   runs[3].dump()};
   const std::string page = rendered(documents);
   const json data = data_of(page);
-  REQUIRE(data.size() == 3);
-  for (size_t i = 0; i < 3; ++i) CHECK(data[i]["document"] == runs[i]);
+  REQUIRE(data.size() == 4);
+  for (size_t i = 0; i < 4; ++i) CHECK(data[i]["document"] == runs[i]);
   CHECK(page.starts_with("<!DOCTYPE html>"));
   CHECK(page.ends_with("</html>\n"));
 }
 
 TEST_CASE("report: a curve for each latency that a run has") {
-  const std::string documents[] = {full_run("full").dump(), produce_run("produce").dump()};
+  const std::string documents[] = {full_run("full").dump(), produce_run("produce").dump(), tail_run("tail").dump()};
   const json data = data_of(rendered(documents));
   for (const json& curve : data[0]["curves"]) CHECK(curve.size() == 9);
   CHECK(data[0]["curves"][0].back() == json::array({1.95424, 3599182594047}));
   CHECK(data[1]["curves"][0].size() == 9);
   CHECK(data[1]["curves"][1].is_null());
   CHECK(data[1]["curves"][2].is_null());
+  CHECK(data[2]["curves"][0].is_null());
+  CHECK(data[2]["curves"][1].size() == 9);
+  CHECK(data[2]["curves"][2].size() == 9);
 }
 
 TEST_CASE("report: no text of a document gets out of its place") {
@@ -135,6 +139,13 @@ TEST_CASE("report: what is no document is said in one line") {
        "b.json: intervals[].server.rss_bytes is not a number that is not negative"},
       {changed("/intervals/0/produce_latency/p99_us", false),
        "b.json: intervals[].produce_latency.p99_us is not a number that is not negative"},
+      {changed("/intervals/1/fetch_latency", 7), "b.json: intervals[].fetch_latency is not an object"},
+      {changed("/intervals/1/fetch_latency/max_us", -1),
+       "b.json: intervals[].fetch_latency.max_us is not a number that is not negative"},
+      {changed("/intervals/0/server/read_bytes", "?"),
+       "b.json: intervals[].server.read_bytes is not a number that is not negative"},
+      {changed("/intervals/0/server/written_bytes", -1),
+       "b.json: intervals[].server.written_bytes is not a number that is not negative"},
       {changed("/search/steps/0/held", 1), "b.json: search.steps[].held is not true or false"},
       {changed("/consume/latency/unit", "us"), "b.json: consume.latency.unit is not \"ns\""},
       {changed("/end_to_end/latency/hdr", "HISTFAAAAB14nJ"), "b.json: end_to_end.latency.hdr is damaged"},
@@ -151,10 +162,12 @@ TEST_CASE("report: what is no document is said in one line") {
 }
 
 TEST_CASE("report: parts that may be absent may be null") {
-  for (const char* part : {"produce", "consume", "end_to_end", "search", "server_cpu_seconds", "warmup_seconds"}) {
+  for (const char* part : {"/produce", "/consume", "/end_to_end", "/search", "/server_cpu_seconds", "/warmup_seconds",
+                           "/intervals/0/fetch_latency", "/intervals/0/fetch_latency/p99_us", "/intervals/1/server",
+                           "/intervals/1/server/read_bytes", "/intervals/1/server/written_bytes"}) {
     CAPTURE(part);
     json run = full_run("run");
-    run[part] = nullptr;
+    run.at(json::json_pointer(part)) = nullptr;
     CHECK(said_about(run.dump()).empty());
   }
   CHECK(said_about(bare_run("bare").dump()).empty());

@@ -77,22 +77,32 @@ class Rig:
                 * (20 if t > 0.9997 else 1))) for t in tail]
 
 
-def interval(rig, at, rate, size, kind, stalled, worse):
-    answered = 0 if stalled else int(rate * rig.random.uniform(0.96, 1.04))
+def ended(produce):
+    return [int(value * 1.6) for value in produce]
+
+
+def fetched(produce):
+    return [value // 3 for value in produce]
+
+
+def interval(rig, begin, at, rate, size, kind, stalled, worse):
+    length = at - begin
+    answered = 0 if stalled else int(length * rate * rig.random.uniform(0.96, 1.04))
     produce = rig.latencies(0 if stalled else 400, worse)
-    end_to_end = [int(value * 1.6) for value in produce]
     consumes = kind in ("consume", "e2e", "mixed")
     produces = kind != "consume"
-    return produce, end_to_end, {
+    return produce, {
         "at": at, "produced_records": answered if produces else 0, "produced_bytes": answered * size if produces else 0,
         "consumed_records": answered if consumes else 0, "consumed_bytes": answered * size if consumes else 0,
         "errors": 3 if stalled else 0, "produce_latency": percentiles(produce) if produces else None,
-        "end_to_end_latency": percentiles(end_to_end) if kind in ("e2e", "mixed") else None,
-        "server": {"user_seconds": 0.02 if stalled else rig.random.uniform(0.3, 0.36),
-                   "system_seconds": 0.01 if stalled else rig.random.uniform(0.42, 0.5),
+        "end_to_end_latency": percentiles(ended(produce)) if kind in ("e2e", "mixed") else None,
+        "fetch_latency": percentiles(fetched(produce)) if consumes else None,
+        "server": {"user_seconds": length * (0.02 if stalled else rig.random.uniform(0.3, 0.36)),
+                   "system_seconds": length * (0.01 if stalled else rig.random.uniform(0.42, 0.5)),
                    "rss_bytes": int(650e6 + 2e6 * min(at, 30) + rig.random.uniform(0, 4e6)),
                    "written_bytes": int(answered * size * 1.08), "read_bytes": 0 if at % 7 else 1048576},
-        "load": {"user_seconds": rig.random.uniform(0.5, 0.6), "system_seconds": rig.random.uniform(0.2, 0.3)}}
+        "load": {"user_seconds": length * rig.random.uniform(0.5, 0.6),
+                 "system_seconds": length * rig.random.uniform(0.2, 0.3)}}
 
 
 def work(records, size, seconds, errors, values):
@@ -102,13 +112,13 @@ def work(records, size, seconds, errors, values):
 
 def run(label, kind, seed, rate, median_us, seconds=60, stalls=(), drift=0.0, options=None, size=1000):
     rig = Rig(seed, median_us)
-    intervals, produced, ended = [], [], []
-    for second in range(1, seconds + 1):
-        part = interval(rig, float(second), rate, size, kind, second in stalls,
-                        (1 + drift * second / seconds) * (9 if second - 1 in stalls else 1))
-        produced += part[0]
-        ended += part[1]
-        intervals.append(part[2])
+    intervals, produced = [], []
+    for begin in range(math.ceil(seconds)):
+        at = min(begin + 1.0, seconds)
+        latencies, part = interval(rig, begin, at, rate, size, kind, at in stalls,
+                                   (1 + drift * at / seconds) * (9 if begin in stalls else 1))
+        produced += latencies
+        intervals.append(part)
     records = sum(part["produced_records"] or part["consumed_records"] for part in intervals)
     errors = sum(part["errors"] for part in intervals)
     cpu = sum(part["server"]["user_seconds"] + part["server"]["system_seconds"] for part in intervals)
@@ -120,15 +130,36 @@ def run(label, kind, seed, rate, median_us, seconds=60, stalls=(), drift=0.0, op
         "configuration": {"acks": "all", "batch-bytes": 16384, "compression": "none", "connections": 8, "idempotence": False,
                           "in-flight": 16, "linger": "0", "message-bytes": size, "partitions": 4, "rate": rate, "keys": "none",
                           **(options or {})},
-        "seconds": seconds + 0.003, "warmup_seconds": 5.0, "steal_percent": 0.3,
+        "seconds": seconds, "warmup_seconds": 5.0, "steal_percent": 0.3,
         "intervals": intervals, "server_cpu_seconds": cpu, "server_cpu_seconds_per_gb": cpu / (records * size / 1e9)}
     if kind != "consume":
         document["produce"] = work(records, size, seconds, errors, produced)
     if kind in ("consume", "e2e", "mixed"):
-        document["consume"] = work(records, size, seconds, 0, [value // 3 for value in produced])
+        document["consume"] = work(records, size, seconds, 0, fetched(produced))
         document["consume"]["verified"] = {"records": records, "missing": 0, "duplicates": 0, "out_of_order": 0, "corrupt": 0}
     if kind in ("e2e", "mixed"):
-        document["end_to_end"] = {"latency": histogram(ended)}
+        document["end_to_end"] = {"latency": histogram(ended(produced))}
+    return document
+
+
+def reader(label, seed, seconds):
+    """Reads the tail in a process of its own, of a server whose disk it may not see."""
+    document = run(label, "e2e", seed, 120000, 320, seconds)
+    document["kind"] = "consume"
+    del document["produce"]
+    for part in document["intervals"]:
+        part.update(produced_records=0, produced_bytes=0, produce_latency=None)
+        part["server"]["read_bytes"] = None
+        del part["server"]["written_bytes"]
+    return document
+
+
+def older_reader(label, seed, seconds):
+    """As documents were: whole seconds since the begin of a warm-up that ended within one, no latency of fetches over time."""
+    document = reader(label, seed, seconds)
+    for part in document["intervals"]:
+        part["at"] -= 0.5
+        del part["fetch_latency"]
     return document
 
 
@@ -169,6 +200,7 @@ SETS = {
                         run("kafka, flushing", "e2e", 3, 9000, 5200, drift=1.5, options={"flush.messages": 1}),
                         failed("candidate with stalls")],
     "search": lambda: [searched("millrace", 11, 240000), searched("before", 12, 150000)],
+    "readers": lambda: [reader("millrace", 41, 1.5), older_reader("before", 42, 3)],
     "odd": lambda: [bare("bare"), hostile(), bare("bare"), run("consumer", "consume", 21, 200000, 300, 20)],
     "many": lambda: [run(f"run {number}", "produce", 30 + number, 100000 + 9000 * number, 300 + 70 * number, 40,
                          options={"connections": 2 * number}) for number in range(1, 12)],
