@@ -38,13 +38,14 @@ struct consume_load::slot {
     } else {
       member = std::make_unique<client::group_consumer>(
           cluster,
-          client::group_options{.group = fmt::format("millrace-bench-{:016x}-{}", s.run_id, group),
+          client::group_options{.group = fmt::format("millrace-bench-{:016x}-{}-{}", s.run_id, s.first_producer, group),
                                 .topics = {s.topic},
                                 .from_begin = s.from_begin},
           reading_of(s));
     }
   }
   task<const client::fetched*> next() { return alone ? alone->next() : member->next(); }
+  std::optional<base::error> trouble() const { return alone ? alone->trouble() : member->trouble(); }
   void interrupt() { alone ? alone->interrupt() : member->interrupt(); }
   /// A fetch may be held back for as long as it asked for.
   task<void> close() {
@@ -75,18 +76,34 @@ consume_load::consume_load(reactor::core& on, control& run, meter& counts)
 
 consume_load::~consume_load() = default;
 
-task<result<void>> consume_load::prepare() {
+task<void> consume_load::prepare() {
   for (auto& s : slots_) {
-    CO_TRY_CHECK(co_await s->cluster.start());
-    CO_TRY_CHECK(co_await s->cluster.topic(s_.topic));
-    if (!s->member) continue;
-    CO_TRY_CHECK(co_await s->member->start());
-    tasks_.spawn(read(s.get()), "reader");
+    const result<void> up = co_await prepare_slot(s.get());
+    if (!up) {
+      run_.fail(explain(s->cluster, up.error()));
+      co_return;
+    }
   }
-  if (s_.groups > 0 && !slots_.empty()) {
-    CO_TRY_CHECK(co_await settle());
-  }
+  if (s_.groups == 0 || slots_.empty()) co_return;
+  const result<void> settled = co_await settle();
+  if (!settled) run_.fail("the group has not settled: " + explain(slots_[0]->cluster, settled.error()));
+}
+
+task<result<void>> consume_load::prepare_slot(slot* s) {
+  CO_TRY_CHECK(co_await s->cluster.start());
+  CO_TRY_CHECK(co_await s->cluster.topic(s_.topic));
+  if (!s->member) co_return result<void>();
+  CO_TRY_CHECK(co_await s->member->start());
+  tasks_.spawn(read(s), "reader");
   co_return result<void>();
+}
+
+std::string consume_load::trouble() const {
+  for (const auto& s : slots_) {
+    const std::optional<base::error> why = s->trouble();
+    if (why) return "reading: " + explain(s->cluster, *why);
+  }
+  return {};
 }
 
 /// Until every member has its share and nothing has changed for a while.
@@ -107,8 +124,8 @@ task<result<void>> consume_load::settle() {
     co_await reactor::sleep(core_, base::milliseconds(10));
   }
   for (auto& s : slots_) {
-    const auto trouble = s->member->trouble();
-    if (trouble) co_return base::fail(trouble->code, trouble->detail);
+    const auto why = s->trouble();
+    if (why) co_return base::fail(why->code, why->detail);
   }
   co_return base::fail(base::errc::timed_out);
 }
@@ -207,7 +224,7 @@ uint64_t consume_load::look_at_batch(slot& s, const client::fetched_partition& p
     if (offset < p.from) continue;
     ++read;
     payload_header header;
-    if (!check.take(offset, one.value.value_or(base::bytes()), header)) continue;
+    if (!check.take(offset, one.key, one.value.value_or(base::bytes()), header)) continue;
     if (alike > 0 && header.intended_ns != intended) {
       meter_.read(now, intended - run_.unix_offset_ns, alike);
       alike = 0;

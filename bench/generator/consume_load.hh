@@ -16,14 +16,17 @@ class consume_load {
   consume_load(reactor::core& on, control& run, meter& counts);
   ~consume_load();
 
-  /// Connects; members of groups join, and this waits until each has its share. Errors: those of the client.
-  reactor::task<base::result<void>> prepare();
+  /// Connects; members of groups join, and this waits until each has its share. Where that fails it ends the run.
+  reactor::task<void> prepare();
   /// From the begin of the run until readers shall stop.
   reactor::task<void> run();
   reactor::task<void> close();
+  /// What is being tried again, in words; empty: nothing.
+  std::string trouble() const;
 
  private:
   struct slot;
+  reactor::task<base::result<void>> prepare_slot(slot* s);
   reactor::task<base::result<void>> settle();
   std::vector<client::start_position> share_of(const slot& s) const;
   reactor::task<void> read(slot* s);

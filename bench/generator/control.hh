@@ -30,6 +30,15 @@ struct control {
   std::atomic<int64_t> produce_until_ns{INT64_MAX};
   std::atomic<bool> readers_stop{false};
 
+  /// Seconds are counted so that one of them ends where the window begins; the one with that number since the load began
+  /// ends here.
+  base::instant second_end(size_t index) const {
+    constexpr int64_t second = 1'000'000'000;
+    const base::instant begin{begin_ns.load()};
+    const int64_t part = (measured.begin - begin).ns % second;
+    return begin + base::nanoseconds((part == 0 ? second : part) + static_cast<int64_t>(index) * second);
+  }
+
   // Counted by the cores.
   std::atomic<unsigned> ready{0};
   std::atomic<unsigned> produced{0};
@@ -47,14 +56,26 @@ struct control {
     const std::lock_guard hold(lock_);
     return failure_;
   }
+  /// Why records failed or nothing came, where the run goes on: the last such reason stays.
+  void note(std::string why) {
+    const std::lock_guard hold(lock_);
+    noted_ = std::move(why);
+  }
+  std::string noted() {
+    const std::lock_guard hold(lock_);
+    return noted_;
+  }
 
  private:
   std::mutex lock_;
   std::string failure_;
+  std::string noted_;
   std::atomic<bool> failed_{false};
 };
 
 /// How all clients of a run are made.
 client::client_options client_options_of(const settings& s);
+/// What went wrong with a client's work, and at which address where that is known.
+std::string explain(const client::client& cluster, base::error why);
 
 }  // namespace millrace::generator

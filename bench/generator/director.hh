@@ -25,20 +25,26 @@ class director {
 
  private:
   bool prepare_topic(outcome& out);
-  bool list_offsets(std::vector<int64_t>& to, int64_t time);
+  bool list_offsets(std::vector<int64_t>& to, int64_t time, std::string& why);
   bool start_cores();
   bool wait_ready();
   bool begin(outcome& out);
   bool watch(outcome& out);
   void look_at_server(process_usage& to) const;
-  void look(outcome& out, size_t second, bool in_window);
+  bool belongs(size_t second, base::instant end) const;
+  void look(outcome& out, size_t second, base::instant end);
   bool finished_early();
   void cut(base::instant end);
-  bool readers_reach(const std::vector<int64_t>& ends);
-  bool wait_for_readers();
+  bool reads(size_t partition) const;
+  uint64_t unread(const std::vector<int64_t>& ends);
   int64_t read_so_far();
-  void sum_up(outcome& out, load_program& program);
+  bool finish_reading(outcome& out);
+  bool wait_for_readers(outcome& out);
+  void look_at_what_is_left(outcome& out);
+  void sum_up(outcome& out);
   bool fail(std::string why);
+
+  static constexpr const char* too_early = "told to end before anything was measured";
 
   const settings& s_;
   interruption& stop_;
@@ -47,7 +53,8 @@ class director {
   control run_;
   std::unique_ptr<load_program> program_;
   std::unique_ptr<reactor::machine> machine_;
-  std::vector<int64_t> ends_;  // as far as there is something to read, for consume
+  std::vector<int64_t> ends_;  // as far as there was something to read at the begin
+  std::string trouble_;        // of the last second
   process_usage server_before_;
   process_usage load_before_;
   process_usage server_at_begin_;

@@ -44,14 +44,8 @@ void load_program::finish(reactor::core& on) {
 }
 
 task<void> load_program::live(core_part* part) {
-  if (run_.what.produces()) {
-    const base::result<void> up = co_await part->out.prepare();
-    if (!up) run_.fail(client::describe(up.error()));
-  }
-  if (run_.what.consumes() && !run_.failed()) {
-    const base::result<void> up = co_await part->in.prepare();
-    if (!up) run_.fail(client::describe(up.error()));
-  }
+  if (run_.what.produces()) co_await part->out.prepare();
+  if (run_.what.consumes() && !run_.failed()) co_await part->in.prepare();
   run_.ready.fetch_add(1);
   while (run_.begin_ns.load() == 0 && !run_.failed()) co_await reactor::sleep(part->core, base::milliseconds(1));
   while (!run_.failed() && part->core.now().ns < run_.begin_ns.load()) {
@@ -77,18 +71,16 @@ task<void> load_program::live(core_part* part) {
 
 /// Hands over each second of this core.
 task<void> load_program::tick(core_part* part) {
-  const base::instant begin{run_.begin_ns.load()};
   for (size_t second = 0; !part->done; ++second) {
-    const base::instant end = begin + base::seconds(static_cast<int64_t>(second) + 1);
+    const base::instant end = run_.second_end(second);
     while (!part->done && part->core.now() < end) {
       const base::duration left = end - part->core.now();
       co_await reactor::sleep(part->core, std::min(left, base::milliseconds(20)));
     }
+    part->counts.now.trouble = part->out.trouble();
+    if (part->counts.now.trouble.empty()) part->counts.now.trouble = part->in.trouble();
     run_.seconds.put(second, part->counts.now);
-    part->counts.now.produced = {};
-    part->counts.now.consumed = {};
-    part->counts.now.produce_latency.reset();
-    part->counts.now.end_to_end.reset();
+    part->counts.now.reset();
   }
 }
 

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -10,11 +9,13 @@
 #include <vector>
 
 #include "generator/outcome.hh"
+#include "generator/progress.hh"
+#include "generator/result_file.hh"
 #include "generator/settings.hh"
 #include "report/render.hh"
 
 /// millrace-bench: see README.md beside this file. Exit status: 0; 1 where it could not run, in one line; 2 where what was
-/// read is not what was written, or records failed; 128 and the signal's number where one ended it early.
+/// read is not what was written, or records failed, or got no answer; 128 and the signal's number where one ended it early.
 
 namespace millrace::generator {
 namespace {
@@ -24,25 +25,19 @@ int give_up(const std::string& why) {
   return 1;
 }
 
-bool write_file(const std::string& path, const std::string& text) {
-  if (path.empty()) return true;
-  std::ofstream file(path, std::ios::trunc);
-  file << text;
-  return static_cast<bool>(file.flush());
-}
-
 int merge(const merge_settings& what) {
   std::string why;
   const auto text = merge_results(what, why);
   if (!text) return give_up(why);
-  return write_file(what.json, *text) ? 0 : give_up("cannot write " + what.json);
+  return result_file(what.json).write(*text) ? 0 : give_up("cannot write " + what.json);
 }
 
 /// The page of these results, named so where one of them is not what it should be.
-int write_page(const std::string& path, const std::vector<std::string>& results, const std::vector<std::string>& names) {
+int write_page(const std::string& path, result_file& to, const std::vector<std::string>& results,
+               const std::vector<std::string>& names) {
   const auto page = bench::render_report(results);
   if (!page) return give_up(bench::explain(page.error(), names));
-  return write_file(path, *page) ? 0 : give_up("cannot write " + path);
+  return to.write(*page) ? 0 : give_up("cannot write " + path);
 }
 
 int report(const report_settings& what) {
@@ -53,38 +48,52 @@ int report(const report_settings& what) {
     if (!(text << file.rdbuf())) return give_up("cannot read " + name);
     results.push_back(text.str());
   }
-  return write_page(what.report, results, what.files);
+  result_file to(what.report);
+  return write_page(what.report, to, results, what.files);
 }
 
-/// What is wrong with a run that went through; empty: nothing.
-std::string verdict(const settings& s, const outcome& out) {
+/// Whether a run had time for a record and got no answer to any.
+bool unanswered(const settings& s, const outcome& out) {
+  if (!s.produces() || s.kind == run_kind::search || out.sum.produced.records > 0) return false;
+  return !s.open_loop() || s.rate * out.seconds >= 1;
+}
+
+/// What is wrong with a run that went through; empty: nothing. `early`: it was told to end.
+std::string verdict(const settings& s, const outcome& out, bool early) {
   const verified& v = out.checked;
+  if (!out.trouble.empty()) return out.trouble;
   if (s.consumes() && !v.good()) {
     return fmt::format("what was read is not what was written: {} missing, {} duplicates, {} out of order, {} corrupt",
                        v.missing, v.duplicates, v.out_of_order, v.corrupt);
   }
-  if (s.kind != run_kind::search && out.sum.produced.errors > 0)
-    return fmt::format("{} records failed", out.sum.produced.errors);
+  const std::string why = out.noted.empty() ? "" : ": " + out.noted;
+  if (s.kind == run_kind::search) {
+    return out.search_rate > 0 || early ? "" : fmt::format("no rate that was tried kept p99 under {} ms{}", s.p99_ms, why);
+  }
+  if (out.sum.failed > 0) return fmt::format("{} records failed{}", out.sum.failed, why);
+  if (unanswered(s, out) && !early) return "no record was answered in the measured time" + why;
   return {};
 }
 
 int run(const settings& s) {
-  if (!s.json.empty() && !write_file(s.json, "")) return give_up("cannot write " + s.json);
+  result_file json(s.json);
+  result_file page(s.report);
+  if (!json.good()) return give_up("cannot write " + s.json);
+  if (!page.good()) return give_up("cannot write " + s.report);
   std::string why;
   interruption stop;
   const auto out = s.kind == run_kind::search ? search_rate(s, stop, why) : run_load(s, stop, why);
   const int early = stop.came();
+  end_progress();
   if (!out) {
-    if (!s.json.empty()) std::remove(s.json.c_str());
     const int status = give_up(why);
     return early == 0 ? status : 128 + early;
   }
-  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\n");
   fmt::print("{}", to_table(s, *out));
   const std::string result = to_json(s, *out);
-  if (!write_file(s.json, result)) return give_up("cannot write " + s.json);
-  if (!s.report.empty() && write_page(s.report, {result}, {"the result"}) != 0) return 1;
-  const std::string wrong = verdict(s, *out);
+  if (!json.write(result)) return give_up("cannot write " + s.json);
+  if (!s.report.empty() && write_page(s.report, page, {result}, {"the result"}) != 0) return 1;
+  const std::string wrong = verdict(s, *out, early != 0);
   std::fflush(stdout);
   if (wrong.empty() && early != 0) fmt::print(stderr, "millrace-bench: ended early by SIG{}\n", sigabbrev_np(early));
   if (wrong.empty()) return early == 0 ? 0 : 128 + early;

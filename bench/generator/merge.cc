@@ -39,15 +39,21 @@ void add_histogram(json& to, const json& other) {
   to["hdr"] = mine->to_base64();
 }
 
+void add_number(json& to, const json& more) {
+  if (to.is_number_unsigned() && more.is_number_unsigned()) {
+    to = to.get<uint64_t>() + more.get<uint64_t>();
+  } else {
+    to = to.get<double>() + more.get<double>();
+  }
+}
+
 /// Adds all numbers of two objects of one shape, what is below them too.
 void add_numbers(json& to, const json& other) {
   for (auto& [key, value] : to.items()) {
     if (!other.contains(key)) continue;
     const json& more = other.at(key);
-    if (value.is_number_unsigned() && more.is_number_unsigned()) {
-      value = value.get<uint64_t>() + more.get<uint64_t>();
-    } else if (value.is_number()) {
-      value = value.get<double>() + more.get<double>();
+    if (value.is_number() && more.is_number()) {
+      add_number(value, more);
     } else if (value.is_object() && key != "latency") {
       add_numbers(value, more);
     }
@@ -72,17 +78,56 @@ void add_intervals(json& to, const json& other) {
     for (const char* key : {"produced_records", "produced_bytes", "consumed_records", "consumed_bytes", "errors"}) {
       mine[key] = mine.at(key).get<uint64_t>() + more.at(key).get<uint64_t>();
     }
-    for (const char* latency : {"produce_latency", "end_to_end_latency"}) {
+    for (const char* latency : {"produce_latency", "fetch_latency", "end_to_end_latency"}) {
       for (auto& [key, value] : mine.at(latency).items()) {
         value = std::max(value.get<double>(), more.at(latency).at(key).get<double>());
       }
     }
     add_numbers(mine["load"], more.at("load"));
   }
+  for (size_t i = to.size(); i < other.size(); ++i) to.push_back(other[i]);
+}
+
+/// Whether both are of one run, and each producer of one of them only.
+void check_together(const json& all, const json& other) {
+  if (other.at("kind") != all.at("kind")) throw unfit{"results of different kinds"};
+  if (all.contains("search")) throw unfit{"a search, whose steps cannot be added"};
+  const json& first = all.at("configuration");
+  const json& more = other.at("configuration");
+  for (const char* same : {"topic", "run_id", "start_at"}) {
+    if (first.at(same) != more.at(same)) throw unfit{fmt::format("another run: its {} is another one", same)};
+  }
+  if (!first.contains("first_producer")) return;
+  const auto begin = more.at("first_producer").get<uint64_t>();
+  const uint64_t end = begin + more.at("connections").get<uint64_t>();
+  for (const json& taken : first.at("producers")) {
+    if (begin < taken[1].get<uint64_t>() && taken[0].get<uint64_t>() < end) {
+      throw unfit{"producers with numbers of another's: --first-producer must be apart, and each result named once"};
+    }
+  }
+}
+
+/// [first, behind the last] of the producers of each process.
+json producers_of(const json& configuration) {
+  const auto first = configuration.at("first_producer").get<uint64_t>();
+  return {first, first + configuration.at("connections").get<uint64_t>()};
+}
+
+/// What the processes did together, of options that say how much each of them does.
+void add_configuration(json& to, const json& more) {
+  for (const char* share : {"rate", "connections"}) {
+    if (to.contains(share) && to[share].is_number()) add_number(to[share], more.at(share));
+  }
+  if (to.contains("producers")) to["producers"].push_back(producers_of(more));
+  if (!to.contains("consumers")) return;
+  // Groups are a process's own where it produces; else its consumers are more members.
+  const char* share = to.contains("producers") && to.at("groups").get<uint64_t>() > 0 ? "groups" : "consumers";
+  add_number(to[share], more.at(share));
 }
 
 void add_result(json& all, const json& other) {
-  if (other.at("kind") != all.at("kind")) throw unfit{"results of different kinds"};
+  check_together(all, other);
+  add_configuration(all["configuration"], other.at("configuration"));
   all["seconds"] = std::max(all.at("seconds").get<double>(), other.at("seconds").get<double>());
   for (const char* part : {"produce", "consume", "end_to_end"}) add_part(all, other, part);
   add_intervals(all["intervals"], other.at("intervals"));
@@ -120,7 +165,9 @@ std::optional<std::string> merge_results(const merge_settings& what, std::string
       json one = read_result(path);
       if (all.is_null()) {
         all = std::move(one);
-        all["configuration"]["processes"] = what.files.size();
+        json& how = all["configuration"];
+        how["processes"] = what.files.size();
+        if (how.contains("first_producer")) how["producers"] = json::array({producers_of(how)});
       } else {
         add_result(all, one);
       }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/time.hh"
@@ -20,7 +21,8 @@ struct window {
   base::instant end = base::instant::never();
   /// Where it ends earlier, said while it is open.
   std::atomic<int64_t> cut_ns{INT64_MAX};
-  bool holds(base::instant t) const { return t >= begin && t < end && t.ns < cut_ns.load(std::memory_order_relaxed); }
+  bool over(base::instant t) const { return t >= end || t.ns >= cut_ns.load(std::memory_order_relaxed); }
+  bool holds(base::instant t) const { return t >= begin && !over(t); }
 };
 
 struct flow {
@@ -41,12 +43,24 @@ struct interval {
   flow produced;
   flow consumed;
   hdr_histogram produce_latency{2};
+  hdr_histogram fetch_latency{2};
   hdr_histogram end_to_end{2};
+  std::string trouble;  ///< at its end: what keeps a producer or a consumer from getting on
   void add(const interval& o) {
     produced.add(o.produced);
     consumed.add(o.consumed);
     produce_latency.add(o.produce_latency);
+    fetch_latency.add(o.fetch_latency);
     end_to_end.add(o.end_to_end);
+    if (trouble.empty()) trouble = o.trouble;
+  }
+  void reset() {
+    produced = {};
+    consumed = {};
+    produce_latency.reset();
+    fetch_latency.reset();
+    end_to_end.reset();
+    trouble.clear();
   }
 };
 
@@ -56,12 +70,14 @@ struct totals {
   hdr_histogram produce_latency;
   hdr_histogram fetch_latency;
   hdr_histogram end_to_end;
+  uint64_t failed = 0;  ///< records, those from outside the window too
   void add(const totals& o) {
     produced.add(o.produced);
     consumed.add(o.consumed);
     produce_latency.add(o.produce_latency);
     fetch_latency.add(o.fetch_latency);
     end_to_end.add(o.end_to_end);
+    failed += o.failed;
   }
 };
 
@@ -101,16 +117,18 @@ class meter {
   /// answer came within the window, for the flow, and whether the intended time lies in it, for latency.
   void answered(base::instant at, std::span<const int64_t> intended, size_t bytes) {
     const flow one{.requests = 1, .records = intended.size(), .bytes = bytes, .errors = 0};
-    now.produced.add(one);
+    const bool shown = !window_.over(at);
+    if (shown) now.produced.add(one);
     if (window_.holds(at)) sum.produced.add(one);
     each_run(intended, [&](int64_t time, uint64_t count) {
-      now.produce_latency.record(at.ns - time, count);
+      if (shown) now.produce_latency.record(at.ns - time, count);
       if (window_.holds({time})) sum.produce_latency.record(at.ns - time, count);
     });
   }
   /// A batch whose answer is an error, or did not come: it is charged for as long as it waited.
   void failed(base::instant at, std::span<const int64_t> intended) {
-    now.produced.errors += intended.size();
+    sum.failed += intended.size();
+    if (!window_.over(at)) now.produced.errors += intended.size();
     each_run(intended, [&](int64_t time, uint64_t count) {
       if (!window_.holds({time})) return;
       sum.produced.errors += count;
@@ -119,22 +137,24 @@ class meter {
   }
   void fetched(base::instant at, base::duration took, uint64_t records, uint64_t bytes) {
     const flow one{.requests = 1, .records = records, .bytes = bytes, .errors = 0};
+    if (window_.over(at)) return;
     now.consumed.add(one);
+    now.fetch_latency.record(took.ns);
     if (!window_.holds(at)) return;
     sum.consumed.add(one);
     sum.fetch_latency.record(took.ns);
   }
   void fetch_failed(base::instant at) {
-    ++now.consumed.errors;
+    if (!window_.over(at)) ++now.consumed.errors;
     if (window_.holds(at)) ++sum.consumed.errors;
   }
   /// `count` records that should have been sent at `intended` were read at `at`.
   void read(base::instant at, int64_t intended, uint64_t count) {
-    now.end_to_end.record(at.ns - intended, count);
+    if (!window_.over(at)) now.end_to_end.record(at.ns - intended, count);
     if (window_.holds({intended})) sum.end_to_end.record(at.ns - intended, count);
   }
 
-  interval now;  ///< this second
+  interval now;  ///< this second, as far as the window reaches
   totals sum;    ///< the window
 
  private:

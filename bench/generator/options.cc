@@ -34,19 +34,25 @@ struct raw {
   std::string from = "";
   std::string cores = "";
   std::string batch_bytes = "16384";
+  std::string fetch_bytes = "50M";
+  std::string fetch_partition_bytes = "1M";
   std::string assign = "";
+  std::optional<double> seconds;
+  std::optional<double> warmup;
+  std::optional<int32_t> partitions;
   bool remove = false;
   merge_settings merge;
   report_settings report;
 };
 
-void add_common(CLI::App& app, raw& r) {
+void add_common(CLI::App& app, raw& r, run_kind kind) {
   settings& s = r.s;
   app.add_option("--brokers", r.brokers, "HOST:PORT[,HOST:PORT...] of any brokers of the cluster")->capture_default_str();
-  app.add_option("--seconds", s.seconds, "measured time")->capture_default_str();
-  app.add_option("--warmup", s.warmup, "seconds before it, not measured")->capture_default_str();
+  app.add_option(kind == run_kind::search ? "--seconds,--step-seconds" : "--seconds", r.seconds,
+                 kind == run_kind::search ? "measured time of each rate; default: 5" : "measured time; default: 10");
+  app.add_option("--warmup", r.warmup, "seconds before it, not measured; default: 2, consume from the beginning: 0");
   app.add_option("--topic", s.topic, "default: one of its own, removed at the end");
-  app.add_option("--partitions", s.partitions, "of a topic that is made")->capture_default_str();
+  app.add_option("--partitions", r.partitions, "of a topic that is made; default: 1");
   app.add_option("--replication", s.replication, "of a topic that is made")->capture_default_str();
   app.add_option("--topic-config", r.configs, "KEY=VALUE of a topic that is made; may be repeated")
       ->allow_extra_args(false)
@@ -71,7 +77,8 @@ void add_produce(CLI::App& app, raw& r) {
   app.add_option("--in-flight", s.in_flight, "requests on the way on one connection")->capture_default_str();
   app.add_option("--batch-bytes", r.batch_bytes, "a batch is full at so many bytes: 64K")->capture_default_str();
   app.add_option("--batch-records", s.batch_records, "or at so many records");
-  app.add_option("--linger-ms", s.linger_ms, "how long a batch waits to become full, in open loop")->capture_default_str();
+  app.add_option("--linger-ms", s.linger_ms, "how long a batch waits to become full, with --rate or --keys")
+      ->capture_default_str();
   app.add_option("--size", s.size, "of values: N, uniform:A-B or lognormal:MEDIAN,SIGMA")->capture_default_str();
   app.add_option("--keys", s.keys, "none, uniform:N or zipf:N,S")->capture_default_str();
   app.add_option("--acks", r.acks, "0, 1 or all")->capture_default_str();
@@ -87,8 +94,8 @@ void add_consume(CLI::App& app, raw& r) {
   app.add_option("--consumers", s.consumers, "of each group; without groups in all")->capture_default_str();
   app.add_option("--assign", r.assign, "partitions to read, as 0-3,7; default: all");
   app.add_option("--from", r.from, "beginning (cold catch-up) or end (tail)");
-  app.add_option("--fetch-bytes", s.fetch_bytes, "of one answer")->capture_default_str();
-  app.add_option("--fetch-partition-bytes", s.fetch_partition_bytes, "of one partition in it")->capture_default_str();
+  app.add_option("--fetch-bytes", r.fetch_bytes, "of one answer: 50M")->capture_default_str();
+  app.add_option("--fetch-partition-bytes", r.fetch_partition_bytes, "of one partition in it")->capture_default_str();
   app.add_option("--fetch-min-bytes", s.fetch_min_bytes, "for which an answer waits")->capture_default_str();
   app.add_option("--fetch-wait-ms", s.fetch_wait_ms, "and for how long")->capture_default_str();
 }
@@ -96,7 +103,6 @@ void add_consume(CLI::App& app, raw& r) {
 void add_search(CLI::App& app, raw& r) {
   settings& s = r.s;
   app.add_option("--p99-ms", s.p99_ms, "bound of the 99th percentile")->capture_default_str();
-  app.add_option("--step-seconds", s.step_seconds, "measured time of each rate")->capture_default_str();
   app.add_option("--steps", s.steps, "rates tried at most")->capture_default_str();
 }
 
@@ -142,6 +148,12 @@ void resolve_lists(raw& r) {
   }
 }
 
+int32_t fetch_size(std::string_view option, std::string_view text) {
+  const uint64_t size = must(base::parse_size(text), option, text);
+  if (size < 1 || size > INT32_MAX) throw refusal{fmt::format("{} {}: 1 to 2147483647", option, text)};
+  return static_cast<int32_t>(size);
+}
+
 void resolve_load(raw& r) {
   settings& s = r.s;
   s.sizes = must(size_distribution::parse(s.size), "--size", s.size);
@@ -151,30 +163,48 @@ void resolve_load(raw& r) {
   s.acks = r.acks == "all" ? -1 : must(base::parse_integer<int>(r.acks), "--acks", r.acks);
   if (s.acks < -1 || s.acks > 1) throw refusal{fmt::format("--acks {}: 0, 1 or all", r.acks)};
   if (s.idempotence && s.acks != -1) throw refusal{"--idempotence needs --acks all"};
-  if (s.kind == run_kind::search && s.rate <= 0) s.rate = 1000;
-  if (s.kind == run_kind::search) s.seconds = s.step_seconds;
+  s.fetch_bytes = fetch_size("--fetch-bytes", r.fetch_bytes);
+  s.fetch_partition_bytes = fetch_size("--fetch-partition-bytes", r.fetch_partition_bytes);
+}
+
+/// What cannot be, or would be ignored.
+void refuse_nonsense(const settings& s) {
+  if (s.seconds <= 0) throw refusal{"--seconds is more than zero"};
+  if (s.warmup < 0 || s.rate < 0 || s.ramp < 0 || s.drain_seconds < 0 || s.linger_ms < 0 || s.fetch_min_bytes < 0 ||
+      s.fetch_wait_ms < 0) {
+    throw refusal{"times, rates and sizes are not below zero"};
+  }
+  if (s.connections < 1 || s.in_flight < 1 || s.consumers < 1 || s.batch_records < 1 || s.partitions < 1) {
+    throw refusal{"--connections, --in-flight, --consumers, --batch-records and --partitions are at least 1"};
+  }
+  if (s.kind == run_kind::consume && s.topic.empty()) throw refusal{"consume needs --topic"};
+  if (s.groups > 0 && !s.assign.empty()) throw refusal{"--assign: members of --groups read what their group gives them"};
+  if (s.ramp > 0 && !s.open_loop()) throw refusal{"--ramp needs --rate"};
+  if (s.kind != run_kind::search) return;
+  if (s.start_at > 0) throw refusal{"--start-at: a search is many runs, by one process"};
+  if (s.steps < 1 || s.p99_ms <= 0) throw refusal{"--steps is at least 1, and --p99-ms more than zero"};
 }
 
 void resolve(raw& r) {
   settings& s = r.s;
-  resolve_lists(r);
-  resolve_load(r);
-  if (s.seconds <= 0 || s.warmup < 0 || s.rate < 0 || s.ramp < 0) throw refusal{"times and rates are not below zero"};
-  s.warmup = std::max(s.warmup, s.ramp);
-  if (s.connections < 1 || s.in_flight < 1 || s.consumers < 1 || s.batch_records < 1 || s.partitions < 1) {
-    throw refusal{"--connections, --in-flight, --consumers, --batch-records and --partitions are at least 1"};
-  }
   if (r.from.empty()) r.from = s.kind == run_kind::e2e ? "end" : "beginning";
   if (r.from != "beginning" && r.from != "end") throw refusal{fmt::format("--from {}: beginning or end", r.from)};
   s.from_begin = r.from == "beginning";
-  if (s.kind == run_kind::consume && s.topic.empty()) throw refusal{"consume needs --topic"};
+  if (s.kind == run_kind::search && s.rate == 0) s.rate = 1000;
+  s.seconds = r.seconds.value_or(s.kind == run_kind::search ? 5 : 10);
+  s.warmup = r.warmup.value_or(s.kind == run_kind::consume && s.from_begin ? 0 : 2);
+  s.partitions = r.partitions.value_or(1);
+  s.partitions_given = r.partitions.has_value();
+  resolve_lists(r);
+  resolve_load(r);
+  refuse_nonsense(s);
+  s.warmup = std::max(s.warmup, s.ramp);
   std::random_device chance;
   if (s.run_id == 0) s.run_id = uint64_t{chance()} << 32 | chance();
   const bool own = s.topic.empty();
   if (own) s.topic = fmt::format("millrace-bench-{:08x}", s.run_id >> 32);
   s.keep = (s.keep || !own) && !r.remove;
-  // Closed loop: batches leave full.
-  if (!s.open_loop()) s.linger_ms = 3.6e6;
+  if (!s.lingers()) s.linger_ms = 3.6e6;
 }
 
 }  // namespace
@@ -201,7 +231,7 @@ command parse_command(std::span<const char* const> arguments) {
     // Given twice, the last counts: scripts put their own behind what they wrap.
     sub->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     subcommands.emplace_back(sub, kind);
-    add_common(*sub, r);
+    add_common(*sub, r, kind);
     if (kind != run_kind::consume) add_produce(*sub, r);
     if (kind != run_kind::produce && kind != run_kind::search) add_consume(*sub, r);
     if (kind == run_kind::search) add_search(*sub, r);

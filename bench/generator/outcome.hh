@@ -14,7 +14,7 @@
 
 namespace millrace::generator {
 
-/// One second of the measured window, or the rest of it.
+/// One second of the measured window, or the rest of it. A second that a core did not hand in in time is left out.
 struct shown_interval {
   double at = 0;  ///< seconds since the window began, at its end
   interval counts;
@@ -34,14 +34,19 @@ struct outcome {
   std::string cluster_id;
   size_t nodes = 0;
   size_t partitions = 0;  ///< that the topic has
-  double seconds = 0;     ///< of the window, as it was
+  bool topic_made = false;
+  double seconds = 0;  ///< of the window, as it was
   double steal_percent = 0;
   totals sum;
   verified checked;
+  uint64_t unread = 0;  ///< records that were there at the begin and had not been read at the end, of all groups
+  std::string trouble;  ///< what went wrong though there is a result; empty: nothing
+  std::string noted;    ///< why records failed, the last that did
   std::vector<shown_interval> intervals;
   std::optional<double> server_cpu_seconds;
   std::vector<search_step> steps;
-  double search_rate = 0;
+  double search_rate = 0;     ///< the highest that held; 0: none did
+  bool search_ended = false;  ///< a higher one did not hold
 
   /// Bytes that the server moved for us.
   uint64_t bytes() const { return sum.produced.bytes + sum.consumed.bytes; }

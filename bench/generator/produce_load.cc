@@ -18,6 +18,9 @@ namespace {
 constexpr unsigned burst = 2048;
 /// "key-" and twelve digits.
 constexpr size_t key_bytes = 16;
+/// Bytes of values that differ, where they are compressed: no batch holds the same twice, up to a quarter of the most.
+constexpr size_t varied_least = size_t{1} << 20;
+constexpr size_t varied_most = size_t{64} << 20;
 /// The wheel's ticks are 1 ms and late by up to one: the last part of a wait is spent looking at the clock.
 constexpr base::duration look = base::milliseconds(3);
 
@@ -58,7 +61,8 @@ produce_load::produce_load(reactor::core& on, control& run, meter& counts)
       meter_(counts),
       s_(run.what),
       random_(base::hash_combine(s_.run_id, on.id().value())),
-      values_(s_.sizes.most(), s_.sizes.fixed(), s_.run_id) {
+      values_(s_.sizes.most(), s_.sizes.fixed() && !s_.compresses(), s_.run_id,
+              s_.compresses() ? std::clamp(4 * s_.batch_bytes, varied_least, varied_most) : 0) {
   for (uint32_t i = on.id().value(); i < s_.connections; i += on.core_count()) {
     slots_.push_back(std::make_unique<slot>(*this, s_.first_producer + i));
   }
@@ -66,17 +70,33 @@ produce_load::produce_load(reactor::core& on, control& run, meter& counts)
 
 produce_load::~produce_load() = default;
 
-task<result<void>> produce_load::prepare() {
+task<void> produce_load::prepare() {
   for (auto& s : slots_) {
-    CO_TRY_CHECK(co_await s->cluster.start());
-    CO_TRY_CHECK(co_await s->out.start());
-    CO_TRY(s->topic, co_await s->out.topic(s_.topic));
-    const auto count = static_cast<size_t>(s->out.partitions(s->topic));
-    s->sequences.assign(count, 0);
-    s->acknowledged.assign(count, 0);
-    s->partition = static_cast<int32_t>(s->number % count);
+    const result<void> up = co_await prepare_slot(s.get(), &s_.topic);
+    if (!up) {
+      run_.fail(explain(s->cluster, up.error()));
+      co_return;
+    }
   }
+}
+
+task<result<void>> produce_load::prepare_slot(slot* s, const std::string* topic) {
+  CO_TRY_CHECK(co_await s->cluster.start());
+  CO_TRY_CHECK(co_await s->out.start());
+  CO_TRY(s->topic, co_await s->out.topic(*topic));
+  const auto count = static_cast<size_t>(s->out.partitions(s->topic));
+  s->sequences.assign(count, 0);
+  s->acknowledged.assign(count, 0);
+  s->partition = static_cast<int32_t>(s->number % count);
   co_return result<void>();
+}
+
+std::string produce_load::trouble() const {
+  for (const auto& s : slots_) {
+    const std::optional<base::error> why = s->out.trouble();
+    if (why) return "producing: " + explain(s->cluster, *why);
+  }
+  return {};
 }
 
 task<void> produce_load::run() {
@@ -109,8 +129,9 @@ bool produce_load::add_one(slot& s, instant intended) {
   const payload_header header{
       .producer = s.number, .run = s_.run_id, .sequence = sequence, .intended_ns = intended.ns + run_.unix_offset_ns};
   const size_t size = s_.sizes.fixed() ? s_.sizes.most() : s_.sizes.next(random_);
-  record::new_record one{.timestamp = core_.wall_clock(), .value = values_.next(header, size)};
+  record::new_record one{.timestamp = core_.wall_clock()};
   if (!s_.key_choice.none()) one.key = base::bytes(reinterpret_cast<const uint8_t*>(key_), key_bytes);
+  one.value = values_.next(header, payload_place(partition, one.key), size);
   if (!s.out.add(s.topic, partition, one, intended.ns)) return false;
   ++sequence;
   return true;
@@ -139,7 +160,8 @@ void produce_load::delivered(slot& s, const client::delivery& what) {
   const instant now = core_.effects().clock();
   if (what.why) {
     meter_.failed(now, what.tags);
-    if (what.why->code == base::errc::refused) run_.fail("producing was " + client::describe(*what.why));
+    run_.note(explain(s.cluster, *what.why));
+    if (what.why->code == base::errc::refused && !closing_) run_.fail("producing was " + client::describe(*what.why));
     return;
   }
   s.acknowledged[static_cast<size_t>(what.partition)] += static_cast<uint64_t>(what.records);
@@ -214,6 +236,7 @@ task<void> close_producer(client::producer* which) { co_await which->close(); }
 
 /// What is still on the way ends with the connections.
 task<void> produce_load::close() {
+  closing_ = true;
   reactor::scope closing(core_);
   for (auto& s : slots_) closing.spawn(close_producer(&s->out));
   for (auto& s : slots_) co_await s->cluster.close();

@@ -21,16 +21,19 @@ class produce_load {
   produce_load(reactor::core& on, control& run, meter& counts);
   ~produce_load();
 
-  /// Connects. Errors: those of the client.
-  reactor::task<base::result<void>> prepare();
+  /// Connects. Where that fails it ends the run.
+  reactor::task<void> prepare();
   /// From the begin of the run to the end of its answers.
   reactor::task<void> run();
   reactor::task<void> close();
   /// How many records of each partition were acknowledged, by the number of the producer less the first one's.
   void add_acknowledged(std::map<uint32_t, std::vector<uint64_t>>& to) const;
+  /// What is being tried again, in words; empty: nothing.
+  std::string trouble() const;
 
  private:
   struct slot;
+  static reactor::task<base::result<void>> prepare_slot(slot* s, const std::string* topic);
   bool add_one(slot& s, base::instant intended);
   int32_t choose_partition(slot& s);
   void refill(slot& s);
@@ -48,6 +51,7 @@ class produce_load {
   payload_pool values_;
   std::vector<std::unique_ptr<slot>> slots_;
   bool running_ = false;
+  bool closing_ = false;
   char key_[16];
 };
 

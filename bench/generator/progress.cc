@@ -1,6 +1,7 @@
 #include "generator/progress.hh"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -8,6 +9,18 @@
 namespace millrace::generator {
 
 namespace {
+
+/// Whether a line is there whose end has not come.
+bool stands = false;
+
+/// Columns of the terminal that stderr is; 0: it is none.
+size_t terminal_width() {
+  constexpr size_t usual = 80;
+  if (isatty(STDERR_FILENO) == 0) return 0;
+  winsize size{};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : usual;
+}
 
 double us(int64_t ns) { return static_cast<double>(ns) / 1e3; }
 
@@ -30,15 +43,22 @@ void show_progress(const settings& s, const shown_interval& second, bool in_wind
   std::string line = fmt::format("{:7.1f} s", second.at);
   if (s.produces())
     line += flow_text("produced", second.counts.produced) + latency_text("answer", second.counts.produce_latency);
-  if (s.consumes()) line += flow_text("read", second.counts.consumed);
-  if (s.consumes() && s.produces()) line += latency_text("end to end", second.counts.end_to_end);
+  if (s.consumes()) line += flow_text("read", second.counts.consumed) + latency_text("fetch", second.counts.fetch_latency);
+  if (s.consumes()) line += latency_text("end to end", second.counts.end_to_end);
   if (!in_window) line += "  (not measured)";
-  if (isatty(STDERR_FILENO) != 0) {
-    fmt::print(stderr, "\r\033[K{}", line);
+  if (!second.counts.trouble.empty()) line += "  " + second.counts.trouble;
+  if (const size_t width = terminal_width(); width > 0) {
+    fmt::print(stderr, "\r\033[K{}", line.substr(0, width - 1));
+    stands = true;
   } else {
     fmt::print(stderr, "{}\n", line);
   }
   std::fflush(stderr);
+}
+
+void end_progress() {
+  if (stands) fmt::print(stderr, "\n");
+  stands = false;
 }
 
 }  // namespace millrace::generator

@@ -12,8 +12,10 @@
 
 namespace millrace::generator {
 
-/// One line for a second that is over, on stderr: in place on a terminal, else line by line.
+/// One line for a second that is over, on stderr: in place on a terminal, cut at its width, else line by line.
 void show_progress(const settings& s, const shown_interval& second, bool in_window);
+/// Before anything else is said on stderr: what stands there stays, and a new line begins.
+void end_progress();
 
 /// Makes the topic where the run produces and it is not there. `words`: said before an error.
 reactor::task<base::result<void>> prepare_topic_at(client::client* cluster, const settings* s, outcome* out,

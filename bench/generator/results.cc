@@ -40,6 +40,8 @@ json flow_json(const flow& f, double seconds) {
           {"bytes_per_second", static_cast<double>(f.bytes) / seconds}};
 }
 
+json or_null(const std::optional<uint64_t>& number) { return number ? json(*number) : json(nullptr); }
+
 json quick_json(const hdr_histogram& h) {
   return {{"p50_us", us(h.percentile(50))},
           {"p99_us", us(h.percentile(99))},
@@ -55,14 +57,15 @@ json interval_json(const shown_interval& i) {
            {"consumed_bytes", i.counts.consumed.bytes},
            {"errors", i.counts.produced.errors + i.counts.consumed.errors},
            {"produce_latency", quick_json(i.counts.produce_latency)},
+           {"fetch_latency", quick_json(i.counts.fetch_latency)},
            {"end_to_end_latency", quick_json(i.counts.end_to_end)},
            {"load", {{"user_seconds", i.load.user_seconds}, {"system_seconds", i.load.system_seconds}}}};
   if (i.server) {
     one["server"] = {{"user_seconds", i.server->user_seconds},
                      {"system_seconds", i.server->system_seconds},
                      {"rss_bytes", i.server->rss_bytes},
-                     {"written_bytes", i.server->written_bytes},
-                     {"read_bytes", i.server->read_bytes}};
+                     {"written_bytes", or_null(i.server->written_bytes)},
+                     {"read_bytes", or_null(i.server->read_bytes)}};
   }
   return one;
 }
@@ -83,14 +86,15 @@ json configuration_json(const settings& s, const outcome& out) {
   json all{{"brokers", brokers},
            {"topic", s.topic},
            {"partitions", out.partitions},
-           {"replication", s.replication},
-           {"topic_config", configs},
+           {"replication", out.topic_made ? json(s.replication) : json(nullptr)},
+           {"topic_config", out.topic_made ? configs : json(nullptr)},
            {"keep", s.keep},
            {"seconds", s.seconds},
            {"warmup", s.warmup},
-           {"run_id",
-            std::to_string(
-                s.run_id)},  // over 53 bits      {"cores", s.cores}, {"server_pid", s.server_pid}, {"start_at", s.start_at},
+           {"run_id", std::to_string(s.run_id)},
+           {"cores", s.cores},
+           {"server_pid", s.server_pid},
+           {"start_at", s.start_at},
            {"drain", s.drain_seconds}};
   if (s.produces()) {
     all["rate"] = s.open_loop() ? json(s.rate) : json("closed loop");
@@ -99,7 +103,7 @@ json configuration_json(const settings& s, const outcome& out) {
     all["in_flight"] = s.in_flight;
     all["batch_bytes"] = s.batch_bytes;
     all["batch_records"] = s.batch_records == INT32_MAX ? json(nullptr) : json(s.batch_records);
-    all["linger_ms"] = s.open_loop() ? json(s.linger_ms) : json(nullptr);
+    all["linger_ms"] = s.lingers() ? json(s.linger_ms) : json(nullptr);
     all["size"] = s.size;
     all["keys"] = s.keys;
     all["acks"] = s.acks;
@@ -119,7 +123,6 @@ json configuration_json(const settings& s, const outcome& out) {
   }
   if (s.kind == run_kind::search) {
     all["p99_ms"] = s.p99_ms;
-    all["step_seconds"] = s.step_seconds;
     all["steps"] = s.steps;
   }
   return all;
@@ -130,7 +133,7 @@ json search_json(const settings& s, const outcome& out) {
   for (const search_step& one : out.steps) {
     steps.push_back({{"rate", one.rate}, {"reached_rate", one.reached}, {"p99_us", one.p99_us}, {"held", one.held}});
   }
-  return {{"p99_bound_us", s.p99_ms * 1e3}, {"steps", steps}, {"rate", out.search_rate}};
+  return {{"p99_bound_us", s.p99_ms * 1e3}, {"steps", steps}, {"rate", out.search_rate}, {"at_least", !out.search_ended}};
 }
 
 }  // namespace
@@ -161,8 +164,10 @@ std::string to_json(const settings& s, const outcome& out) {
                                   {"duplicates", v.duplicates},
                                   {"out_of_order", v.out_of_order},
                                   {"corrupt", v.corrupt}};
+    all["consume"]["unread"] = out.unread;
   }
-  if (s.consumes() && s.produces()) all["end_to_end"] = {{"latency", hist_json(out.sum.end_to_end)}};
+  if (s.consumes() && (s.produces() || out.sum.end_to_end.count() > 0))
+    all["end_to_end"] = {{"latency", hist_json(out.sum.end_to_end)}};
   all["intervals"] = json::array();
   for (const shown_interval& i : out.intervals) all["intervals"].push_back(interval_json(i));
   if (out.server_cpu_seconds) {

@@ -5,6 +5,7 @@
 
 #include "generator/director.hh"
 #include "generator/outcome.hh"
+#include "generator/progress.hh"
 
 namespace millrace::generator {
 
@@ -31,6 +32,7 @@ std::optional<std::pair<search_step, outcome>> try_rate(const settings& s, doubl
                    .p99_us = static_cast<double>(out->sum.produce_latency.percentile(99)) / 1e3,
                    .held = false};
   step.held = step.p99_us <= s.p99_ms * 1e3 && step.reached >= rate * reached_least && out->sum.produced.errors == 0;
+  end_progress();
   fmt::print(stderr, "{:.0f} records/s: reached {:.0f}, p99 {:.0f} us, {}\n", rate, step.reached, step.p99_us,
              step.held ? "held" : "not held");
   return std::pair(step, std::move(*out));
@@ -56,8 +58,8 @@ std::optional<outcome> search_rate(const settings& s, interruption& stop, std::s
   double rate = s.rate;
   while (steps.size() < s.steps && (holds == 0 || fails == 0 || fails > holds * near_enough) && rate >= 1) {
     auto tried = try_rate(s, rate, stop, why);
-    if (stop.came() != 0) break;  // what was cut short says nothing
-    if (!tried) return std::nullopt;
+    if (stop.came() != 0) why.clear();
+    if (stop.came() != 0 || !tried) break;  // what was cut short says nothing
     steps.push_back(tried->first);
     if (tried->first.held) {
       holds = rate;
@@ -68,14 +70,16 @@ std::optional<outcome> search_rate(const settings& s, interruption& stop, std::s
     }
     rate = fails == 0 ? holds * 2 : (holds + fails) / 2;
   }
-  remove_topic(s, true);
+  remove_topic(s, why.empty());
   if (steps.empty()) {
-    why = "told to end before a rate was measured";
+    if (why.empty()) why = "told to end before a rate was measured";
     return std::nullopt;
   }
   outcome out = best ? std::move(*best) : std::move(last);
   out.steps = std::move(steps);
   out.search_rate = holds;
+  out.search_ended = fails > 0;
+  out.trouble = std::move(why);
   return out;
 }
 

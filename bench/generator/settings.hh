@@ -29,13 +29,14 @@ struct settings {
   // The topic.
   std::string topic;
   int32_t partitions = 1;
+  bool partitions_given = false;
   int16_t replication = 1;
   std::vector<std::pair<std::string, std::string>> topic_configs;
   bool keep = false;  ///< the topic stays; else what this run made is removed at its end
 
   // The load.
-  double seconds = 10;
-  double warmup = 2;
+  double seconds = 10;  ///< measured; in a search of each rate
+  double warmup = 0;
   double ramp = 0;  ///< the rate rises for so long; a part of the warm-up
   double rate = 0;  ///< records/s of all connections; 0: closed loop
   uint32_t connections = 1;
@@ -64,7 +65,6 @@ struct settings {
 
   // The search.
   double p99_ms = 10;
-  double step_seconds = 5;
   uint32_t steps = 14;
 
   // The machine.
@@ -78,6 +78,9 @@ struct settings {
   bool produces() const { return kind != run_kind::consume; }
   bool consumes() const { return kind != run_kind::produce && kind != run_kind::search; }
   bool open_loop() const { return rate > 0; }
+  bool compresses() const { return compression != record::codec::none; }
+  /// Without a rate and without keys batches leave full.
+  bool lingers() const { return open_loop() || !key_choice.none(); }
 };
 
 /// `millrace-bench merge`.

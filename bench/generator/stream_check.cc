@@ -38,19 +38,20 @@ uint64_t stream_check::gaps() const {
   return sum;
 }
 
-bool partition_check::take(int64_t offset, base::bytes value, payload_header& header) {
-  if (!payload_header::load(value, header)) {
+bool partition_check::take(int64_t offset, const std::optional<base::bytes>& key, base::bytes value,
+                           payload_header& header) {
+  if (!payload_header::load(value, payload_place(expected_.partition, key), header)) {
     ++count_.corrupt;
     return false;
   }
-  const bool ours = header.run == run_;
-  if (!ours && offset >= foreign_until_) {
+  const bool ours = header.run == expected_.run;
+  if (!ours && offset >= expected_.foreign_until) {
     ++count_.corrupt;
     return false;
   }
-  const stream_key key{header.run, header.producer};
-  if (last_ == streams_.end() || last_->first != key) {
-    last_ = streams_.try_emplace(key, ours && from_zero_).first;
+  const stream_key who{header.run, header.producer};
+  if (last_ == streams_.end() || last_->first != who) {
+    last_ = streams_.try_emplace(who, ours ? expected_.from_zero : expected_.others_from_zero).first;
   }
   last_->second.take(header.sequence, count_);
   ++count_.records;
@@ -62,7 +63,7 @@ verified partition_check::finish(const std::vector<uint64_t>& acknowledged, uint
   std::vector<uint64_t> seen(acknowledged.size(), 0);
   for (const auto& [key, stream] : streams_) {
     const auto [run, producer] = key;
-    if (run == run_ && producer >= first && producer - first < acknowledged.size()) {
+    if (run == expected_.run && producer >= first && producer - first < acknowledged.size()) {
       seen[producer - first] = stream.seen();
     } else {
       all.missing += stream.gaps();

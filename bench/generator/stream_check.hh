@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/bytes.hh"
@@ -50,15 +51,17 @@ class stream_check {
 /// once for each answer.
 class partition_check {
  public:
-  /// Below `foreign_until` any run's records are good: they were there before.
-  void expect(uint64_t run, int64_t foreign_until, bool from_zero) {
-    run_ = run;
-    foreign_until_ = foreign_until;
-    from_zero_ = from_zero;
-  }
+  struct expectation {
+    uint64_t run = 0;
+    int32_t partition = 0;
+    int64_t foreign_until = 0;      ///< below it any run's records are good: they were there before
+    bool from_zero = false;         ///< the first record of each producer of this run is read
+    bool others_from_zero = false;  ///< and of each other one
+  };
+  void expect(expectation what) { expected_ = what; }
   std::mutex& lock() { return lock_; }
-  /// One value at `offset`. True: its header is in `header`, and it is of this run.
-  bool take(int64_t offset, base::bytes value, payload_header& header);
+  /// One record at `offset`. True: its header is in `header`, and it is of this run.
+  bool take(int64_t offset, const std::optional<base::bytes>& key, base::bytes value, payload_header& header);
   void corrupt(uint64_t records) { count_.corrupt += records; }
   /// The offset behind what was read.
   void reached(int64_t offset) { next_ = offset > next_ ? offset : next_; }
@@ -71,9 +74,7 @@ class partition_check {
  private:
   using stream_key = std::pair<uint64_t, uint32_t>;  // run, producer
   std::mutex lock_;
-  uint64_t run_ = 0;
-  int64_t foreign_until_ = 0;
-  bool from_zero_ = false;
+  expectation expected_;
   int64_t next_ = 0;
   verified count_;
   std::map<stream_key, stream_check> streams_;

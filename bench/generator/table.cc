@@ -25,8 +25,7 @@ std::string to_table(const settings& s, const outcome& out) {
                       "errors", "p50 us", "p99 us", "p99.9 us", "max us");
   if (s.produces()) text += flow_row("produced", out.sum.produced, out.seconds, out.sum.produce_latency);
   if (s.consumes()) text += flow_row("read", out.sum.consumed, out.seconds, out.sum.fetch_latency);
-  if (s.consumes() && s.produces()) {
-    const hdr_histogram& h = out.sum.end_to_end;
+  if (const hdr_histogram& h = out.sum.end_to_end; s.consumes() && (s.produces() || h.count() > 0)) {
     text += fmt::format("{:<12}{:>56}{:>10.0f}{:>10.0f}{:>10.0f}{:>12.0f}\n", "end to end", "", us(h.percentile(50)),
                         us(h.percentile(99)), us(h.percentile(99.9)), us(h.max()));
   }
@@ -35,6 +34,7 @@ std::string to_table(const settings& s, const outcome& out) {
     text += fmt::format("checked {} records: {} missing, {} duplicates, {} out of order, {} corrupt\n", v.records, v.missing,
                         v.duplicates, v.out_of_order, v.corrupt);
   }
+  if (out.unread > 0) text += fmt::format("not caught up: {} records were still to be read\n", out.unread);
   if (out.server_cpu_seconds) {
     const double gb = static_cast<double>(out.bytes()) / 1e9;
     text += fmt::format("server: {:.2f} CPU seconds, {:.3f} a GB\n", *out.server_cpu_seconds,
@@ -45,7 +45,8 @@ std::string to_table(const settings& s, const outcome& out) {
                         one.held ? "held" : "not held");
   }
   if (s.kind == run_kind::search) {
-    text += fmt::format("highest rate with p99 under {} ms: {:.0f} records/s\n", s.p99_ms, out.search_rate);
+    text += fmt::format("highest rate with p99 under {} ms: {}{:.0f} records/s\n", s.p99_ms,
+                        out.search_ended ? "" : "at least ", out.search_rate);
   }
   if (out.steal_percent >= 1) text += fmt::format("the host took {:.1f} % of the processors meanwhile\n", out.steal_percent);
   return text;

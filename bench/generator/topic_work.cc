@@ -24,6 +24,7 @@ task<result<void>> prepare_topic_at(client::client* cluster, const settings* s, 
         .name = s->topic, .partitions = s->partitions, .replication = s->replication, .configs = s->topic_configs};
     const result<void> created = co_await asking.create_topic(std::move(topic));
     const bool exists = !created && created.error() == base::fail(base::errc::refused, topic_exists).what;
+    out->topic_made = !exists;
     if (!created && !exists) {
       *words = fmt::format("topic {}{}{}: ", s->topic, asking.message().empty() ? "" : ": ", asking.message());
       co_return created;

@@ -26,10 +26,11 @@ std::vector<uint64_t> numbers(const std::string& text) {
   return all;
 }
 
-/// The number behind `key`; 0 without it.
-uint64_t number_after(const std::string& text, std::string_view key) {
+/// The number behind `key`, where that is there.
+std::optional<uint64_t> number_after(const std::string& text, std::string_view key) {
   const size_t at = text.find(key);
-  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
 }
 
 double ticks(uint64_t count) { return static_cast<double>(count) / static_cast<double>(sysconf(_SC_CLK_TCK)); }

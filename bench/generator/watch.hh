@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 /// What the machine says of processes and of itself, from /proc.
@@ -12,8 +13,9 @@ struct process_usage {
   double user_seconds = 0;
   double system_seconds = 0;
   uint64_t rss_bytes = 0;
-  uint64_t read_bytes = 0;  ///< from storage; 0 where it may not be seen
-  uint64_t written_bytes = 0;
+  std::optional<uint64_t> read_bytes;  ///< from storage; none: it may not be seen (a process of another user)
+  std::optional<uint64_t> written_bytes;
+  double cpu_seconds() const { return user_seconds + system_seconds; }
 };
 /// False: there is no such process. pid 0 is this one.
 bool usage_of(int pid, process_usage& to);

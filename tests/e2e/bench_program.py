@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """millrace-bench itself: every workload against a fresh broker, its exit status, its JSON and its histograms, which PyPI's
-hdrhistogram must read alike; what it must notice (garbage, repeats, a broker that stands still), and what it must say when
-it cannot run."""
+hdrhistogram must read alike; what it must notice (garbage, repeats, a broker that stands still or dies), and what it must say
+when it cannot run."""
 
 import argparse
 import json
@@ -17,31 +17,9 @@ import batch
 import broker as brokers
 import cache
 import protocol
+from bench_shape import CHECKED, TOP, check_histogram, check_shape, expect, good, keys
 
 QUICK = ["--seconds", "2", "--warmup", "0.5"]
-HISTOGRAM = {"unit", "count", "min", "mean", "max", "p50", "p90", "p99", "p999", "p9999", "hdr"}
-FLOW = {"requests", "records", "bytes", "errors", "records_per_second", "bytes_per_second", "latency"}
-TOP = {"format", "label", "kind", "started", "host", "broker", "configuration", "seconds", "warmup_seconds", "steal_percent",
-       "intervals"}
-HOST = {"name", "cpus", "cpu_model", "memory_bytes", "kernel", "compiler", "commit", "version"}
-INTERVAL = {"at", "produced_records", "produced_bytes", "consumed_records", "consumed_bytes", "errors", "produce_latency",
-            "end_to_end_latency", "load"}
-PERCENTILES = {"p50_us", "p99_us", "p999_us", "max_us"}
-SERVER = {"user_seconds", "system_seconds", "rss_bytes", "written_bytes", "read_bytes"}
-CHECKED = ("missing", "duplicates", "out_of_order", "corrupt")
-
-
-class Wrong(Exception):
-    pass
-
-
-def expect(what, truth):
-    if not truth:
-        raise Wrong(what)
-
-
-def keys(what, found, wanted):
-    expect(f"{what} has {sorted(set(found) ^ wanted)} too many or too few", set(found) == wanted)
 
 
 class Bench:
@@ -68,62 +46,6 @@ class Bench:
         if status == 2:
             return json.loads(path.read_text()), done.stderr.strip().splitlines()[-1]
         return json.loads(path.read_text())
-
-
-def check_histogram(h):
-    from hdrh.histogram import HdrHistogram
-    keys("a histogram", h, HISTOGRAM)
-    expect("its unit", h["unit"] == "ns")
-    theirs = HdrHistogram.decode(h["hdr"].encode())
-    expect("three digits up to one hour", (theirs.significant_figures, theirs.highest_trackable_value) == (3, 3_600_000_000_000))
-    expect(f"count {h['count']}, hdrhistogram {theirs.get_total_count()}", theirs.get_total_count() == h["count"])
-    expect("counts", sum(item.count_at_value_iterated_to for item in theirs.get_recorded_iterator()) == h["count"])
-    if not h["count"]:
-        return
-    for name, percent in (("p50", 50), ("p90", 90), ("p99", 99), ("p999", 99.9), ("p9999", 99.99)):
-        expect(f"{name} {h[name]}, hdrhistogram {theirs.get_value_at_percentile(percent)}",
-               theirs.get_value_at_percentile(percent) == h[name])
-    expect(f"min {h['min']}, hdrhistogram {theirs.get_min_value()}", theirs.get_min_value() == h["min"])
-    expect(f"max {h['max']}, hdrhistogram {theirs.get_max_value()}", theirs.get_max_value() == h["max"])
-    expect("mean", abs(theirs.get_mean_value() - h["mean"]) <= h["mean"] * 1e-6 + 1)
-
-
-def check_flow(flow, name, verified):
-    keys(name, flow, FLOW | ({"verified"} if verified else set()))
-    expect(f"{name}: nothing", flow["records"] > 0 and flow["bytes"] > 0 and flow["requests"] > 0)
-    expect(f"{name}: errors", flow["errors"] == 0)
-    check_histogram(flow["latency"])
-
-
-def check_shape(result, kind):
-    produces, consumes = kind != "consume", kind in ("consume", "e2e", "mixed")
-    wanted = TOP | ({"produce"} if produces else set()) | ({"consume"} if consumes else set())
-    wanted |= {"end_to_end"} if produces and consumes else set()
-    wanted |= {"search"} if kind == "search" else set()
-    keys("the result", set(result) - {"server_cpu_seconds", "server_cpu_seconds_per_gb"}, wanted)
-    expect("its format and kind", (result["format"], result["kind"]) == ("millrace-bench 1", kind))
-    keys("host", result["host"], HOST)
-    keys("broker", result["broker"], {"addresses", "cluster_id", "nodes"})
-    time.strptime(result["started"], "%Y-%m-%dT%H:%M:%SZ")
-    if produces:
-        check_flow(result["produce"], "produce", False)
-    if consumes:
-        check_flow(result["consume"], "consume", True)
-        keys("verified", result["consume"]["verified"], {"records", *CHECKED})
-    if produces and consumes:
-        check_histogram(result["end_to_end"]["latency"])
-    for interval in result["intervals"]:
-        with_server = "server_cpu_seconds" in result
-        keys("an interval", interval, INTERVAL | {"server"} if with_server else INTERVAL)
-        if with_server:
-            keys("server", interval["server"], SERVER)
-        for latency in ("produce_latency", "end_to_end_latency"):
-            keys(latency, interval[latency], PERCENTILES)
-
-
-def good(result):
-    checked = result["consume"]["verified"]
-    expect(f"verified {checked}", checked["records"] > 0 and not any(checked[name] for name in CHECKED))
 
 
 # ---- the cases
@@ -158,20 +80,29 @@ def mixed_and_consume(bench):
     result = bench.run("mixed", *QUICK, "--topic", "kept", "--rate", 2000, "--consumers", 3, "--warmup", 0)
     check_shape(result, "mixed")
     good(result)
-    result = bench.run("consume", *QUICK, "--topic", "kept", "--warmup", 0)
+    result = bench.run("consume", "--topic", "kept")
     check_shape(result, "consume")
     good(result)
     expect("the partitions that there are", result["configuration"]["partitions"] == 3)
+    expect("a topic that was there was not made", result["configuration"]["replication"] is None)
     expect("both runs' records", result["consume"]["verified"]["records"] >= 13_000)
+    expect("all of them in the measured time", result["consume"]["records"] == result["consume"]["verified"]["records"])
+    expect("nothing is left", result["consume"]["unread"] == 0)
+    line = bench.run("produce", "--topic", "kept", "--partitions", 4, status=1)
+    expect(f"{line} says what there is", "--partitions 4" in line and "with 3" in line)
 
 
 def search(bench):
     result = bench.run("search", "--warmup", 0.2, "--step-seconds", 0.5, "--steps", 5, "--rate", 500, "--p99-ms", 200)
     check_shape(result, "search")
     found = result["search"]
-    keys("search", found, {"p99_bound_us", "steps", "rate"})
+    keys("search", found, {"p99_bound_us", "steps", "rate", "at_least"})
     expect("steps", 0 < len(found["steps"]) <= 5)
     expect("the rate held", found["rate"] == max((s["rate"] for s in found["steps"] if s["held"]), default=0))
+    expect("whether there may be a higher one", found["at_least"] == all(s["held"] for s in found["steps"]))
+    result, line = bench.run("search", "--warmup", 0.2, "--seconds", 0.5, "--steps", 2, "--p99-ms", 0.001, status=2)
+    expect("half a second each", result["configuration"]["seconds"] == 0.5)
+    expect(f"no rate held: {line}", "no rate" in line and result["search"]["rate"] == 0)
 
 
 def garbage_is_noticed(bench):
@@ -234,7 +165,7 @@ def a_broker_that_stands_still_is_charged(bench):
 
 
 def several_processes(bench):
-    start = int(time.time()) + 2
+    start = int(time.time()) + 4
     together = ["--seconds", 2, "--warmup", 0.5, "--topic", "together", "--rate", 1000, "--run-id", 4711, "--start-at", start]
     bench.run("produce", "--seconds", 0.1, "--warmup", 0, "--topic", "together", "--rate", 100)
     runs = [bench.command("produce", *together, "--first-producer", first, "--label", "two") for first in (0, 100)]
@@ -249,7 +180,74 @@ def several_processes(bench):
     check_shape(result, "produce")
     expect("records are added", result["produce"]["records"] == sum(p["produce"]["records"] for p in parts))
     expect("all latencies", result["produce"]["latency"]["count"] == sum(p["produce"]["latency"]["count"] for p in parts))
+    expect("all connections and the whole rate", (result["configuration"]["connections"], result["configuration"]["rate"])
+           == (2, 2000))
     good(bench.run("consume", *QUICK, "--topic", "together", "--warmup", 0))
+    again = subprocess.run([bench.program, "merge", str(runs[0][0]), str(runs[0][0]), "--json", str(merged)],
+                           capture_output=True, text=True)
+    expect(f"one result twice: {again.stderr}", again.returncode == 1 and "--first-producer" in again.stderr)
+    line = bench.run("produce", *together, "--first-producer", 200, status=1)
+    expect(f"too late for the others: {line}", "--start-at" in line)
+
+
+def groups_of_several_processes(bench):
+    """Each process has groups of its own, which read what all of them wrote."""
+    start = int(time.time()) + 15
+    runs = [bench.command("e2e", "--seconds", 2, "--warmup", 0.5, "--topic", "shared", "--partitions", 2, "--rate", 500, "--run-id",
+                          99, "--start-at", start, "--groups", 1, "--consumers", 2, "--first-producer", first)
+            for first in (0, 100)]
+    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _, command in runs]
+    for process in processes:
+        _, words = process.communicate(timeout=60)
+        expect(f"exit status {process.returncode}: {words[-300:]}", process.returncode == 0)
+    for path, _ in runs:
+        result = json.loads(path.read_text())
+        good(result)
+        expect("what both wrote", result["consume"]["verified"]["records"] > 1.5 * result["produce"]["records"])
+
+
+def a_tail_reader_measures_what_others_write(bench):
+    _, command = bench.command("produce", "--seconds", 4, "--warmup", 0, "--topic", "watched", "--rate", 500, "--run-id", 55)
+    writer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    result = bench.run("consume", "--seconds", 1.5, "--warmup", 0.5, "--topic", "watched", "--from", "end", "--run-id", 55)
+    expect("the writer's exit status", writer.wait(60) == 0)
+    keys("the result", result, TOP | {"consume", "end_to_end"})
+    check_histogram(result["end_to_end"]["latency"])
+    expect("end to end", 100 < result["end_to_end"]["latency"]["count"] < 2000)
+    expect("a second and a half of it", [interval["at"] for interval in result["intervals"]] == [1, 1.5])
+
+
+def a_broker_that_dies_is_no_result(bench):
+    """Killed in the middle: whatever runs says so, with the status of failures, and shows what it had measured."""
+    if not bench.broker.process:
+        return
+    for kind, options in (("produce", []), ("produce", ["--rate", 500]), ("consume", ["--from", "end"]), ("e2e", ["--rate", 500])):
+        path, command = bench.command(kind, "--seconds", 4, "--warmup", 0.5, "--drain", 1, "--topic", "dying", *options)
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2.5)
+        bench.broker.kill()
+        try:
+            shown, words = running.communicate(timeout=60)
+        finally:
+            bench.broker.start()
+        expect(f"{kind}: exit status {running.returncode}: {words[-300:]}", running.returncode == 2)
+        expect(f"{kind}: a reason and an address: {words[-300:]}",
+               "refused" in words.splitlines()[-1] and bench.broker.address in words)
+        expect(f"{kind}: a table: {shown}", "k records/s" in shown)
+        expect(f"{kind}: what was measured", json.loads(path.read_text())["seconds"] > 3)
+
+
+def what_was_there_stays(bench):
+    """A run that cannot be does not take the last one's result away."""
+    path, command = bench.command("produce", address=f"127.0.0.1:{brokers.free_port()}")
+    path.write_text("the last result")
+    before = sorted(bench.work.iterdir())
+    expect("exit status", subprocess.run(command, capture_output=True, timeout=60).returncode == 1)
+    expect("the last result", path.read_text() == "the last result")
+    expect("nothing beside it", sorted(bench.work.iterdir()) == before)
+    line = bench.run("produce", "--report", "/nowhere/at/all.html", status=1)
+    expect(f"{line} names the page", "/nowhere/at/all.html" in line)
 
 
 def pages(bench):
@@ -324,6 +322,8 @@ def says_why_not(bench):
             (["produce", "--topic-config", "no.such.key=1"], "INVALID_CONFIG"),
             (["produce", "--replication", "3"], "INVALID_REPLICATION_FACTOR"),
             (["produce", "--size", "12"], "--size"),
+            (["produce", "--server-pid", "4194305"], "--server-pid"),
+            (["produce", "--ramp", "1"], "--ramp"),
             (["consume", "--topic", "nowhere"], "UNKNOWN_TOPIC_OR_PARTITION"),
             (["consume"], "--topic"),
             (["dance"], "subcommand")):
@@ -334,7 +334,8 @@ def says_why_not(bench):
 
 
 CASES = [produces, with_server_pid, end_to_end, mixed_and_consume, search, garbage_is_noticed, repeats_are_noticed,
-         a_broker_that_stands_still_is_charged, several_processes, pages, told_to_end,
+         a_broker_that_stands_still_is_charged, several_processes, groups_of_several_processes,
+         a_tail_reader_measures_what_others_write, a_broker_that_dies_is_no_result, what_was_there_stays, pages, told_to_end,
          an_ignored_signal_stays_ignored, says_why_not]
 
 

@@ -9,19 +9,22 @@ namespace millrace::generator {
 namespace {
 
 /// A result in a file that goes with it.
-struct result_file {
-  result_file(const std::string& name, const std::string& text)
+struct kept_text {
+  kept_text(const std::string& name, const std::string& text)
       : path((std::filesystem::temp_directory_path() / name).string()) {
     std::ofstream(path) << text;
   }
-  ~result_file() { std::filesystem::remove(path); }
+  ~kept_text() { std::filesystem::remove(path); }
   std::string path;
 };
 
-settings one_run() {
+settings one_run(uint32_t first_producer = 0) {
   settings s;
   s.brokers = {{"127.0.0.1", 9092}};
   s.label = "first";
+  s.rate = 1000;
+  s.connections = 4;
+  s.first_producer = first_producer;
   return s;
 }
 
@@ -41,8 +44,10 @@ outcome measured(int64_t latency, uint64_t count) {
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST_CASE("merge: counts and rates are added, percentiles are those of all records") {
-  const result_file one("millrace-merge-1.json", to_json(one_run(), measured(1000, 900)));
-  const result_file two("millrace-merge-2.json", to_json(one_run(), measured(1'000'000, 100)));
+  const kept_text one("millrace-merge-1.json", to_json(one_run(), measured(1000, 900)));
+  outcome longer = measured(1'000'000, 100);
+  longer.intervals.push_back(longer.intervals[0]);
+  const kept_text two("millrace-merge-2.json", to_json(one_run(4), longer));
   std::string why;
   const auto merged = merge_results({.files = {one.path, two.path}, .json = "", .label = ""}, why);
   REQUIRE(merged);
@@ -53,15 +58,35 @@ TEST_CASE("merge: counts and rates are added, percentiles are those of all recor
   CHECK(has(*merged, "\"produced_records\": 1000,"));
   CHECK(has(*merged, "\"label\": \"first\""));
   CHECK(has(*merged, "\"processes\": 2"));
+  CHECK(has(*merged, "\"rate\": 2000.0"));
+  CHECK(has(*merged, "\"connections\": 8,"));
+  CHECK(has(*merged, "\"produced_records\": 100,"));  // the second that only one of them had
+}
+
+TEST_CASE("merge: results that are not of one run, or of producers twice, are refused") {
+  const kept_text good("millrace-merge-7.json", to_json(one_run(), measured(1000, 1)));
+  settings topic = one_run(4);
+  topic.topic = "another";
+  settings run = one_run(4);
+  run.run_id = 5;
+  const std::pair<settings, const char*> rows[] = {
+      {topic, "topic"}, {run, "run_id"}, {one_run(), "--first-producer"}, {one_run(3), "--first-producer"}};
+  for (const auto& [other, word] : rows) {
+    CAPTURE(word);
+    const kept_text second("millrace-merge-8.json", to_json(other, measured(1000, 1)));
+    std::string why;
+    CHECK(!merge_results({.files = {good.path, second.path}, .json = "", .label = ""}, why));
+    CHECK(has(why, word));
+  }
 }
 
 TEST_CASE("merge: files that are no results are named") {
-  const result_file good("millrace-merge-3.json", to_json(one_run(), measured(1000, 1)));
+  const kept_text good("millrace-merge-3.json", to_json(one_run(), measured(1000, 1)));
   settings other = one_run();
   other.kind = run_kind::e2e;
-  const result_file kind("millrace-merge-4.json", to_json(other, measured(1000, 1)));
-  const result_file text("millrace-merge-5.json", "no json");
-  const result_file empty("millrace-merge-6.json", "{\"format\": \"millrace-bench 1\"}");
+  const kept_text kind("millrace-merge-4.json", to_json(other, measured(1000, 1)));
+  const kept_text text("millrace-merge-5.json", "no json");
+  const kept_text empty("millrace-merge-6.json", "{\"format\": \"millrace-bench 1\"}");
   for (const std::string& path : {kind.path, text.path, empty.path, std::string("/nowhere/at/all.json")}) {
     CAPTURE(path);
     std::string why;

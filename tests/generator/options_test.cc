@@ -40,6 +40,21 @@ TEST_CASE("options: are resolved, every one of them") {
   CHECK(parse({"mixed"}).run->from_begin);
   CHECK(!parse({"produce"}).run->open_loop());
   CHECK(parse({"search"}).run->open_loop());
+  CHECK(parse({"search"}).run->seconds == 5);
+  CHECK(parse({"search", "--seconds", "3"}).run->seconds == 3);
+  CHECK(parse({"search", "--step-seconds", "4"}).run->seconds == 4);
+  CHECK(parse({"produce"}).run->seconds == 10);
+  CHECK(parse({"produce"}).run->warmup == 2);
+  CHECK(!parse({"produce"}).run->partitions_given);
+  CHECK(parse({"produce", "--partitions", "3"}).run->partitions_given);
+  // What is there already is read while it warms up, and then there is nothing left to measure.
+  CHECK(parse({"consume", "--topic", "t"}).run->warmup == 0);
+  CHECK(parse({"consume", "--topic", "t", "--warmup", "1"}).run->warmup == 1);
+  CHECK(parse({"consume", "--topic", "t", "--from", "end"}).run->warmup == 2);
+  CHECK(parse({"consume", "--topic", "t", "--fetch-bytes", "64M"}).run->fetch_bytes == 64 << 20);
+  // Full batches only where each batch becomes full: with keys many a partition gets little.
+  CHECK(!parse({"produce"}).run->lingers());
+  CHECK(parse({"produce", "--keys", "uniform:5", "--linger-ms", "2"}).run->linger_ms == 2);
 }
 
 TEST_CASE("options: what makes no sense is refused in one line") {
@@ -62,6 +77,16 @@ TEST_CASE("options: what makes no sense is refused in one line") {
       {"consume"},
       {"consume", "--topic", "t", "--from", "middle"},
       {"consume", "--topic", "t", "--rate", "5"},
+      {"produce", "--ramp", "1"},
+      {"produce", "--linger-ms", "-1"},
+      {"produce", "--drain", "-1"},
+      {"consume", "--topic", "t", "--assign", "0", "--groups", "1"},
+      {"consume", "--topic", "t", "--fetch-bytes", "-1"},
+      {"consume", "--topic", "t", "--fetch-bytes", "3G"},
+      {"consume", "--topic", "t", "--fetch-wait-ms", "-1"},
+      {"search", "--steps", "0"},
+      {"search", "--p99-ms", "-1"},
+      {"search", "--start-at", "5"},
       {"merge", "a.json"},
   };
   for (const auto& words : rows) {
