@@ -1,12 +1,46 @@
-"""The disk before a run: what was deleted before is still being worked off for a while, and durable writes stand still meanwhile."""
+"""The disk: room of our own on it, and when it is quiet. What was deleted before is still being worked off for a while, and
+durable writes stand still meanwhile."""
 
+import contextlib
 import os
+import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 QUIET_SECONDS = 5       # the discards of a deleted directory came 2 s apart, for 10 s a gigabyte
 STALL_SECONDS = 0.02    # 75 ms each, where a write took 0.7 ms
 GIVE_UP_SECONDS = 120
+SLOW_MB_PER_S = 200     # what a closed loop writes at least
+
+
+@contextlib.contextmanager
+def scratch(data, program):
+    """A directory below `data`, which is made, for all that the runs write; gone at the end."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f"{program}.", dir=data))
+    except OSError as error:
+        sys.exit(f"{data}: {error.strerror}")
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def require(directory, megabytes):
+    """Ends the program with a line where less is free."""
+    found = os.statvfs(directory)
+    free = found.f_bavail * found.f_frsize / 1e6
+    if free < megabytes:
+        sys.exit(f"{directory}: {free / 1e3:.1f} GB are free there, and {megabytes / 1e3:.1f} are needed at least (--data)")
+
+
+def least_mb(row, setup):
+    """What a run of the row keeps there at least, on a disk that is slow."""
+    closed_loop = row.load.startswith("produce")
+    return max(setup.preload_mb(row), SLOW_MB_PER_S * (row.seconds(setup.seconds) + setup.warmup) if closed_loop else 0)
 
 
 def wait_until_quiet(row, directory):
@@ -29,4 +63,4 @@ def wait_until_quiet(row, directory):
             time.sleep(0.005)
     finally:
         os.close(file)
-        path.unlink()
+        path.unlink(missing_ok=True)

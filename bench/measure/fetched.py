@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from measure.failures import Failed, reason
+
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests" / "e2e"))
 import cache  # noqa: E402 (the tests' own cache: Kafka's jars and Go are there already where they have run)
@@ -17,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 PEERS = Path(os.environ.get("BENCH_CACHE", TOP / "build" / "bench-cache"))
 
 
-class Missing(Exception):
+class Missing(Failed):
     pass
 
 
@@ -32,7 +34,7 @@ def made(name, text, make):
     try:
         make(folder)
     except (RuntimeError, OSError) as error:
-        raise Missing(f"{name}: {str(error).strip().splitlines()[-1][:200]}") from None
+        raise Missing(f"{name}: {reason(error)}") from None
     stamp.write_text(text)
     return folder
 
@@ -106,7 +108,19 @@ def kafka_classpath():
     try:
         found = cache.kafka_classpath()
     except RuntimeError as error:
-        raise Missing(f"Kafka's jars: {str(error).strip().splitlines()[-1][:200]}") from None
+        raise Missing(f"Kafka's jars: {reason(error)}") from None
+    return _there(found, "Kafka's jars: Maven or Java is not installed")
+
+
+def java():
+    return _there(cache.java_command(), "Java 17 or newer is not installed")
+
+
+def javac():
+    return _there(cache.javac_command(), "a Java compiler, 17 or newer, is not installed")
+
+
+def _there(found, otherwise):
     if found is None:
-        raise Missing("Kafka's jars: Maven or Java is not installed")
+        raise Missing(otherwise)
     return found

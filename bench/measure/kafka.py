@@ -1,13 +1,11 @@
 """Apache Kafka from its published jars: one node in KRaft mode, as its own start script would run it, on one core."""
 
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from measure import fetched, processes, rows
-from measure.brokers import SERVER_CPU, KafkaSpeaking
+from measure.brokers import KafkaSpeaking
 
 # What kafka-server-start.sh and kafka-run-class.sh give the JVM.
 JVM = ["-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35",
@@ -28,29 +26,26 @@ class Kafka(KafkaSpeaking):
 
     def __init__(self, setup):
         super().__init__(setup)
-        self.classpath = fetched.kafka_classpath()
+        self.java, self.classpath = fetched.java(), fetched.kafka_classpath()
         version = next(word.rsplit("-", 1)[1] for word in self._jars() if word.startswith("kafka_2"))
         self.what = f"Apache Kafka {version}, {', '.join(f'{k}={v}' for k, v in self.properties.items()) or 'its defaults'}"
 
     def _jars(self):
         return [path.stem for path in Path(self.classpath).parent.glob("*.jar")]
 
-    def run(self, row):
+    def measure(self, row):
         self.data = self.setup.scratch / self.name
         log = self.setup.scratch / f"{self.name}.log"
         log.unlink(missing_ok=True)
         port = processes.free_port(self.setup.port)
         self._format(port)
-        process = processes.start(["java", *JVM, QUIET, "-cp", self.classpath, "kafka.Kafka", self.data / "server.properties"],
-                                  log, cpus={SERVER_CPU}, before=self.setup.before)
+        command = [self.java, *JVM, QUIET, "-cp", self.classpath, "kafka.Kafka", self.data / "server.properties"]
+        process = processes.start(command, log, cpus={self.setup.server_cpu}, before=self.setup.before)
         try:
             processes.wait_for_port(port, process, log, seconds=120)
             self.address, self.pid = f"127.0.0.1:{port}", process.pid
             self.warm(rows.named(row.warm_with) if row.warm_with else row)
             return self.load(row)
-        except processes.NotStarted as error:
-            print(f"{self.name} did not start: {error}", file=sys.stderr)
-            return None
         finally:
             processes.stop(process)
             shutil.rmtree(self.data, ignore_errors=True)
@@ -69,9 +64,8 @@ class Kafka(KafkaSpeaking):
         self.data.mkdir(parents=True)
         file = self.data / "server.properties"
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        subprocess.run(["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", QUIET, "-cp", self.classpath,
-                        "kafka.tools.StorageTool", "format", "-t", "benchAAAAAAAAAAAAAAAAA", "-c", str(file)],
-                       check=True, stdout=subprocess.DEVNULL)
+        fetched.run([self.java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", QUIET, "-cp", self.classpath,
+                     "kafka.tools.StorageTool", "format", "-t", "benchAAAAAAAAAAAAAAAAA", "-c", file])
 
     def warm(self, row):
         """The row's own load until the JVM has compiled what it uses and the rate stands; one piece where all is quick."""

@@ -1,75 +1,83 @@
 """Brokers with a protocol of their own, loaded by a tool of their own, measured from outside."""
 
 import shutil
-import sys
-import time
+import subprocess
 
 from measure import processes
-from measure.brokers import LOAD_CPU, SERVER_CPU, Contender
+from measure.brokers import Contender
+from measure.failures import Failed
+
+TOOL_MAX_S = 300
 
 
 class OwnTool(Contender):
     """Starts its server on the server's core over a fresh directory and its tool on the load's core."""
 
-    def start(self, data, port, log):
-        """The server's process; it listens on `port` soon."""
-        raise NotImplementedError
+    def __init__(self, setup):
+        super().__init__(setup)
+        self.served = []
 
-    def stop(self, process):
-        processes.stop(process)
+    def start(self, data, port, log):
+        """Serves what it takes; the server's process, which listens on `port` soon."""
+        raise NotImplementedError
 
     def load(self, row, port):
         """Runs the tool; messages_per_s, mb_per_s, requests_per_s and the latencies that it says, in microseconds."""
         raise NotImplementedError
 
-    def run(self, row):
+    def measure(self, row):
         name = self.name.replace(" ", "-")
         data, log = self.setup.scratch / name, self.setup.scratch / f"{name}.log"
         log.unlink(missing_ok=True)
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir(parents=True)
         port = processes.free_port(self.setup.port, width=4)
-        process = self.start(data, port, log)
         try:
+            process = self.start(data, port, log)
             processes.wait_for_port(port, process, log)
             self.pid = process.pid
             return self.load(row, port)
-        except (processes.NotStarted, ToolFailed) as error:
-            print(f"{self.name} {row.name}: {error}", file=sys.stderr, flush=True)
-            return None
         finally:
-            self.stop(process)
+            self.stop()
             shutil.rmtree(data, ignore_errors=True)
 
+    def stop(self):
+        """All that was served, the last first. A script waits for the server that it has started: that goes before it."""
+        while self.served:
+            process = self.served.pop()
+            for pid in processes.children(process.pid)[1:]:
+                processes.terminate(pid)
+            processes.stop(process)
+
     def serve(self, command, log, **options):
-        return processes.start(command, log, cpus={SERVER_CPU}, before=self.setup.before, **options)
+        process = processes.start(command, log, cpus={self.setup.server_cpu}, before=self.setup.before, **options)
+        self.served.append(process)
+        return process
 
     def metered(self, command, **options):
         """The tool's output and what the server and the host used meanwhile."""
-        begin, cpu, steal = time.monotonic(), processes.cpu_seconds(self.pid), processes.steal_seconds()
+        span, cpu = processes.Span(), processes.cpu_seconds(self.pid)
         out = self.tool(command, **options)
-        used = {"seconds": time.monotonic() - begin, "server_cpu_s": processes.cpu_seconds(self.pid) - cpu,
-                "steal_s": processes.steal_seconds() - steal}
-        return out, used
+        return out, {**span.line(), "server_cpu_s": processes.cpu_seconds(self.pid) - cpu}
 
     def tool(self, command, env=None):
         """One run of the tool on the load's core; raises ToolFailed with its last line."""
         log = self.setup.scratch / "tool.log"
         log.unlink(missing_ok=True)
-        process = processes.start(command, log, cpus={LOAD_CPU}, env=env)
+        process = processes.start(command, log, cpus={self.setup.load_cpu}, env=env)
         try:
-            process.wait(300)
-        except Exception:
-            process.kill()
-            process.wait()
-            raise ToolFailed("the load tool did not end in 300 s") from None
+            process.wait(TOOL_MAX_S)
+        except subprocess.TimeoutExpired:
+            raise ToolFailed(f"the load tool did not end in {TOOL_MAX_S} s") from None
+        finally:
+            processes.stop(process, seconds=5)
         out = log.read_text(encoding="utf-8", errors="replace")
         if process.returncode != 0:
             raise ToolFailed((out.strip().splitlines() or ["the load tool failed"])[-1][:300])
         return out
 
 
-class ToolFailed(Exception):
+class ToolFailed(Failed):
     pass
 
 

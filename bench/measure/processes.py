@@ -6,17 +6,29 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+from measure.failures import Failed
 
-class NotStarted(Exception):
+
+class NotStarted(Failed):
     pass
+
+
+def cores():
+    """The CPUs that we may use: the server's, the load's, and more. Ends the program with a line where there is only one."""
+    found = sorted(os.sched_getaffinity(0))
+    if len(found) < 2:
+        sys.exit("a server and its load need a CPU each, and there is only one to use")
+    return found
 
 
 def free_port(first=0, width=2):
     """A port with `width - 1` free ones above it: at or above `first`, below the ephemeral ones unless named."""
-    for port in range(first or 21000, (first or 21000) + 100 * width, width):
+    first = first or 21000
+    for port in range(first, min(first + 100 * width, 65536 - width), width):
         try:
             for candidate in range(port, port + width):
                 with socket.socket() as probe:
@@ -29,7 +41,8 @@ def free_port(first=0, width=2):
 
 
 def start(command, log_path, cpus=None, before=None, env=None, cwd=None):
-    """A process in a session of its own with all threads on `cpus`, as many open files as it may, its output in a file."""
+    """A process in a session of its own (which `before` makes, where it is given) with all threads on `cpus`, as many open
+    files as it may, its output in a file."""
 
     def prepare():
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -73,7 +86,7 @@ def wait_for_answer(port, process, log_path, seconds=60):
 
 
 def stop(process, seconds=30):
-    """SIGTERM, and SIGKILL to its session where that does not help; True where it ended by itself."""
+    """SIGTERM, and SIGKILL to its session where that does not help or nobody waits for it; True where it ended by itself."""
     if process.poll() is not None:
         return True
     process.send_signal(signal.SIGTERM)
@@ -81,9 +94,11 @@ def stop(process, seconds=30):
         process.wait(seconds)
         return True
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
         return False
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def terminate(pid):
@@ -127,8 +142,9 @@ def children(pid):
     """The process and all that it started."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += map(int, task.read_text(encoding="ascii").split())
+        with contextlib.suppress(OSError):  # one that just ended has none
+            for task in Path(f"/proc/{parent}/task").glob("*/children"):
+                found += map(int, task.read_text(encoding="ascii").split())
     return found
 
 
@@ -152,3 +168,13 @@ def steal_seconds():
     """Of all CPUs: time that the host gave to somebody else."""
     fields = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()
     return int(fields[8]) / os.sysconf("SC_CLK_TCK")
+
+
+class Span:
+    """From now on: seconds and steal time, as a load's line has them."""
+
+    def __init__(self):
+        self.begun, self.stolen = time.monotonic(), steal_seconds()
+
+    def line(self):
+        return {"seconds": time.monotonic() - self.begun, "steal_s": steal_seconds() - self.stolen}

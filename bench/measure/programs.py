@@ -5,16 +5,24 @@ import json
 import subprocess
 import sys
 
+from measure.failures import LoadFailed, attempted
+
 
 class Running:
     """A load on its way."""
 
     def __init__(self, programs, process, file, label):
         self.programs, self.process, self.file, self.label = programs, process, file, label
+        programs.running.add(self)
 
-    def result(self):
-        """Its JSON line, or None where it failed; waits for its end."""
-        out, err = self.process.communicate()
+    def result(self, timeout=None):
+        """Its JSON line, or None where it failed. Waits `timeout` seconds at most; what ends the wait ends the load."""
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except BaseException:
+            self.kill()
+            raise
+        self.programs.running.discard(self)
         if self.programs.verbose:
             print(out, end="", flush=True)
         if self.process.returncode != 0 or not self.file.exists():
@@ -24,9 +32,17 @@ class Running:
         self.file.unlink()
         return line
 
+    def line(self):
+        """As result(), but raises LoadFailed where there is none, and where nothing was answered."""
+        line = self.result()
+        if not line or not line["requests"]:
+            raise LoadFailed(f"the load {self.label} failed")
+        return line
+
     def kill(self):
         self.process.kill()
         self.process.communicate()
+        self.programs.running.discard(self)
 
 
 class Programs:
@@ -35,6 +51,7 @@ class Programs:
     def __init__(self, build, scratch, before=None, verbose=False):
         self.build, self.scratch, self.before, self.verbose = build, scratch, before, verbose
         self.serial = itertools.count()
+        self.running = set()
 
     def start(self, program, arguments, label):
         file = self.scratch / f"result-{next(self.serial)}.json"
@@ -46,15 +63,12 @@ class Programs:
     def run(self, program, arguments, label):
         return self.start(program, arguments, label).result()
 
-    def bare(self, row, directory, seconds, fresh=False, file_mb=1024):
-        """The row on the bare path, its files kept in `directory`; `seconds` as other rows."""
-        directory.mkdir(parents=True, exist_ok=True)
-        words = [*row.bare.split(), "--directory", directory, "--seconds", row.seconds(seconds), "--file-mb", file_mb]
-        if fresh and row.produces:
-            words.append("--fresh")
-        return self.run("bare_path", words, f"bare {row.name}")
+    def kill(self):
+        """Those that nobody has waited for."""
+        for running in list(self.running):
+            running.kill()
 
 
-def append_json(path, line):
-    with open(path, "a", encoding="utf-8") as out:
-        out.write(json.dumps(line) + "\n")
+def append_json(file, line):
+    """Writes a line; one that cannot be written is said, and the measurement goes on."""
+    attempted(file.name, lambda: print(json.dumps(line), file=file, flush=True))

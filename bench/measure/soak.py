@@ -1,7 +1,9 @@
 """Half load for long under retention.bytes: does memory grow, does the broker stall, do segments turn over?"""
 
+import re
 import statistics
 import time
+from typing import NamedTuple
 
 from measure import processes, rows, steady
 from measure.brokers import Steady
@@ -10,37 +12,48 @@ from measure.table import turnover_line
 
 SAMPLE_S = 5
 GROWTH_MAX = 16 << 20      # of the median of the last tenth over that of the second: allocators settle, leaks do not
+STALL_US = 10_000          # as millraced has it
+
+
+class Stall(NamedTuple):
+    """A turn that the broker logged as too long, in microseconds."""
+    length: int
+    in_poll: int           # inside the kernel
+    slowest_items: int     # the slowest few items of our own
+
+    @property
+    def ours(self):
+        """What was not the kernel's took too long."""
+        return self.length - self.in_poll > STALL_US
 
 
 def soak(setup, minutes):
-    """Prints a line a minute and the findings; whether the load went well."""
+    """Prints a line a minute and the findings; raises where the load fails."""
     row = rows.named("10x1K")
     broker = Steady(setup)
     with broker.started():
         load = Load(broker, setup)
         rate = half_of_the_most(load, "trial")
-        if rate is None:
-            return False
         configs = steady.configs(row)
         broker.fill("soak", steady.fill_mb(row), row.partitions, configs)
         processes.wait_until_touched(broker.pid)
-        logged = len(stalls_in(broker.log))
+        logged = len(stalls_in(broker.log.read_text(errors="replace")))
         watch = steady.Turnover(broker.data, "soak", after=0)
         running = load.start(f"open --rate {rate} --connections 8 --in-flight 64 --partitions 4 {SMALL}", "soak",
                              seconds=minutes * 60)
         resident = sample(broker, running, setup)
-        line = running.result()
+        line = running.line()
         turned = watch.result()
-        stalls = stalls_in(broker.log)[logged:]
-    if line is None:
-        return False
+        stalls = stalls_in(broker.log.read_text(errors="replace"))[logged:]
     report(rate, minutes, line, turned, resident, stalls)
     return True
 
 
 def stalls_in(log):
-    """The broker's own word for a turn of more than 10 ms; what it says beside tells whether the time went in the kernel."""
-    return [text for text in log.read_text(errors="replace").splitlines() if "a turn took too long" in text]
+    """The stalls in the text of a broker's log."""
+    lines = [text for text in log.splitlines() if "a turn took too long" in text]
+    fields = [dict(re.findall(r"(\w+)=(\d+)us", text)) for text in lines]
+    return [Stall(*(int(found[name]) for name in Stall._fields)) for found in fields]
 
 
 def sample(broker, running, setup):
@@ -64,6 +77,16 @@ def report(rate, minutes, line, turned, resident, stalls):
     print(f"{turnover_line(turned)} (of what was there at the begin and is there at the end)")
     print(f"memory: {resident[0] / 2**20:.0f} MiB at first, {resident[-1] / 2**20:.0f} at last, growth {growth / 2**20:.1f} MiB, "
           f"asked none: {'reached' if growth < GROWTH_MAX else 'NOT reached'}")
-    print(f"stalls that the broker logged: {len(stalls)}, asked none: {'reached' if not stalls else 'NOT reached'}")
-    for text in stalls[:5]:
-        print(f"  {text}")
+    print("\n".join(said_of(stalls)))
+
+
+def said_of(stalls):
+    """For whom they are: a line for all, and one for each."""
+    ours = sum(stall.ours for stall in stalls)
+    items = sum(stall.slowest_items > STALL_US for stall in stalls)
+    yield (f"stalls that the broker logged: {len(stalls)}, {len(stalls) - ours} of them inside the kernel; "
+           f"ours {ours} ({items} in a few items), asked none: {'reached' if not ours else 'NOT reached'}")
+    for stall in stalls:
+        whose = "ours" if stall.ours else "the kernel's"
+        yield (f"  {whose}: {stall.length / 1e3:.2f} ms, in_poll {stall.in_poll / 1e3:.2f}, "
+               f"slowest_items {stall.slowest_items / 1e3:.2f}")

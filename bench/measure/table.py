@@ -24,6 +24,9 @@ class Results:
     def add(self, row, contender, line):
         self.runs.setdefault((row.name, contender), []).append(line)
 
+    def has(self, row):
+        return any(name == row.name for name, _ in self.runs)
+
     def of(self, row, contender):
         return self.runs.get((row.name, contender), [])
 

@@ -85,6 +85,10 @@ def java_command():
     return _command("java", "-version", 17)
 
 
+def javac_command():
+    return _command("javac", "-version", 17)
+
+
 def node_command():
     return _command("node", "--version", 18)
 
@@ -174,7 +178,7 @@ def kafka_classpath():
 
 def java_peer():
     """The class path of java/Peer.java and what it needs, or None where Maven or a Java compiler is not there or too old."""
-    jars, compiler = kafka_classpath(), _command("javac", "-version", 17)
+    jars, compiler = kafka_classpath(), javac_command()
     if jars is None or compiler is None:
         return None
     folder = CACHE / "java-peer"

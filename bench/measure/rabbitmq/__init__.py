@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 from measure import fetched, own_tool, processes
@@ -26,6 +25,7 @@ class RabbitMQ(OwnTool):
 
     def __init__(self, setup):
         super().__init__(setup)
+        self.java = fetched.java()
         self.root = server()
         self.classpath = client()
         home = next((self.root / "usr" / "lib" / "rabbitmq" / "lib").iterdir())
@@ -33,7 +33,7 @@ class RabbitMQ(OwnTool):
 
     def has(self, row):
         # A producer holds one stream, and a client's JVM a thread for each connection.
-        return row.load.startswith("produce") and row.partitions <= 64
+        return super().has(row) and row.load.startswith("produce") and row.partitions <= 64
 
     def start(self, data, port, log):
         (data / "rabbitmq.conf").write_text(CONFIG.format(port=port, amqp=port + 1))
@@ -47,21 +47,14 @@ class RabbitMQ(OwnTool):
                "RABBITMQ_CONF_ENV_FILE": str(data / "env.conf"),
                "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins")}
         # Erlang's name server would outlive the node that starts it; this one is ours to stop.
-        self.names = self.serve([erlang / "epmd", "-port", port + 2, "-address", "127.0.0.1"], log, env=env)
+        self.serve([erlang / "epmd", "-port", port + 2, "-address", "127.0.0.1"], log, env=env)
         return self.serve([self.root / "usr" / "lib" / "rabbitmq" / "bin" / "rabbitmq-server"], log, env=env)
-
-    def stop(self, process):
-        """The script that was started waits for the node, which is its child."""
-        for pid in processes.children(process.pid)[1:]:
-            processes.terminate(pid)
-        processes.stop(process)
-        processes.stop(self.names)
 
     def load(self, row, port):
         connections, in_flight, batch, size = own_tool.shape(row)
         node = next(pid for pid in processes.children(self.pid) if processes.name(pid).startswith("beam"))
         warmup = self.setup.warmup if self.setup.quick else WARM_S
-        out, used = self.metered(["java", "-Xmx1G", "-cp", self.classpath, "StreamLoad", port, row.partitions, connections,
+        out, used = self.metered([self.java, "-Xmx1G", "-cp", self.classpath, "StreamLoad", port, row.partitions, connections,
                                   in_flight, batch, size, warmup, self.setup.seconds, node])
         said = json.loads(out.strip().splitlines()[-1])
         # The server's CPU is of the measured window alone, steal of the warm-up as well.
@@ -83,8 +76,7 @@ def client():
     source = HERE / "StreamLoad.java"
 
     def make(folder):
-        if shutil.which("javac") is None:
-            raise RuntimeError("there is no Java compiler")
-        fetched.run(["javac", "-d", folder, "-cp", f"{jars}/*", source])
+        # The compiler may be newer than the Java that runs it.
+        fetched.run([fetched.javac(), "--release", "17", "-d", folder, "-cp", f"{jars}/*", source])
 
     return f"{fetched.made('rabbitmq-load', source.read_text(), make)}:{jars}/*"
