@@ -114,6 +114,7 @@ class client {
   connection* link_to(const host_port& where, purpose what);
   reactor::task<base::result<connection*>> reach(broker_place where, purpose what);
   void note_reach(const connection* link, const host_port& named, bool open);
+  void forget_unreached(const std::string& name);
 
   reactor::core& core_;
   const client_options options_;

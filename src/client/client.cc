@@ -110,8 +110,13 @@ task<result<connection*>> client::reach(broker_place where, purpose what) {
 void client::note_reach(const connection* link, const host_port& named, bool open) {
   if (open && unreached_.empty()) return;
   std::string name = text_of(named);
-  std::erase_if(unreached_, [&](const unreached& u) { return u.link != nullptr ? u.link == link : u.name == name; });
+  std::erase_if(unreached_, [&](const unreached& u) { return u.link != nullptr && u.link == link; });
+  forget_unreached(name);
   if (!open) unreached_.push_back({.link = link, .name = std::move(name)});
+}
+
+void client::forget_unreached(const std::string& name) {
+  std::erase_if(unreached_, [&](const unreached& u) { return u.name == name; });
 }
 
 const std::string& client::unreachable() const {
@@ -135,7 +140,11 @@ task<result<connection*>> client::bootstrap() {
   for (size_t i = 0; i < options_.bootstrap.size(); ++i) {
     broker_place where = place_of(options_.bootstrap[i]);
     result<connection*> link = co_await reach(std::move(where), purpose::data);
-    if (link) co_return link;
+    if (link) {
+      // Nobody goes back to those that were passed over.
+      for (size_t j = 0; j < i; ++j) forget_unreached(text_of(options_.bootstrap[j]));
+      co_return link;
+    }
     last = link.failure();
   }
   co_return last;

@@ -166,7 +166,7 @@ void producer_core::close_batch(producer_partition& p) {
   b.builder.reset();
   buffered_ -= b.charged - std::min(b.charged, b.bytes.size());
   b.charged = std::min(b.charged, b.bytes.size());
-  if (!finished) p.given_up.note(finished.error(), core_.now());
+  if (!finished) note_given_up(p, finished.error());
   if (!finished || p.lost) return fail_batch(b, p.lost ? cause(p) : finished.error());
   // Sequences go round past the largest int32 (KIP-98).
   p.sequence = static_cast<int32_t>((int64_t{p.sequence} + b.records) & INT32_MAX);
@@ -210,15 +210,26 @@ void producer_core::recycle(producer_batch& b) {
 /// What follows a batch that is gone for good fails of that one, whatever is said of itself.
 void producer_core::note_trouble(producer_partition& p, base::error why) {
   if (!p.lost) p.trouble.note(why, core_.now());
+  troubled_ = true;
+}
+
+void producer_core::note_given_up(producer_partition& p, base::error why) {
+  p.given_up.note(why, core_.now());
+  troubled_ = true;
 }
 
 /// By a batch that is there; but one that left before the trouble began does not end it.
 void producer_core::answer_trouble(producer_partition& p) {
   p.given_up.clear();
   if (!p.recovering && !p.lost) p.trouble.clear();
+  if (p.trouble.stands()) return;
+  troubled_ = false;
+  each_partition(
+      [this](const producer_partition& o) { troubled_ = troubled_ || o.trouble.stands() || o.given_up.stands(); });
 }
 
 std::optional<base::error> producer_core::trouble() const noexcept {
+  if (!troubled_) return std::nullopt;
   standing_error last;
   each_partition([&](const producer_partition& p) {
     if (p.trouble.later_than(last)) last = p.trouble;

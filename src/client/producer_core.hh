@@ -125,7 +125,8 @@ class producer_core final : private reactor::turn_end_hook {
   void deliver(producer_batch& b, int64_t base_offset, std::optional<base::error> why);
   void recycle(producer_batch& b);
   void note_trouble(producer_partition& p, base::error why);
-  static void answer_trouble(producer_partition& p);
+  void note_given_up(producer_partition& p, base::error why);
+  void answer_trouble(producer_partition& p);
   /// What its batches fail with that were not answered in time.
   static base::error cause(const producer_partition& p) {
     return p.trouble.why().value_or(base::fail(base::errc::closed).what);
@@ -184,6 +185,7 @@ class producer_core final : private reactor::turn_end_hook {
   size_t buffered_ = 0;
   size_t flying_ = 0;        // requests
   uint64_t gatherings_ = 0;  // requests so far
+  bool troubled_ = false;    // some partition has an error that stands
   bool mending_ = false;
   base::instant mend_not_before_{};
   bool closing_ = false;

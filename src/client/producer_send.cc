@@ -165,7 +165,7 @@ void producer_core::give_up(producer_batch& b, base::error why) {
     note_trouble(*b.of, why);
     b.of->lost = true;
   } else {
-    b.of->given_up.note(why, core_.now());
+    note_given_up(*b.of, why);
   }
   deliver(b, -1, why);
 }
