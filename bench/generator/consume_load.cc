@@ -94,7 +94,6 @@ task<result<void>> consume_load::prepare_slot(slot* s) {
   CO_TRY_CHECK(co_await s->cluster.topic(s_.topic));
   if (!s->member) co_return result<void>();
   CO_TRY_CHECK(co_await s->member->start());
-  tasks_.spawn(read(s), "reader");
   co_return result<void>();
 }
 
@@ -144,7 +143,10 @@ std::vector<client::start_position> consume_load::share_of(const slot& s) const 
 
 task<void> consume_load::run() {
   for (auto& s : slots_) {
-    if (!s->alone) continue;
+    if (!s->alone) {
+      tasks_.spawn(read(s.get()), "reader");
+      continue;
+    }
     std::vector<client::start_position> share = share_of(*s);
     if (share.empty()) continue;
     const result<void> assigned = co_await s->alone->assign(std::move(share));
@@ -176,13 +178,15 @@ task<void> consume_load::close() {
 // ---- looking
 
 void consume_load::look(slot& s, const client::fetched& got) {
+  // Members of a group have their first answers before the load begins: those count from there.
+  const instant at = std::max(got.answered, instant{run_.begin_ns.load(std::memory_order_relaxed)});
   uint64_t records = 0;
   uint64_t bytes = 0;
   for (const client::fetched_partition& p : got.partitions) {
-    records += look_at(s, p, got.answered);
+    records += look_at(s, p, at);
     bytes += p.batches.size();
   }
-  meter_.fetched(got.answered, got.answered - got.asked, records, bytes);
+  meter_.fetched(at, got.answered - got.asked, records, bytes);
 }
 
 uint64_t consume_load::look_at(slot& s, const client::fetched_partition& p, instant now) {

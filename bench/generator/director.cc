@@ -115,9 +115,6 @@ bool director::prepare_topic(outcome& out) {
   for (const int32_t p : s_.assign) {
     if (static_cast<size_t>(p) >= partitions) return fail(fmt::format("--assign: the topic has {} partitions", partitions));
   }
-  if (s_.produces() && !s_.topic_configs.empty() && !out.topic_made) {
-    fmt::print(stderr, "topic {} is there already: --topic-config changes nothing\n", s_.topic);
-  }
   run_.unix_offset_ns = clock_of(CLOCK_REALTIME).ns - now().ns;
   if (!s_.consumes()) return true;
   std::vector<int64_t> begins;
@@ -132,7 +129,7 @@ bool director::prepare_topic(outcome& out) {
                              .partition = static_cast<int32_t>(p),
                              .foreign_until = s_.produces() ? ends_[p] : INT64_MAX,
                              .from_zero = s_.produces(),
-                             .others_from_zero = run_.starts[p] == 0});
+                             .others_from_zero = run_.starts[p] == 0 && !s_.shares_groups()});
       checks.back()->reached(run_.starts[p]);
     }
   }

@@ -54,14 +54,14 @@ bool director::wait_for_readers(outcome& out) {
   int64_t before = -1;
   instant progress = now();
   while (now() - progress < seconds_of(s_.drain_seconds)) {
-    // Without answers what was sent last may not be there yet.
+    // What was not answered by all that hold it may not be there yet.
     const std::vector<int64_t> known = ends;
     std::string why;
     if (!list_offsets(ends, client::latest, why)) {
       out.trouble = why;
       return true;
     }
-    const bool steady = s_.acks != 0 || known == ends;
+    const bool steady = s_.acks == -1 || known == ends;
     for (int i = 0; i < 50; ++i) {
       if (unread(ends) == 0 && steady) return true;
       if (run_.failed()) return false;
@@ -77,7 +77,7 @@ bool director::wait_for_readers(outcome& out) {
 
 /// Of a run that only read. A broker that has gone, or readers that got nowhere, are no result.
 void director::look_at_what_is_left(outcome& out) {
-  out.unread = s_.from_begin ? unread(ends_) : 0;
+  out.unread = s_.from_begin && !s_.shares_groups() ? unread(ends_) : 0;
   std::vector<int64_t> ends;
   std::string why;
   if (!list_offsets(ends, client::latest, why)) {

@@ -114,12 +114,12 @@ void director::look_at_server(process_usage& to) const {
 
 /// A second is over: the cores hand it in within a few milliseconds.
 void director::look(outcome& out, size_t second, instant end) {
-  shown_interval one;
+  interval counts;
   const instant limit = now() + late_most;
-  bool whole = run_.seconds.take(second, machine_->cores(), one.counts);
-  for (; !whole && now() < limit; whole = run_.seconds.take(second, machine_->cores(), one.counts)) {
-    nap(base::milliseconds(1));
-  }
+  bool whole = run_.seconds.take(second, machine_->cores(), counts);
+  for (; !whole && now() < limit; whole = run_.seconds.take(second, machine_->cores(), counts)) nap(base::milliseconds(1));
+  if (whole) trouble_ = counts.trouble;
+  shown_interval one(counts);
   process_usage server = server_before_;  // what is gone took nothing more
   process_usage load;
   look_at_server(server);
@@ -131,9 +131,9 @@ void director::look(outcome& out, size_t second, instant end) {
   const bool in_window = belongs(second, end);
   const instant until = in_window ? std::min(run_.second_end(second), end) : run_.second_end(second);
   one.at = in_seconds(until - run_.measured.begin);
+  if (!whole) return;
   show_progress(s_, one, in_window);
-  trouble_ = one.counts.trouble;
-  if (in_window && whole) out.intervals.push_back(std::move(one));
+  if (in_window) out.intervals.push_back(std::move(one));
 }
 
 /// A catch-up ends where it has caught up.

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
+#include <map>
+#include <set>
 
-#include "generator/hdr_histogram.hh"
+#include "generator/hist_json.hh"
 #include "generator/outcome.hh"
 
 /// Results of several processes as one: counts and rates are added, histograms too, so that percentiles are those of all
@@ -27,16 +29,7 @@ void add_histogram(json& to, const json& other) {
   const auto more = hdr_histogram::from_base64(other.at("hdr").get<std::string>());
   if (!mine || !more) throw unfit{"a histogram that cannot be read"};
   mine->add(*more);
-  to["count"] = mine->count();
-  to["min"] = mine->min();
-  to["mean"] = mine->mean();
-  to["max"] = mine->max();
-  to["p50"] = mine->percentile(50);
-  to["p90"] = mine->percentile(90);
-  to["p99"] = mine->percentile(99);
-  to["p999"] = mine->percentile(99.9);
-  to["p9999"] = mine->percentile(99.99);
-  to["hdr"] = mine->to_base64();
+  to = hist_json(*mine);
 }
 
 void add_number(json& to, const json& more) {
@@ -70,22 +63,34 @@ void add_part(json& all, const json& other, const char* name) {
   add_histogram(all[name]["latency"], other.at(name).at("latency"));
 }
 
-/// Second by second. Percentiles of a second cannot be added: the larger one stands.
-void add_intervals(json& to, const json& other) {
-  for (size_t i = 0; i < to.size() && i < other.size(); ++i) {
-    json& mine = to[i];
-    const json& more = other[i];
-    for (const char* key : {"produced_records", "produced_bytes", "consumed_records", "consumed_bytes", "errors"}) {
-      mine[key] = mine.at(key).get<uint64_t>() + more.at(key).get<uint64_t>();
-    }
-    for (const char* latency : {"produce_latency", "fetch_latency", "end_to_end_latency"}) {
-      for (auto& [key, value] : mine.at(latency).items()) {
-        value = std::max(value.get<double>(), more.at(latency).at(key).get<double>());
-      }
-    }
-    add_numbers(mine["load"], more.at("load"));
+/// The number of the second that an interval is, or that it is a part of.
+int64_t second_of(const json& interval) { return static_cast<int64_t>(std::ceil(interval.at("at").get<double>() - 1e-6)); }
+
+/// Percentiles of a second cannot be added: the larger one stands.
+void add_interval(json& mine, const json& more) {
+  mine["at"] = std::max(mine.at("at").get<double>(), more.at("at").get<double>());
+  for (const char* key : {"produced_records", "produced_bytes", "consumed_records", "consumed_bytes", "errors"}) {
+    add_number(mine[key], more.at(key));
   }
-  for (size_t i = to.size(); i < other.size(); ++i) to.push_back(other[i]);
+  for (const char* latency : {"produce_latency", "fetch_latency", "end_to_end_latency"}) {
+    for (auto& [key, value] : mine.at(latency).items()) {
+      value = std::max(value.get<double>(), more.at(latency).at(key).get<double>());
+    }
+  }
+  add_numbers(mine["load"], more.at("load"));
+  if (!mine.contains("server") && more.contains("server")) mine["server"] = more.at("server");
+}
+
+/// Second by second, those too that one of them has alone.
+void add_intervals(json& to, const json& other) {
+  std::map<int64_t, json> all;
+  for (const json& one : to) all.emplace(second_of(one), one);
+  for (const json& one : other) {
+    const auto [at, first] = all.emplace(second_of(one), one);
+    if (!first) add_interval(at->second, one);
+  }
+  to = json::array();
+  for (auto& [second, one] : all) to.push_back(std::move(one));
 }
 
 /// Whether both are of one run, and each producer of one of them only.
@@ -133,9 +138,6 @@ void add_result(json& all, const json& other) {
   add_intervals(all["intervals"], other.at("intervals"));
   if (!all.contains("server_cpu_seconds") && other.contains("server_cpu_seconds")) {
     all["server_cpu_seconds"] = other.at("server_cpu_seconds");
-    for (size_t i = 0; i < all["intervals"].size() && i < other.at("intervals").size(); ++i) {
-      all["intervals"][i]["server"] = other.at("intervals")[i].at("server");
-    }
   }
 }
 
@@ -160,8 +162,10 @@ json read_result(const std::string& path) {
 
 std::optional<std::string> merge_results(const merge_settings& what, std::string& why) {
   json all;
+  std::set<std::string> named;
   for (const std::string& path : what.files) {
     try {
+      if (!named.insert(path).second) throw unfit{"named twice"};
       json one = read_result(path);
       if (all.is_null()) {
         all = std::move(one);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -88,21 +89,23 @@ class interval_box {
   void put(size_t index, const interval& part) {
     const std::lock_guard hold(lock_);
     if (index >= seconds_.size()) seconds_.resize(index + 1);
-    seconds_[index].sum.add(part);
-    ++seconds_[index].parts;
+    second& to = seconds_[index];
+    if (!to.sum) to.sum = std::make_unique<interval>();
+    to.sum->add(part);
+    ++to.parts;
   }
-  /// False: not all `cores` have handed that second over.
+  /// Once. False: not all `cores` have handed that second over.
   bool take(size_t index, unsigned cores, interval& to) {
     const std::lock_guard hold(lock_);
-    if (index >= seconds_.size() || seconds_[index].parts < cores) return false;
-    to = std::move(seconds_[index].sum);
-    seconds_[index].sum = interval();
+    if (index >= seconds_.size() || seconds_[index].parts < cores || !seconds_[index].sum) return false;
+    to = std::move(*seconds_[index].sum);
+    seconds_[index].sum.reset();
     return true;
   }
 
  private:
   struct second {
-    interval sum;
+    std::unique_ptr<interval> sum;  // from the first part until it is taken
     unsigned parts = 0;
   };
   std::mutex lock_;

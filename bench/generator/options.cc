@@ -13,6 +13,9 @@ namespace millrace::generator {
 
 namespace {
 
+constexpr double number_most = 1e10;
+constexpr double seconds_most = 366.0 * 24 * 3600;
+
 /// A wrong command line: what is said about it.
 struct refusal {
   std::string text;
@@ -169,11 +172,12 @@ void resolve_load(raw& r) {
 
 /// What cannot be, or would be ignored.
 void refuse_nonsense(const settings& s) {
-  if (s.seconds <= 0) throw refusal{"--seconds is more than zero"};
-  if (s.warmup < 0 || s.rate < 0 || s.ramp < 0 || s.drain_seconds < 0 || s.linger_ms < 0 || s.fetch_min_bytes < 0 ||
-      s.fetch_wait_ms < 0) {
-    throw refusal{"times, rates and sizes are not below zero"};
+  for (const double number : {s.seconds, s.warmup, s.ramp, s.drain_seconds, s.linger_ms, s.rate, s.start_at, s.p99_ms,
+                              double{0} + s.fetch_min_bytes, double{0} + s.fetch_wait_ms}) {
+    if (!(number >= 0 && number <= number_most)) throw refusal{"times, rates and sizes are numbers from 0 to 10^10"};
   }
+  if (s.seconds <= 0 || s.seconds + s.warmup + s.ramp > seconds_most)
+    throw refusal{"--seconds is more than 0, and with --warmup a year at most"};
   if (s.connections < 1 || s.in_flight < 1 || s.consumers < 1 || s.batch_records < 1 || s.partitions < 1) {
     throw refusal{"--connections, --in-flight, --consumers, --batch-records and --partitions are at least 1"};
   }
@@ -181,6 +185,7 @@ void refuse_nonsense(const settings& s) {
   if (s.groups > 0 && !s.assign.empty()) throw refusal{"--assign: members of --groups read what their group gives them"};
   if (s.ramp > 0 && !s.open_loop()) throw refusal{"--ramp needs --rate"};
   if (s.kind != run_kind::search) return;
+  if (s.rate < 1) throw refusal{"--rate of a search is at least 1"};
   if (s.start_at > 0) throw refusal{"--start-at: a search is many runs, by one process"};
   if (s.steps < 1 || s.p99_ms <= 0) throw refusal{"--steps is at least 1, and --p99-ms more than zero"};
 }

@@ -14,10 +14,35 @@
 
 namespace millrace::generator {
 
+/// What is kept of a second's histogram: an hour of whole ones would be hundreds of megabytes. In ns.
+struct percentiles {
+  percentiles() = default;
+  explicit percentiles(const hdr_histogram& of)
+      : count(of.count()), p50(of.percentile(50)), p99(of.percentile(99)), p999(of.percentile(99.9)), max(of.max()) {}
+  uint64_t count = 0;
+  int64_t p50 = 0;
+  int64_t p99 = 0;
+  int64_t p999 = 0;
+  int64_t max = 0;
+};
+
 /// One second of the measured window, or the rest of it. A second that a core did not hand in in time is left out.
 struct shown_interval {
+  shown_interval() = default;
+  explicit shown_interval(const interval& of)
+      : produced(of.produced),
+        consumed(of.consumed),
+        produce_latency(of.produce_latency),
+        fetch_latency(of.fetch_latency),
+        end_to_end(of.end_to_end),
+        trouble(of.trouble) {}
   double at = 0;  ///< seconds since the window began, at its end
-  interval counts;
+  flow produced;
+  flow consumed;
+  percentiles produce_latency;
+  percentiles fetch_latency;
+  percentiles end_to_end;
+  std::string trouble;
   std::optional<process_usage> server;  ///< with --server-pid: in this interval; rss_bytes at its end
   process_usage load;
 };

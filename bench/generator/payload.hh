@@ -14,8 +14,8 @@
 ///    8  run        uint64   the same for all processes of a run
 ///   16  sequence   uint64   counted from 0 for each producer and partition
 ///   24  intended   int64    when it should have been sent: ns since 1970
-///   32  check      uint64   XXH3 of what follows these 40 bytes, mixed with the fields above, the record's partition and
-///   key 40  letters
+///   32  check      uint64   XXH3 of what follows these 40 bytes, mixed with the fields above, the partition and the key
+///   40  letters
 
 namespace millrace::generator {
 
@@ -25,7 +25,7 @@ inline uint64_t payload_place(int32_t partition, const std::optional<base::bytes
 }
 
 struct payload_header {
-  static constexpr uint32_t magic = 0x3142524d;  // "MRB1"
+  static constexpr uint32_t magic = 0x3242524d;  // "MRB2"
   static constexpr size_t size = 40;
 
   uint32_t producer = 0;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "client/kafka_code.hh"
+#include "generator/clock.hh"
 #include "reactor/wait.hh"
 
 namespace millrace::generator {
@@ -23,6 +25,7 @@ constexpr size_t varied_least = size_t{1} << 20;
 constexpr size_t varied_most = size_t{64} << 20;
 /// The wheel's ticks are 1 ms and late by up to one: the last part of a wait is spent looking at the clock.
 constexpr base::duration look = base::milliseconds(3);
+constexpr const char* no_answer = "no answer within --drain";
 
 }  // namespace
 
@@ -53,6 +56,7 @@ struct produce_load::slot final : client::delivery_handler {
   int32_t partition = 0;
   std::vector<uint64_t> sequences;     // the next one of each partition
   std::vector<uint64_t> acknowledged;  // records of each partition
+  uint64_t failures = 0;               // batches
 };
 
 produce_load::produce_load(reactor::core& on, control& run, meter& counts)
@@ -142,7 +146,9 @@ bool produce_load::add_one(slot& s, instant intended) {
 void produce_load::refill(slot& s) {
   const instant now = core_.effects().clock();
   if (now.ns >= run_.produce_until_ns.load(std::memory_order_relaxed)) return;
-  while (s.out.unanswered() - s.out.open() < s_.in_flight && running_) {
+  // What fails at once makes no batch to wait for: the next look around goes on.
+  const uint64_t failures = s.failures;
+  while (s.out.unanswered() - s.out.open() < s_.in_flight && running_ && s.failures == failures) {
     if (!add_one(s, now)) return;
   }
 }
@@ -159,9 +165,13 @@ task<void> produce_load::keep_full() {
 void produce_load::delivered(slot& s, const client::delivery& what) {
   const instant now = core_.effects().clock();
   if (what.why) {
+    ++s.failures;
     meter_.failed(now, what.tags);
-    run_.note(explain(s.cluster, *what.why));
-    if (what.why->code == base::errc::refused && !closing_) run_.fail("producing was " + client::describe(*what.why));
+    const base::error why = *what.why;
+    const bool cut_off = closing_ && why.code == base::errc::closed;  // by ourselves
+    run_.note(cut_off ? no_answer : explain(s.cluster, why));
+    const bool for_good = why.code == base::errc::refused && !client::retriable(static_cast<int16_t>(why.detail));
+    if (for_good && !closing_) run_.fail("producing was " + client::describe(why));
     return;
   }
   s.acknowledged[static_cast<size_t>(what.partition)] += static_cast<uint64_t>(what.records);
@@ -181,7 +191,7 @@ task<void> produce_load::pace() {
   if (slots_.empty()) co_return;
   const double share = s_.rate * static_cast<double>(slots_.size()) / s_.connections;
   const double phase = (core_.id().value() + 0.5) / core_.core_count();
-  const schedule times({run_.begin_ns.load()}, share, base::nanoseconds(static_cast<int64_t>(s_.ramp * 1e9)), phase);
+  const schedule times({run_.begin_ns.load()}, share, seconds_of(s_.ramp), phase);
   const uint64_t length = run_length();
   uint64_t sent = 0;
   while (!run_.failed()) {
@@ -194,8 +204,9 @@ task<void> produce_load::pace() {
       if (room) next = times.time_of(++sent);
     }
     if (next >= until) co_return;
-    if (now > until + base::nanoseconds(static_cast<int64_t>(s_.drain_seconds * 1e9))) {
+    if (now > until + seconds_of(s_.drain_seconds)) {
       // The broker is so far behind that these never found room: they failed, and waited until now.
+      if (next < until) run_.note(no_answer);
       for (; next < until; next = times.time_of(++sent)) meter_.failed(now, {&next.ns, 1});
       co_return;
     }
@@ -217,7 +228,7 @@ task<void> produce_load::drain() {
     for (auto& s : slots_) sum += s->out.unanswered();
     return sum;
   };
-  const base::duration patience = base::nanoseconds(static_cast<int64_t>(s_.drain_seconds * 1e9));
+  const base::duration patience = seconds_of(s_.drain_seconds);
   size_t before = left();
   instant progress = core_.now();
   while (before > 0 && core_.now() - progress < patience && !run_.failed()) {

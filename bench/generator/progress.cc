@@ -31,22 +31,21 @@ std::string flow_text(const char* what, const flow& f) {
   return text;
 }
 
-std::string latency_text(const char* what, const hdr_histogram& h) {
-  if (h.count() == 0) return "";
-  return fmt::format("  {} us p50 {:.0f} p99 {:.0f} p99.9 {:.0f} max {:.0f}", what, us(h.percentile(50)),
-                     us(h.percentile(99)), us(h.percentile(99.9)), us(h.max()));
+std::string latency_text(const char* what, const percentiles& p) {
+  if (p.count == 0) return "";
+  return fmt::format("  {} us p50 {:.0f} p99 {:.0f} p99.9 {:.0f} max {:.0f}", what, us(p.p50), us(p.p99), us(p.p999),
+                     us(p.max));
 }
 
 }  // namespace
 
 void show_progress(const settings& s, const shown_interval& second, bool in_window) {
   std::string line = fmt::format("{:7.1f} s", second.at);
-  if (s.produces())
-    line += flow_text("produced", second.counts.produced) + latency_text("answer", second.counts.produce_latency);
-  if (s.consumes()) line += flow_text("read", second.counts.consumed) + latency_text("fetch", second.counts.fetch_latency);
-  if (s.consumes()) line += latency_text("end to end", second.counts.end_to_end);
+  if (s.produces()) line += flow_text("produced", second.produced) + latency_text("answer", second.produce_latency);
+  if (s.consumes()) line += flow_text("read", second.consumed) + latency_text("fetch", second.fetch_latency);
+  if (s.consumes()) line += latency_text("end to end", second.end_to_end);
   if (!in_window) line += "  (not measured)";
-  if (!second.counts.trouble.empty()) line += "  " + second.counts.trouble;
+  if (!second.trouble.empty()) line += "  " + second.trouble;
   if (const size_t width = terminal_width(); width > 0) {
     fmt::print(stderr, "\r\033[K{}", line.substr(0, width - 1));
     stands = true;

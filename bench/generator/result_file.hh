@@ -10,18 +10,15 @@ class result_file {
  public:
   /// An empty path: nothing shall be written, and all goes well.
   explicit result_file(std::string path);
-  ~result_file();
-  result_file(const result_file&) = delete;
-  result_file& operator=(const result_file&) = delete;
 
   /// False: it cannot be written.
   bool good() const noexcept { return good_; }
-  /// All of it, at once. False: it did not go; what was there is as it was.
+  /// All of it, once. False: it did not go; what was there is as it was.
   bool write(const std::string& text);
 
  private:
-  const std::string path_;
-  std::string partial_;  // beside it, until it is whole; empty: a pipe or a device, written as it is
+  std::string path_;
+  std::string partial_;  // beside it, while it is written; empty: a pipe or a device, written as it is
   bool good_ = true;
 };
 

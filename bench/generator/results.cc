@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "generator/commit.hh"
+#include "generator/hist_json.hh"
 #include "generator/outcome.hh"
 #include "millrace/version.hh"
 #include "record/compression.hh"
@@ -17,20 +18,6 @@ namespace {
 
 double us(int64_t ns) { return static_cast<double>(ns) / 1e3; }
 
-json hist_json(const hdr_histogram& h) {
-  return {{"unit", "ns"},
-          {"count", h.count()},
-          {"min", h.min()},
-          {"mean", h.mean()},
-          {"max", h.max()},
-          {"p50", h.percentile(50)},
-          {"p90", h.percentile(90)},
-          {"p99", h.percentile(99)},
-          {"p999", h.percentile(99.9)},
-          {"p9999", h.percentile(99.99)},
-          {"hdr", h.to_base64()}};
-}
-
 json flow_json(const flow& f, double seconds) {
   return {{"requests", f.requests},
           {"records", f.records},
@@ -42,23 +29,20 @@ json flow_json(const flow& f, double seconds) {
 
 json or_null(const std::optional<uint64_t>& number) { return number ? json(*number) : json(nullptr); }
 
-json quick_json(const hdr_histogram& h) {
-  return {{"p50_us", us(h.percentile(50))},
-          {"p99_us", us(h.percentile(99))},
-          {"p999_us", us(h.percentile(99.9))},
-          {"max_us", us(h.max())}};
+json quick_json(const percentiles& p) {
+  return {{"p50_us", us(p.p50)}, {"p99_us", us(p.p99)}, {"p999_us", us(p.p999)}, {"max_us", us(p.max)}};
 }
 
 json interval_json(const shown_interval& i) {
   json one{{"at", i.at},
-           {"produced_records", i.counts.produced.records},
-           {"produced_bytes", i.counts.produced.bytes},
-           {"consumed_records", i.counts.consumed.records},
-           {"consumed_bytes", i.counts.consumed.bytes},
-           {"errors", i.counts.produced.errors + i.counts.consumed.errors},
-           {"produce_latency", quick_json(i.counts.produce_latency)},
-           {"fetch_latency", quick_json(i.counts.fetch_latency)},
-           {"end_to_end_latency", quick_json(i.counts.end_to_end)},
+           {"produced_records", i.produced.records},
+           {"produced_bytes", i.produced.bytes},
+           {"consumed_records", i.consumed.records},
+           {"consumed_bytes", i.consumed.bytes},
+           {"errors", i.produced.errors + i.consumed.errors},
+           {"produce_latency", quick_json(i.produce_latency)},
+           {"fetch_latency", quick_json(i.fetch_latency)},
+           {"end_to_end_latency", quick_json(i.end_to_end)},
            {"load", {{"user_seconds", i.load.user_seconds}, {"system_seconds", i.load.system_seconds}}}};
   if (i.server) {
     one["server"] = {{"user_seconds", i.server->user_seconds},

@@ -51,6 +51,7 @@ std::optional<outcome> run_load(const settings& s, interruption& stop, std::stri
 /// Doubles until a rate does not hold, then halves the distance.
 std::optional<outcome> search_rate(const settings& s, interruption& stop, std::string& why) {
   std::vector<search_step> steps;
+  bool made = false;  // the topic, by the first step
   std::optional<outcome> best;
   outcome last;
   double holds = 0;
@@ -61,6 +62,7 @@ std::optional<outcome> search_rate(const settings& s, interruption& stop, std::s
     if (stop.came() != 0) why.clear();
     if (stop.came() != 0 || !tried) break;  // what was cut short says nothing
     steps.push_back(tried->first);
+    made = made || tried->second.topic_made;
     if (tried->first.held) {
       holds = rate;
       best = std::move(tried->second);
@@ -77,6 +79,7 @@ std::optional<outcome> search_rate(const settings& s, interruption& stop, std::s
   }
   outcome out = best ? std::move(*best) : std::move(last);
   out.steps = std::move(steps);
+  out.topic_made = made;
   out.search_rate = holds;
   out.search_ended = fails > 0;
   out.trouble = std::move(why);

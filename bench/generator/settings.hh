@@ -77,6 +77,8 @@ struct settings {
 
   bool produces() const { return kind != run_kind::consume; }
   bool consumes() const { return kind != run_kind::produce && kind != run_kind::search; }
+  /// Members of its groups may be in other processes, and have read what was there.
+  bool shares_groups() const { return kind == run_kind::consume && groups > 0; }
   bool open_loop() const { return rate > 0; }
   bool compresses() const { return compression != record::codec::none; }
   /// Without a rate and without keys batches leave full.

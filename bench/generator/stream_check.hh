@@ -32,7 +32,7 @@ struct verified {
 /// The records that one producer wrote to one partition, as somebody reads them.
 class stream_check {
  public:
-  /// `first`: the sequence that comes first; none: whatever comes.
+  /// `from_zero`: the first sequence of all is read; else whatever comes first is the begin.
   explicit stream_check(bool from_zero) : started_(from_zero) {}
   void take(uint64_t sequence, verified& count);
   /// Different sequences seen.

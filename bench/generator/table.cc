@@ -48,6 +48,9 @@ std::string to_table(const settings& s, const outcome& out) {
     text += fmt::format("highest rate with p99 under {} ms: {}{:.0f} records/s\n", s.p99_ms,
                         out.search_ended ? "" : "at least ", out.search_rate);
   }
+  if (s.produces() && !s.topic_configs.empty() && !out.topic_made) {
+    text += fmt::format("topic {} was there before: --topic-config changed nothing\n", s.topic);
+  }
   if (out.steal_percent >= 1) text += fmt::format("the host took {:.1f} % of the processors meanwhile\n", out.steal_percent);
   return text;
 }

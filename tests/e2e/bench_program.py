@@ -34,8 +34,8 @@ class Bench:
         return path, [self.program, kind, "--brokers", address or self.broker.address, "--cores", self.cores, "--json", str(path),
                       *map(str, options)]
 
-    def run(self, kind, *options, status=0, address=None):
-        """Its JSON, or its one line where it must fail with 1."""
+    def run(self, kind, *options, status=0, address=None, told=True):
+        """Its JSON (unless it is told to write that elsewhere), or its one line where it must fail with 1."""
         path, command = self.command(kind, *options, address=address)
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         expect(f"exit status {done.returncode} and not {status}: {done.stderr[-600:]}", done.returncode == status)
@@ -45,7 +45,7 @@ class Bench:
             return lines[0]
         if status == 2:
             return json.loads(path.read_text()), done.stderr.strip().splitlines()[-1]
-        return json.loads(path.read_text())
+        return json.loads(path.read_text()) if told else None
 
 
 # ---- the cases
@@ -88,6 +88,10 @@ def mixed_and_consume(bench):
     expect("both runs' records", result["consume"]["verified"]["records"] >= 13_000)
     expect("all of them in the measured time", result["consume"]["records"] == result["consume"]["verified"]["records"])
     expect("nothing is left", result["consume"]["unread"] == 0)
+    result = bench.run("consume", "--topic", "kept", "--groups", 2, "--consumers", 2)
+    good(result)
+    expect("what two groups read, in the measured time", result["consume"]["records"] == result["consume"]["verified"]["records"]
+           >= 26_000)
     line = bench.run("produce", "--topic", "kept", "--partitions", 4, status=1)
     expect(f"{line} says what there is", "--partitions 4" in line and "with 3" in line)
 
@@ -185,7 +189,7 @@ def several_processes(bench):
     good(bench.run("consume", *QUICK, "--topic", "together", "--warmup", 0))
     again = subprocess.run([bench.program, "merge", str(runs[0][0]), str(runs[0][0]), "--json", str(merged)],
                            capture_output=True, text=True)
-    expect(f"one result twice: {again.stderr}", again.returncode == 1 and "--first-producer" in again.stderr)
+    expect(f"one result twice: {again.stderr}", again.returncode == 1 and "named twice" in again.stderr)
     line = bench.run("produce", *together, "--first-producer", 200, status=1)
     expect(f"too late for the others: {line}", "--start-at" in line)
 
@@ -246,6 +250,14 @@ def what_was_there_stays(bench):
     expect("exit status", subprocess.run(command, capture_output=True, timeout=60).returncode == 1)
     expect("the last result", path.read_text() == "the last result")
     expect("nothing beside it", sorted(bench.work.iterdir()) == before)
+    link = bench.work / "latest.json"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    bench.run("produce", *QUICK, "--json", link, status=0, told=False)
+    expect("a link is followed", link.is_symlink() and json.loads(path.read_text())["kind"] == "produce")
+    shown = subprocess.run([*command, *QUICK, "--brokers", bench.broker.address, "--json", "/dev/stdout"], capture_output=True,
+                           text=True, timeout=60)
+    expect("a device is written to", '"kind": "produce"' in shown.stdout)
     line = bench.run("produce", "--report", "/nowhere/at/all.html", status=1)
     expect(f"{line} names the page", "/nowhere/at/all.html" in line)
 

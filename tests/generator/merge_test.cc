@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "generator/outcome.hh"
 
@@ -33,10 +34,11 @@ outcome measured(int64_t latency, uint64_t count) {
   out.seconds = 2;
   out.sum.produced = {.requests = 1, .records = count, .bytes = count * 100, .errors = 0};
   out.sum.produce_latency.record(latency, count);
-  shown_interval second;
+  interval counts;
+  counts.produced.records = count;
+  counts.produce_latency.record(latency);
+  shown_interval second(counts);
   second.at = 1;
-  second.counts.produced.records = count;
-  second.counts.produce_latency.record(latency);
   out.intervals.push_back(second);
   return out;
 }
@@ -47,6 +49,7 @@ TEST_CASE("merge: counts and rates are added, percentiles are those of all recor
   const kept_text one("millrace-merge-1.json", to_json(one_run(), measured(1000, 900)));
   outcome longer = measured(1'000'000, 100);
   longer.intervals.push_back(longer.intervals[0]);
+  longer.intervals.back().at = 2;
   const kept_text two("millrace-merge-2.json", to_json(one_run(4), longer));
   std::string why;
   const auto merged = merge_results({.files = {one.path, two.path}, .json = "", .label = ""}, why);
@@ -61,6 +64,31 @@ TEST_CASE("merge: counts and rates are added, percentiles are those of all recor
   CHECK(has(*merged, "\"rate\": 2000.0"));
   CHECK(has(*merged, "\"connections\": 8,"));
   CHECK(has(*merged, "\"produced_records\": 100,"));  // the second that only one of them had
+  CHECK(!merge_results({.files = {one.path, one.path}, .json = "", .label = ""}, why));
+  CHECK(has(why, "named twice"));
+}
+
+TEST_CASE("merge: a second that one process did not hand in shifts no other") {
+  const auto at = [](std::initializer_list<double> ends) {
+    outcome out = measured(1000, 7);
+    out.intervals.resize(1);
+    const shown_interval one = out.intervals[0];
+    out.intervals.clear();
+    for (const double end : ends) {
+      out.intervals.push_back(one);
+      out.intervals.back().at = end;
+    }
+    return out;
+  };
+  const kept_text one("millrace-merge-9.json", to_json(one_run(), at({1, 2, 3, 3.4})));
+  const kept_text two("millrace-merge-10.json", to_json(one_run(4), at({1, 3, 3.5})));
+  std::string why;
+  const auto merged = merge_results({.files = {one.path, two.path}, .json = "", .label = ""}, why);
+  REQUIRE(merged);
+  const auto result = nlohmann::json::parse(*merged);
+  std::vector<std::pair<double, uint64_t>> seconds;
+  for (const auto& i : result["intervals"]) seconds.emplace_back(i["at"], i["produced_records"]);
+  CHECK((seconds == std::vector<std::pair<double, uint64_t>>{{1, 14}, {2, 7}, {3, 14}, {3.5, 14}}));
 }
 
 TEST_CASE("merge: results that are not of one run, or of producers twice, are refused") {

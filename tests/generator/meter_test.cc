@@ -77,6 +77,7 @@ TEST_CASE("intervals: a second is shown when all cores have handed it in") {
   box.put(0, part);
   REQUIRE(box.take(0, 2, got));
   CHECK(got.produced.records == 10);
+  CHECK(!box.take(0, 2, got));  // once
 }
 
 }  // namespace
