@@ -56,7 +56,7 @@ struct control {
     const std::lock_guard hold(lock_);
     return failure_;
   }
-  /// Why records failed or nothing came, where the run goes on: the last such reason stays.
+  /// Why records failed, where the run goes on: the last such reason stays.
   void note(std::string why) {
     const std::lock_guard hold(lock_);
     noted_ = std::move(why);

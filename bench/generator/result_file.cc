@@ -18,11 +18,11 @@ bool put(const std::string& path, const std::string& text, std::ios::openmode mo
   return static_cast<bool>(file.flush());
 }
 
-/// A pipe, a device, or a name for one.
+/// A pipe, a device, or a name of the system's for what is open already (/dev/stdout).
 bool special(const std::string& path) {
   std::error_code none;
   const bool other = fs::exists(path, none) && !fs::is_regular_file(path, none);
-  return other || path.starts_with("/dev/") || path.starts_with("/proc/");
+  return other || (fs::is_symlink(path, none) && (path.starts_with("/dev/") || path.starts_with("/proc/")));
 }
 
 }  // namespace

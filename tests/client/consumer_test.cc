@@ -171,22 +171,12 @@ TEST_CASE("consumer: an error that does not pass stays its trouble, until someth
 
 TEST_CASE("consumer: that a broker offers no Fetch that is known here is its trouble") {
   client_world w(45);
-  sim::node& other = w.world().add_node();
-  {
-    scripted_peer answering(other.core(), only_metadata(other.address(), 7000));
-    reactor::listener door(other.core(), answering);
-    REQUIRE(door.open({.host = "0.0.0.0", .port = 7000}));
-    client cluster(w.on(), {.bootstrap = {{other.address(), 7000}}});
-    REQUIRE(w.run(cluster.start()));
-    consumer reading(cluster, {});
-    REQUIRE(w.run(reading.assign(from_begin(1))));
-    const std::optional<base::error> none = base::fail(base::errc::unsupported, wire::kafka::fetch_request::api_key).what;
-    CHECK((reading.trouble() == none));
-    w.run(reading.close());
-    w.run(cluster.close());
-    w.world().crash(other);
-    door.abandon();
-  }
+  metadata_alone broker(w);
+  consumer reading(broker.cluster, {});
+  REQUIRE(w.run(reading.assign(from_begin(1))));
+  const std::optional<base::error> none = base::fail(base::errc::unsupported, wire::kafka::fetch_request::api_key).what;
+  CHECK((reading.trouble() == none));
+  w.run(reading.close());
 }
 
 TEST_CASE("consumer: has one fetch session with its broker, from its first answer until it is closed") {

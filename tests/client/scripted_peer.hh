@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/bytes.hh"
+#include "client_world.hh"
 #include "reactor/listener.hh"
 #include "reactor/scope.hh"
 #include "reactor/socket.hh"
@@ -81,5 +82,34 @@ inline std::vector<std::vector<uint8_t>> only_metadata(const std::string& host, 
           metadata_answer(3, host, port),
           metadata_answer(4, host, port)};
 }
+
+/// A broker that offers Metadata alone, and a client for which it is the cluster.
+class metadata_alone {
+ public:
+  explicit metadata_alone(client_world& w)
+      : w_(w),
+        node_(w.world().add_node()),
+        answering_(node_.core(), only_metadata(node_.address(), port)),
+        door_(node_.core(), answering_),
+        cluster(w.on(), {.bootstrap = {{node_.address(), port}}}) {
+    REQUIRE(door_.open({.host = "0.0.0.0", .port = port}));
+    REQUIRE(w.run(cluster.start()));
+  }
+  ~metadata_alone() {
+    w_.run(cluster.close());
+    w_.world().crash(node_);
+    door_.abandon();
+  }
+
+ private:
+  static constexpr uint16_t port = 7000;
+  client_world& w_;
+  sim::node& node_;
+  scripted_peer answering_;
+  reactor::listener door_;
+
+ public:
+  client cluster;
+};
 
 }  // namespace millrace::client::test
