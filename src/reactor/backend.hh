@@ -48,6 +48,12 @@ struct listening {
   uint16_t port = 0;
 };
 
+/// What the kernel counts of a core's thread, since it began.
+struct thread_use {
+  base::duration on_cpu{};
+  uint64_t sleeps = 0;  ///< voluntary context switches: sleeps in poll, calls that wait, page faults that do
+};
+
 /// What a backend did, counted; the ring's words.
 struct backend_counters {
   uint64_t submissions = 0;  ///< entries handed to the kernel
@@ -68,6 +74,10 @@ struct backend_counters {
   uint64_t bytes_written = 0;
 };
 
+/// A turn whose items or whose poll worked for longer does not wait: whether it was a stall is looked into first. Half of
+/// the least reactor.stall_threshold_ms.
+inline constexpr base::duration long_work = base::microseconds(500);
+
 class backend {
  public:
   virtual ~backend() = default;
@@ -78,11 +88,13 @@ class backend {
   /// never cancelled. No effect on an op that is not in flight.
   virtual void cancel(op& o) = 0;
   /// Hands what was submitted to the kernel and appends to `ready` what completed, arrived or was mailed. Waits
-  /// for the first such thing until `until` at most; does not wait where `until` has passed.
+  /// for the first such thing until `until` at most; does not wait where `until` has passed, or behind long_work.
   virtual void poll(ready_list& ready, base::instant until) = 0;
   /// Of the last poll, what went into work (submitting, which sends and writes; completing), not into waiting.
   virtual base::duration poll_worked() const noexcept { return {}; }
-  /// How many ready items a core runs before it polls again: all of them in production, one in the world, so that
+  /// Whether the last poll let the thread sleep.
+  virtual bool poll_slept() const noexcept { return false; }
+  /// How many ready items a core runs before it polls again: without a limit in production, one in the world, so that
   /// the world decides the order across cores.
   virtual size_t turn_limit() const noexcept { return SIZE_MAX; }
   /// Which of `count` ready items runs next: the first in production, a seeded choice in the world.
@@ -95,6 +107,8 @@ class backend {
   virtual base::instant clock() = 0;
   virtual base::unix_ms wall_clock() = 0;
   virtual uint64_t entropy() = 0;
+  /// Zeros where nothing is counted.
+  virtual thread_use used() const noexcept { return {}; }
 
   /// Sends `m` to another core, where it becomes ready. Where the ring to it is full it waits here, linked, and goes as
   /// soon as there is room, in order.

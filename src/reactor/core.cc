@@ -1,13 +1,18 @@
 #include "reactor/core.hh"
 
+#include <algorithm>
+
 #include "base/assert.hh"
 
 namespace millrace::reactor {
 
 namespace {
 
-/// Items run between two looks at the clock: a look costs as much as a few items.
-constexpr size_t items_per_look = 8;
+/// A turn that ran for so long, by its last look at the clock, ends: what it did goes to disk and network, however much is
+/// ready still.
+constexpr base::duration run_max = base::milliseconds(2);
+/// Items of a turn at most, for such as are too quick to fill the time: two tasks that wake each other.
+constexpr size_t items_max = 16384;
 /// Bytes touched at a time when the core has been idle for so long: one huge page, about 0.1 ms.
 constexpr size_t touch_step = size_t{2} << 20;
 constexpr base::duration idle_before_touch = base::milliseconds(1);
@@ -22,7 +27,8 @@ core::core(core_options options, backend& effects, reactor::memory& memory, base
       timers_(effects.clock()),
       random_(effects.entropy()),
       now_(effects.clock()),
-      wall_(effects.wall_clock()) {}
+      wall_(effects.wall_clock()),
+      watch_(effects) {}
 
 core::~core() { abandon(); }
 
@@ -44,23 +50,18 @@ void core::turn(base::duration max_wait) {
   now_ = backend_.clock();
   wall_ = backend_.wall_clock();
   ++counters_.turns;
+  watch_.begin(now_, backend_.poll_slept());
   timers_.advance(now_, ready_);
   ready_.splice_back(next_turn_);
-  base::duration ran{};
-  slowest_ = {};
-  slowest_words_ = {};
-  if (!ready_.empty() || !turn_ends_.empty()) {
-    base::instant looked = run_ready();
-    if (run_turn_ends()) looked = backend_.clock();
-    ran = looked - now_;
-  }
+  run_ready();
+  run_turn_ends();
   end_turn(max_wait);
-  note_turn_length(ran, backend_.poll_worked());
+  note_turn_length(backend_.poll_worked());
 }
 
-/// Polls, and waits there where nothing is ready.
+/// Polls, and waits there where nothing is ready and the turn was short.
 void core::end_turn(base::duration max_wait) {
-  if (has_ready() || stopping_) {
+  if (has_ready() || stopping_ || watch_.ran() > long_work) {
     backend_.poll(ready_, now_);
     return;
   }
@@ -73,39 +74,27 @@ void core::end_turn(base::duration max_wait) {
     return;
   }
   backend_.poll(ready_, idle);
-  if (ready_.empty()) options_.touch_when_idle = memory_.touch(touch_step);
+  if (ready_.empty() && backend_.poll_worked() <= long_work) options_.touch_when_idle = memory_.touch(touch_step);
 }
 
 void core::run() {
   while (!stopping_) turn(base::duration{INT64_MAX});
 }
 
-/// Returns when the last item ended.
-base::instant core::run_ready() {
-  // The bound keeps two tasks that wake each other from holding the turn for ever.
+void core::run_ready() {
   const size_t limit = backend_.turn_limit();
-  const size_t bound = limit < run_bound ? limit : run_bound;
+  const size_t bound = limit < items_max ? limit : items_max;
   const bool chooses = limit != SIZE_MAX;
-  const char* words[items_per_look] = {};
-  base::instant looked = now_;
-  const auto look = [&](size_t since) {
-    const base::instant at = backend_.clock();
-    if (at - looked > slowest_) {
-      slowest_ = at - looked;
-      for (size_t i = 0; i < slowest_words_.size(); ++i) slowest_words_[i] = i < since ? words[i] : nullptr;
-    }
-    looked = at;
-  };
-  size_t run_count = 0;
-  while (run_count < bound && !ready_.empty()) {
+  size_t count = 0;
+  while (count < bound && !ready_.empty() && (watch_.ran() < run_max || stopping_)) {
     ready_item& item = chooses ? chosen() : ready_.pop_front();
-    words[run_count % items_per_look] = item.what();
+    watch_.runs(item.what());
     item.run(*this);
-    if (++run_count % items_per_look == 0) look(items_per_look);
+    ++count;
+    if (watch_.look_due()) watch_.look();
   }
-  if (run_count % items_per_look != 0) look(run_count % items_per_look);
-  counters_.items_run += run_count;
-  return looked;
+  watch_.look();
+  counters_.items_run += count;
 }
 
 ready_item& core::chosen() {
@@ -120,26 +109,32 @@ ready_item& core::chosen() {
   return item;
 }
 
-/// False where there was nothing to run.
-bool core::run_turn_ends() {
-  if (turn_ends_.empty()) return false;
+void core::run_turn_ends() {
+  if (turn_ends_.empty()) return;
   // A hook that asks again during its own run belongs to the next turn.
   base::intrusive_list<turn_end_hook> due;
   due.splice_back(turn_ends_);
+  watch_.runs("end of turn");
   while (!due.empty()) due.pop_front().at_turn_end();
-  return true;
+  watch_.look();
 }
 
-void core::note_turn_length(base::duration ran, base::duration polled) {
-  const base::duration length = ran + polled;
+void core::note_turn_length(base::duration polled) {
+  const base::duration length = watch_.ran() + polled;
   if (length > counters_.longest_turn) counters_.longest_turn = length;
   if (length <= options_.stall_threshold) return;
   ++counters_.stalls;
+  log_stall(length, polled);
+}
+
+void core::log_stall(base::duration length, base::duration polled) {
+  const thread_use used = watch_.used();
   // The words of the slowest few items; which of them it was is for a profiler to say.
-  const auto word = [&](size_t i) { return slowest_words_[i] == nullptr ? "" : slowest_words_[i]; };
-  log_.warn("reactor", "a turn took too long", base::field("length", length), base::field("in_poll", polled),
-            base::field("slowest_items", slowest_), base::field("first", word(0)), base::field("second", word(1)),
-            base::field("third", word(2)), base::field("fourth", word(3)));
+  const auto word = [&](size_t i) { return watch_.slowest_words()[i] == nullptr ? "" : watch_.slowest_words()[i]; };
+  log_.warn("reactor", "a turn took too long", base::field("length", length),
+            base::field("on_cpu", std::min(used.on_cpu, length)), base::field("sleeps", used.sleeps),
+            base::field("in_poll", polled), base::field("slowest_items", watch_.slowest()), base::field("first", word(0)),
+            base::field("second", word(1)), base::field("third", word(2)), base::field("fourth", word(3)));
 }
 
 void core::abandon() {

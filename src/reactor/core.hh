@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "base/log.hh"
@@ -11,14 +10,15 @@
 #include "reactor/memory.hh"
 #include "reactor/op.hh"
 #include "reactor/timer_wheel.hh"
+#include "reactor/turn_watch.hh"
 
 /// One core: a loop over ready items, timers and a backend. Everything that lives on a core takes core& in its
 /// constructor and is touched only by that core's thread.
 ///
-/// A turn: read the clock; move expired timers to the ready queue; run what is ready and what that makes ready (up
-/// to the backend's turn_limit; in order of arrival, or by backend::choose where there is a limit); run the end-of-turn
-/// hooks (sockets flush their replies, the commit log starts a group); poll once, which submits everything in one system
-/// call.
+/// A turn: read the clock; move expired timers to the ready queue; run what is ready and what that makes ready (for about
+/// two milliseconds, and up to the backend's turn_limit; in order of arrival, or by backend::choose where there is a limit);
+/// run the end-of-turn hooks (sockets flush their replies, the commit log starts a group); poll once, which submits
+/// everything in one system call. What was left ready comes first in the next turn; a core that stops leaves nothing.
 
 namespace millrace::reactor {
 
@@ -38,7 +38,7 @@ struct core_counters {
   uint64_t mail_posted = 0;  ///< to other cores
 };
 
-/// Runs once at the end of the turn in which it was requested, after all ready items of the turn.
+/// Runs once at the end of the turn in which it was requested, after the items of the turn.
 class turn_end_hook : public base::list_hook<> {
  public:
   virtual ~turn_end_hook() = default;
@@ -61,9 +61,10 @@ class core {
   /// Starts an operation; its run() is called when it completed.
   void submit(op& o);
   void cancel(op& o) { backend_.cancel(o); }
-  /// Runs `item` in this turn or the next. It must not be linked.
+  /// Runs `item` in this turn or one of the next. It must not be linked.
   void make_ready(ready_item& item) { ready_.push_back(item); }
-  /// Runs `item` in the next turn: after everything that is ready now, and after the poll. It must not be linked.
+  /// Runs `item` after everything that is ready now, and after the poll: in the next turn at the earliest. It must not be
+  /// linked.
   void make_ready_next_turn(ready_item& item) { next_turn_.push_back(item); }
   /// Runs `hook` at the end of this turn (or of the next, when called from outside a turn); once however often asked.
   void at_turn_end(turn_end_hook& hook) {
@@ -106,18 +107,14 @@ class core {
   core_counters counters_;
   bool stopping_ = false;
   bool abandoned_ = false;
-  // The slowest few items of this turn and their words, for the stall log.
-  base::duration slowest_{};
-  std::array<const char*, 4> slowest_words_{};
+  turn_watch watch_;
 
-  /// Items run in one turn at most.
-  static constexpr size_t run_bound = 16384;
-
-  base::instant run_ready();
+  void run_ready();
   ready_item& chosen();
-  bool run_turn_ends();
+  void run_turn_ends();
   void end_turn(base::duration max_wait);
-  void note_turn_length(base::duration ran, base::duration polled);
+  void note_turn_length(base::duration polled);
+  void log_stall(base::duration length, base::duration polled);
 };
 
 }  // namespace millrace::reactor

@@ -70,9 +70,10 @@ task<void> wiring::live(reactor::core* home) {
     failed_ = true;
   }
   if (ends_by_itself) kill(getpid(), SIGTERM);  // wakes main(), which waits for a signal
-  for (unsigned i = parts_.cores(); i-- > 0;) {
+  for (unsigned i = parts_.cores(); i-- > 1;) {
     co_await reactor::call_on(*home, base::core_id(i), [](reactor::core& there) { there.stop(); });
   }
+  home->stop();
 }
 
 task<result<void>> wiring::boot() {

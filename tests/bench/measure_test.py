@@ -212,21 +212,21 @@ class Further(unittest.TestCase):
 class Soak(unittest.TestCase):
     TURN = "2026-11-21T10:00:01.123Z WARN core=0 reactor a turn took too long"
     LOG = f"""2026-11-21T10:00:00.123Z INFO core=0 storage segment rolled topic=orders base=4711
-{TURN} length=18512us in_poll=18400us slowest_items=49us first=fetch second="" third="" fourth=""
-{TURN} length=31000us in_poll=20000us slowest_items=10500us first="a b" second=timer third="" fourth=""
-{TURN} length=12000us in_poll=1000us slowest_items=900us first=fetch second="" third="" fourth=""
+{TURN} length=18512us on_cpu=512us sleeps=0 in_poll=18400us slowest_items=49us first=fetch second="" third="" fourth=""
+{TURN} length=31000us on_cpu=10001us sleeps=0 in_poll=20000us slowest_items=10500us first="a b" second=timer third="" fourth=""
+{TURN} length=12000us on_cpu=900us sleeps=2 in_poll=11000us slowest_items=900us first=fetch second="" third="" fourth=""
 """
 
     def test_a_stall_is_whose_time_it_was(self):
         stalls = soak.stalls_in(self.LOG)
-        self.assertEqual(stalls[0], soak.Stall(length=18512, in_poll=18400, slowest_items=49))
+        self.assertEqual(stalls[0], soak.Stall(length=18512, on_cpu=512, sleeps=0, in_poll=18400, slowest_items=49))
         self.assertEqual([stall.ours for stall in stalls], [False, True, True])
 
     def test_all_are_said_and_ours_alone_are_judged(self):
         stalls = soak.stalls_in(self.LOG)
         head, *each = soak.said_of(stalls)
-        self.assertIn("logged: 3, 1 of them inside the kernel; ours 2 (1 in a few items), asked none: NOT reached", head)
-        self.assertEqual(each[0], "  the kernel's: 18.51 ms, in_poll 18.40, slowest_items 0.05")
+        self.assertIn("logged: 3, 1 of them while others had its processor; ours 2, asked none: NOT reached", head)
+        self.assertEqual(each[0], "  others': 18.51 ms, on_cpu 0.51, sleeps 0, in_poll 18.40, slowest_items 0.05")
         self.assertEqual(len(each), 3)
         self.assertIn("asked none: reached", next(soak.said_of(stalls[:1])))
 

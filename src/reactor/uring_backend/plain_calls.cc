@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -68,6 +69,14 @@ base::unix_ms uring_backend::wall_clock() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+thread_use uring_backend::used() const noexcept {
+  timespec on_cpu{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &on_cpu);
+  rusage counted{};
+  getrusage(RUSAGE_THREAD, &counted);
+  return {.on_cpu = {on_cpu.tv_sec * 1000000000 + on_cpu.tv_nsec}, .sleeps = static_cast<uint64_t>(counted.ru_nvcsw)};
 }
 
 uint64_t uring_backend::entropy() {

@@ -62,9 +62,11 @@ class uring_backend final : public backend {
   void cancel(op& o) override;
   void poll(ready_list& ready, base::instant until) override;
   base::duration poll_worked() const noexcept override { return poll_worked_; }
+  bool poll_slept() const noexcept override { return poll_slept_; }
   base::instant clock() override;
   base::unix_ms wall_clock() override;
   uint64_t entropy() override;
+  thread_use used() const noexcept override;
   void post(base::core_id target, mail& m) override;
   void give_back(lent_buffer& b) override { buffers_->give_back(b); }
 
@@ -185,6 +187,7 @@ class uring_backend final : public backend {
   std::vector<base::core_id> held_back_;  // cores whose rings were full: the exchange holds mail for them
   spin_length spin_;
   base::duration poll_worked_{};
+  bool poll_slept_ = false;
   bool worked_ = false;  // a completion or mail came since the last sleep
   std::vector<int> locks_;
   backend_counters counters_;

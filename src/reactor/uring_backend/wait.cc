@@ -36,7 +36,8 @@ void uring_backend::poll(ready_list& ready, base::instant until) {
   look(ready);
   const base::instant end = clock();
   poll_worked_ = end - begin;
-  if (!ready.empty() || more_to_start() || until <= end) return;
+  poll_slept_ = false;
+  if (!ready.empty() || more_to_start() || until <= end || poll_worked_ > long_work) return;
   if (worked_ && spin(ready, until)) return;
   worked_ = false;
   sleep(ready, until);
@@ -167,6 +168,7 @@ void uring_backend::sleep(ready_list& ready, base::instant until) {
     io_uring_cqe* first = nullptr;
     ++counters_.enters;
     ++counters_.sleeps;
+    poll_slept_ = true;
     (void)io_uring_submit_and_wait_timeout(&ring_, &first, 1, until == base::instant::never() ? nullptr : &timeout, nullptr);
     exchange_.wake_up(options_.id);
     look(ready);
