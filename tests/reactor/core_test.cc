@@ -173,6 +173,21 @@ TEST_CASE("core: a turn full of work ends after two milliseconds, and the next g
   CHECK(t.on.counters().stalls == 0);
 }
 
+TEST_CASE("core: a turn of slow items is noticed behind one of quick ones") {
+  told_core t;
+  std::string order;
+  std::deque<slow_item> items;
+  const auto turn_of = [&](const std::string& names, base::duration length) {
+    for (const char name : names) t.on.make_ready(items.emplace_back(t.effects, order, name, length));
+    t.on.turn(base::duration{});
+  };
+  turn_of("0123456789abcdefghijklmn", base::nanoseconds(100));
+  CHECK(order == "0123456789abcdefghijklmn");
+  order.clear();
+  turn_of("ABCDEFGH", base::milliseconds(1));
+  CHECK(order == "AB");
+}
+
 TEST_CASE("core: one that stops runs what is ready, however long that takes") {
   told_core t;
   std::string order;
