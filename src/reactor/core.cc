@@ -50,7 +50,7 @@ void core::turn(base::duration max_wait) {
   now_ = backend_.clock();
   wall_ = backend_.wall_clock();
   ++counters_.turns;
-  watch_.begin(now_, backend_.poll_slept());
+  watch_.begin(now_);
   timers_.advance(now_, ready_);
   ready_.splice_back(next_turn_);
   run_ready();

@@ -13,13 +13,13 @@ constexpr base::duration sample_age_max = base::milliseconds(1);
 
 }  // namespace
 
-void turn_watch::begin(base::instant now, bool slept) noexcept {
+void turn_watch::begin(base::instant now) noexcept {
   begun_ = looked_ = now;
   since_ = 0;
   stretch_ = 1;
   slowest_ = {};
   slowest_words_ = {};
-  if (!slept && now - sampled_ < sample_age_max) return;
+  if (!effects_.poll_slept() && now - sampled_ < sample_age_max) return;
   sample_ = effects_.used();
   sampled_ = now;
 }

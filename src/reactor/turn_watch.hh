@@ -16,8 +16,8 @@ class turn_watch {
  public:
   explicit turn_watch(backend& effects) noexcept : effects_(effects) {}
 
-  /// A turn begins; `slept`: the poll before it let the thread sleep.
-  void begin(base::instant now, bool slept) noexcept;
+  /// A turn begins.
+  void begin(base::instant now) noexcept;
   /// An item is about to run; `what` is static text.
   void runs(const char* what) noexcept { words_[since_++] = what; }
   /// Whether it is time for look(): often where a turn begins and where items are slow, seldom where they are not, since a

@@ -126,7 +126,7 @@ TEST_CASE("core: a stall says how long the thread had the processor, and whether
   CHECK(stalled({.works = base::milliseconds(2), .robbed = base::milliseconds(13), .sleeps = 3})
             .find("length=15000us on_cpu=2000us sleeps=3 ") != std::string::npos);
   CHECK(stalled({.works = base::milliseconds(15)}).find("length=15000us on_cpu=15000us sleeps=0 ") != std::string::npos);
-  // Half a millisecond before a turn counts for it, but never for more than the turn is long.
+  // What came up to a millisecond before a turn counts for it, but never for more than the turn is long.
   t.on.turn(base::seconds(10));
   t.effects.wait_in_poll = {};
   t.effects.work_in_poll = base::microseconds(400);
